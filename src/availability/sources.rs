@@ -1,0 +1,72 @@
+//! All sources of availability together, each within its budget, all at the same time.
+
+use std::collections::HashMap;
+
+use super::redis_keys::RedisKeys;
+use super::status_urls::StatusUrls;
+use super::{Availability, Said, decide};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::said::SaidBook;
+use crate::store::Store;
+
+/// Where availability is read; cloning it costs nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    pub(crate) said: SaidBook,
+    redis: Option<RedisKeys>,
+    status_urls: StatusUrls,
+}
+
+/// Everybody's availability at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Everybody {
+    /// By name.
+    pub(crate) availability: HashMap<String, Availability>,
+    /// What was said with the slash command and still holds, by name.
+    pub(crate) said: HashMap<String, Said>,
+}
+
+impl Sources {
+    /// Prepares them; nothing is read yet.
+    pub(crate) fn new(config: &Config) -> anyhow::Result<Sources> {
+        let availability = &config.availability;
+        Ok(Sources {
+            said: SaidBook::default(),
+            redis: config
+                .redis_url
+                .as_ref()
+                .map(|url| RedisKeys::new(url.as_str()))
+                .transpose()?,
+            status_urls: StatusUrls::new(availability.status_urls.clone(), availability.ttl)?,
+        })
+    }
+
+    /// Reads all of them for everybody in the configuration; never fails, and never takes longer than the longest budget.
+    pub(crate) async fn read(&self, config: &Config, store: &Store, clock: &Clock) -> Everybody {
+        let names: Vec<String> = config
+            .people
+            .iter()
+            .map(|person| person.name.clone())
+            .collect();
+        let redis = async {
+            match &self.redis {
+                Some(redis) if !names.is_empty() => redis.read(&names).await,
+                _ => HashMap::new(),
+            }
+        };
+        let (mut said, redis, status_urls) =
+            tokio::join!(self.said.read(store), redis, self.status_urls.read(&names));
+        let now = clock.now();
+        said.retain(|_, said| said.holds(now));
+        let of_person = |name: String| {
+            let (redis, url) = (redis.get(&name).copied(), status_urls.get(&name).copied());
+            let availability = decide(said.get(&name), redis, url, now);
+            (name, availability)
+        };
+        Everybody {
+            availability: names.into_iter().map(of_person).collect(),
+            said,
+        }
+    }
+}

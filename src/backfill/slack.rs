@@ -1,0 +1,120 @@
+//! Replies whose event never reached us.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{begin, move_watermark, read};
+use crate::app::App;
+use crate::bridge::slack_reply::{self, Received};
+use crate::config::Line;
+use crate::outbox::Outside;
+use crate::slack::client::ThreadMessage;
+use crate::slack::event::MessageEvent;
+use crate::slack::{ChannelId, MessageTs, TeamId};
+use crate::store::messages::{self, Origin};
+
+/// How old a thread may be whose replies are looked for. One page of history holds the threads of a busy week.
+const THREADS: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Takes in every reply in the line's channel that Slack has and we do not; how many there were.
+pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
+    let Some(team) = app.directory.team() else {
+        return Ok(0);
+    };
+    let Some(channel) = app.directory.channel_id(&line.channel).await? else {
+        anyhow::bail!("there is no channel {} that the bot can see", line.channel);
+    };
+    let watermark = format!("backfill.replies.{}", line.number.as_str());
+    let since = begin(app, &watermark).await?;
+    let begun = app.clock.now();
+    let oldest = MessageTs::from_timestamp(begun.checked_sub(THREADS)?);
+    let mut roots = read(outside.slack.history(&channel, Some(&oldest), None).await)?;
+    // Most recent first: those are read even if Slack's limit is reached.
+    roots.sort_by(|one, other| other.latest_reply.cmp(&one.latest_reply));
+    let (mut found, mut failed) = (0, None);
+    for root in roots
+        .iter()
+        .filter(|root| root.bot_id.is_some() && has_replies_since(root, since))
+    {
+        // One thread that cannot be read holds back the watermark, not the other threads.
+        match take_in(app, outside, &team, &channel, &root.ts, since).await {
+            Ok(replies) => found += replies,
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        None => move_watermark(app, &watermark, begun).await?,
+        Some(error) if found == 0 => return Err(error),
+        Some(error) => tracing::warn!(
+            error = format!("{error:#}"),
+            "a thread could not be compared; trying again"
+        ),
+    }
+    Ok(found)
+}
+
+/// Takes in what a thread has and we do not; how much that was.
+async fn take_in(
+    app: &App,
+    outside: &Outside,
+    team: &TeamId,
+    channel: &ChannelId,
+    root: &MessageTs,
+    since: Timestamp,
+) -> anyhow::Result<usize> {
+    let mut found = 0;
+    for reply in replies(app, outside, channel, root, since).await? {
+        if slack_reply::receive_late(app, team, &reply).await? == Received::Reply {
+            found += 1;
+        }
+    }
+    Ok(found)
+}
+
+fn has_replies_since(root: &ThreadMessage, since: Timestamp) -> bool {
+    root.latest_reply
+        .as_ref()
+        .is_some_and(|latest| latest.timestamp() >= since)
+}
+
+/// The replies in a thread that we do not know, oldest first.
+async fn replies(
+    app: &App,
+    outside: &Outside,
+    channel: &ChannelId,
+    root: &MessageTs,
+    since: Timestamp,
+) -> anyhow::Result<Vec<MessageEvent>> {
+    let since = MessageTs::from_timestamp(since);
+    let mut unknown = Vec::new();
+    for message in read(outside.slack.replies(channel, root, Some(&since)).await)? {
+        let id = format!("{}:{}", channel.as_str(), message.ts.as_str());
+        if message.ts != *root && !messages::is_known(&app.store, Origin::Slack, &id).await? {
+            unknown.push(as_event(channel, message));
+        }
+    }
+    unknown.sort_by(|one, other| one.ts.cmp(&other.ts));
+    Ok(unknown)
+}
+
+/// The message as its event would have told it.
+fn as_event(channel: &ChannelId, message: ThreadMessage) -> MessageEvent {
+    MessageEvent {
+        channel: channel.clone(),
+        user: message.user,
+        bot_id: message.bot_id,
+        app_id: message.app_id,
+        subtype: message.subtype,
+        text: message.text,
+        ts: message.ts,
+        thread_ts: message.thread_ts,
+        files: message.files,
+        hidden: false,
+        edited: None,
+        team: message.team,
+        user_team: message.user_team,
+        source_team: None,
+        message: None,
+        previous_message: None,
+        deleted_ts: None,
+    }
+}

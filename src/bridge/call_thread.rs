@@ -1,0 +1,192 @@
+//! What a caller's thread shows of a call: one message, edited as the call goes on, and what has to be said aloud.
+
+use jiff::tz::TimeZone;
+
+use super::call_record::Then;
+use super::wording;
+use crate::config::Config;
+use crate::delivery::{self, Content, Delivery};
+use crate::phone::Address;
+use crate::store::calls::{self, Call, TurnRow};
+use crate::store::conversations::Conversation;
+use crate::store::messages::{NewMessage, Origin};
+use crate::store::{Tx, messages, outbox};
+use crate::twilio::segment;
+
+/// Twilio's codes for numbers that take no texts at all: landlines, and what is no mobile.
+/// <https://www.twilio.com/docs/api/errors>
+const TAKES_NO_TEXTS: [i64; 2] = [30_006, 21_614];
+
+/// Everything that is shown of a call.
+pub(crate) struct Scene<'a> {
+    pub(crate) call: Call,
+    pub(crate) turns: Vec<TurnRow>,
+    pub(crate) conversation: Conversation,
+    pub(crate) config: &'a Config,
+}
+
+impl Scene<'_> {
+    fn caller(&self) -> Address {
+        Address::new(&self.call.caller)
+    }
+
+    /// The line's name where there are several to tell apart.
+    fn line_name(&self) -> Option<&str> {
+        let line = self.config.line_of(&self.call.line)?;
+        (self.config.lines.len() > 1).then_some(line.name.as_str())
+    }
+
+    /// The message as a reply in a thread.
+    pub(crate) fn as_reply(&self) -> Content {
+        wording::calls::in_thread(&story(&self.call, &self.turns))
+    }
+
+    /// The message as a thread's root.
+    pub(crate) fn as_root(&self) -> Content {
+        wording::calls::root(
+            &self.caller(),
+            &self.conversation.place,
+            self.line_name(),
+            &story(&self.call, &self.turns),
+        )
+    }
+}
+
+/// The call in one sentence.
+pub(super) fn story(call: &Call, turns: &[TurnRow]) -> String {
+    wording::calls::story(call, turns)
+}
+
+/// Puts the call's message into its thread, or asks for it to be brought up to date if it says something else now.
+pub(super) async fn show(
+    tx: &mut Tx,
+    scene: &Scene<'_>,
+    before: &str,
+    begins_thread: bool,
+) -> anyhow::Result<()> {
+    let call = &scene.call;
+    if call.post_id.is_empty() {
+        let post = Delivery::Post {
+            reply: scene.as_reply(),
+            root: Some(scene.as_root()),
+            new_thread: begins_thread,
+            broadcast: false,
+        };
+        let id = enqueue(tx, scene, &post).await?;
+        return calls::set_post(tx, &call.sid, &id).await;
+    }
+    // What waits to be shown is rendered when it is shown, so one that has not begun is enough.
+    if story(call, &scene.turns) == before || outbox::waits(tx, &call.sid, "call").await? {
+        return Ok(());
+    }
+    let update = Delivery::Call {
+        call: call.sid.clone(),
+    };
+    enqueue(tx, scene, &update).await?;
+    Ok(())
+}
+
+async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow::Result<String> {
+    let conversation = &scene.conversation;
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    delivery::enqueue(tx, &lane, &conversation.id, &scene.call.sid, delivery).await
+}
+
+/// Texts a caller whom nobody answered, where the line has words for it and the number takes texts; once for a call.
+pub(super) async fn text_the_caller(tx: &mut Tx, scene: &mut Scene<'_>) -> anyhow::Result<()> {
+    let caller = scene.caller();
+    let line = scene.config.line_of(&scene.call.line);
+    let Some(words) = line.and_then(|line| line.missed_call_text.as_deref()) else {
+        return Ok(());
+    };
+    let reachable = caller.phone().is_some() && !caller.is_withheld();
+    if !reachable || scene.call.is_texted() {
+        return Ok(());
+    }
+    if calls::refuses_texts(tx, &scene.conversation.id, &TAKES_NO_TEXTS).await? {
+        return Ok(());
+    }
+    let conversation = &scene.conversation;
+    let new = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Desk,
+        external_id: &format!("missed:{}", scene.call.sid),
+        author: "",
+        body: words,
+        channel: "",
+        ts: "",
+        kept_inside: false,
+    };
+    let Some(message) = messages::insert(tx, &new).await? else {
+        return Ok(());
+    };
+    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
+    for body in segment::split(words.trim()) {
+        let sms = Delivery::Sms { body };
+        delivery::enqueue(tx, &lane, &conversation.id, &message, &sms).await?;
+    }
+    calls::set_texted(tx, &scene.call.sid).await?;
+    if let Some(call) = calls::by_sid(tx, &scene.call.sid).await? {
+        scene.call = call;
+    }
+    Ok(())
+}
+
+/// Does what follows from a change, behind the call's own message.
+pub(super) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow::Result<()> {
+    match then {
+        Then::Missed { hung_up } => {
+            // Who hangs up during the first ring may have misdialled: the thread says so, the channel need not.
+            if hung_up && scene.turns.iter().all(|turn| turn.round <= 1) {
+                return Ok(());
+            }
+            let notice = Delivery::Post {
+                reply: wording::calls::missed(
+                    &scene.caller(),
+                    &scene.conversation.place,
+                    scene.line_name(),
+                    hung_up,
+                ),
+                root: None,
+                new_thread: false,
+                broadcast: true,
+            };
+            enqueue(tx, scene, &notice).await?;
+        }
+        Then::Recording { sid } => {
+            let conversation = &scene.conversation;
+            let lane = delivery::recording_lane(&conversation.line, &sid);
+            let zone = &scene.config.desk.timezone;
+            let upload = Delivery::Recording {
+                file: wording::calls::recording_file(
+                    &scene.caller(),
+                    &time(&scene.call, zone, "%Y-%m-%d %H.%M.%S"),
+                    &sid,
+                ),
+                title: wording::calls::recording_title(
+                    &scene.caller(),
+                    &time(&scene.call, zone, "%Y-%m-%d %H:%M"),
+                ),
+                recording: sid,
+            };
+            delivery::enqueue(tx, &lane, &conversation.id, &scene.call.sid, &upload).await?;
+        }
+        Then::Transcription { words } => {
+            let post = Delivery::Post {
+                reply: wording::calls::transcription(&words),
+                root: None,
+                new_thread: false,
+                broadcast: false,
+            };
+            enqueue(tx, scene, &post).await?;
+        }
+    }
+    Ok(())
+}
+
+fn time(call: &Call, zone: &TimeZone, format: &str) -> String {
+    call.started()
+        .to_zoned(zone.clone())
+        .strftime(format)
+        .to_string()
+}

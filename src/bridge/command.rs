@@ -1,0 +1,35 @@
+//! A slash command was typed.
+
+mod availability;
+mod who;
+mod why;
+
+use crate::app::App;
+use crate::availability::State;
+use crate::bridge::wording;
+use crate::slack::event::SlashCommand;
+
+/// Does what the command says; back comes the sentence for its writer.
+pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
+    let name = command.command.as_str();
+    let mut words = command.text.split_whitespace();
+    match words.next().unwrap_or("help").to_lowercase().as_str() {
+        "help" => wording::usage(name),
+        "status" => availability::status(app).await,
+        "who" => who::answer(app).await,
+        "why" => why::answer(app, command, words.collect()).await,
+        word => match State::parse(word) {
+            Some(state) => match availability::change(app, command, state, words.collect()).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    tracing::warn!(
+                        error = format!("{error:#}"),
+                        "a change of availability was not saved"
+                    );
+                    wording::not_saved()
+                }
+            },
+            None => wording::unknown_word(name, word),
+        },
+    }
+}

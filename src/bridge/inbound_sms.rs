@@ -1,0 +1,152 @@
+//! A text came in: it is kept, and posted into its caller's thread.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::wording::{self, Moment, TextIn};
+use crate::config::Line;
+use crate::conversation;
+use crate::delivery::{self, Delivery};
+use crate::store::audit::NewEntry;
+use crate::store::messages::{NewMessage, Origin};
+use crate::store::{conversations, messages};
+use crate::twilio::form::InboundSms;
+
+/// What became of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// It is kept and will be posted.
+    New,
+    /// It was kept before.
+    Known,
+    /// It was sent to a number that no line has.
+    NoSuchLine,
+}
+
+/// From when on a text is said to be late: less is not worth a word.
+const LATE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Keeps a text and what it asks for in one transaction; nothing of it is lost once this is back. `came_at` is given
+/// for a text whose webhook never reached us.
+pub(crate) async fn receive(
+    app: &App,
+    sms: &InboundSms,
+    came_at: Option<Timestamp>,
+) -> anyhow::Result<Received> {
+    let Some(line) = app.config.line_of(sms.to.as_str()) else {
+        return Ok(Received::NoSuchLine);
+    };
+    crate::trial::point("sms.verified");
+    let body = storable(&sms.body);
+    let mut tx = app.store.begin().await?;
+    let place = place(sms.from_city.as_deref(), sms.from_state.as_deref());
+    let conversation = conversations::open(
+        &mut tx,
+        line.number.as_str(),
+        &storable(sms.from.as_str()),
+        &place,
+    )
+    .await?;
+    let new = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Twilio,
+        external_id: sms.message_sid.as_str(),
+        author: &conversation.caller,
+        body: &body,
+        channel: "",
+        ts: "",
+        kept_inside: false,
+    };
+    let Some(message_id) = messages::insert(&mut tx, &new).await? else {
+        return Ok(Received::Known);
+    };
+    crate::trial::point("sms.message_kept");
+    let came_at = came_at.filter(|at| tx.now().duration_since(*at) >= LATE);
+    let clock_time = came_at.map(|at| Moment::new(at, tx.now(), &app.config.desk.timezone).shown());
+    let text = TextIn {
+        body: &body,
+        media: &sms.media,
+        came_at: clock_time.as_deref(),
+    };
+    let idle_for = app.config.desk.new_thread_after;
+    let post = Delivery::Post {
+        root: Some(wording::root(
+            &sms.from,
+            &conversation.place,
+            line_name(app, line),
+            &text,
+        )),
+        reply: wording::text_in(&text),
+        new_thread: conversation::needs_new_thread(conversation.last_at(), tx.now(), idle_for),
+        broadcast: false,
+    };
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    let row = delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?;
+    crate::trial::point("sms.row_kept");
+    tx.audit(NewEntry {
+        line: line.name.clone(),
+        number: conversation.caller.clone(),
+        subject: sms.message_sid.to_string(),
+        decision: "text_received",
+        reason: if came_at.is_some() { "a caller wrote; it was found late" } else { "a caller wrote" }.into(),
+        detail: json!({ "conversation": conversation.id, "message": message_id, "outbox": row, "media": sms.num_media }),
+        at: None,
+    });
+    crate::trial::point("sms.before_commit");
+    tx.commit().await?;
+    crate::trial::point("sms.committed");
+    Ok(Received::New)
+}
+
+/// Neither database may see U+0000: Postgres refuses it. Its picture is shown in its place.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}
+
+/// "San Diego, CA" from what Twilio knows.
+pub(crate) fn place(city: Option<&str>, state: Option<&str>) -> String {
+    let known: Vec<String> = [city.map(title_case), state.map(str::to_owned)]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.trim().is_empty())
+        .map(|part| storable(&part))
+        .collect();
+    known.join(", ")
+}
+
+/// Twilio writes cities in capitals.
+fn title_case(city: &str) -> String {
+    city.split_whitespace()
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_uppercase().collect::<String>() + &letters.as_str().to_lowercase()
+            })
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The line's name where there are several to tell apart.
+pub(crate) fn line_name<'a>(app: &App, line: &'a Line) -> Option<&'a str> {
+    (app.config.lines.len() > 1).then_some(line.name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_what_twilio_knows_of_it() {
+        for (city, state, expected) in [
+            (Some("SAN DIEGO"), Some("CA"), "San Diego, CA"),
+            (Some("LA MESA"), None, "La Mesa"),
+            (None, Some("CA"), "CA"),
+            (Some(""), Some(""), ""),
+            (None, None, ""),
+        ] {
+            assert_eq!(place(city, state), expected);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What happens: one file for each thing that can come in, each with `receive`. No network clients here, so nothing
+//! happens outside without a durable row first.
+
+pub(crate) mod button;
+pub(crate) mod call_ledger;
+mod call_memory;
+mod call_record;
+pub(crate) mod call_screening;
+pub(crate) mod call_thread;
+pub(crate) mod command;
+pub(crate) mod delivery_status;
+pub(crate) mod inbound_call;
+pub(crate) mod inbound_sms;
+pub(crate) mod outcome;
+pub(crate) mod settlement;
+pub(crate) mod slack_reply;
+pub(crate) mod stuck;
+pub(crate) mod voicemail;
+pub(crate) mod wording;

@@ -1,0 +1,336 @@
+//! A delivery ended, one way or another: what follows from that, in one transaction.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::{delivery_status, settlement, slack_reply, wording};
+use crate::delivery::{self, Delivery, Outcome, PostedIn};
+use crate::store::audit::NewEntry;
+use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
+use crate::store::outbox::{Attempt, Row, State};
+use crate::store::{Tx, conversations, messages, outbox};
+use crate::twilio::error_code;
+
+/// Keeps how an attempt or a look ended and gives the lane back.
+pub(crate) async fn receive(
+    app: &App,
+    claimed: &Claimed,
+    outcome: &Outcome,
+    lease: &Lease,
+) -> anyhow::Result<()> {
+    crate::trial::point("outcome.begun");
+    let mut tx = app.store.begin().await?;
+    let (Work::Attempt(tried) | Work::Settle(tried)) = &claimed.work;
+    if let Some(row) = outbox::by_id(&mut tx, &claimed.row.id).await? {
+        follow(&mut tx, app, &row, tried, outcome, claimed.at).await?;
+    }
+    crate::trial::point("outcome.bound");
+    lanes::release(&mut tx, claimed, lease).await?;
+    crate::trial::point("outcome.before_commit");
+    tx.commit().await?;
+    crate::trial::point("outcome.committed");
+    Ok(())
+}
+
+async fn follow(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    outcome: &Outcome,
+    claimed_at: Timestamp,
+) -> anyhow::Result<()> {
+    let id = row.id.as_str();
+    let is_open = row.state == State::Sending.as_str() || row.state == State::Unknown.as_str();
+    match outcome {
+        Outcome::Delivered {
+            external_id,
+            posted_in,
+            proof,
+        } => {
+            delivered(
+                tx,
+                app,
+                row,
+                attempt,
+                external_id,
+                posted_in.as_ref(),
+                proof,
+            )
+            .await
+        }
+        // A callback, a person or another process has taken it further meanwhile: this says less.
+        _ if !is_open || row.attempts != attempt.n => Ok(()),
+        Outcome::Marked { shown, again, .. } => marked(tx, row, attempt, shown, *again).await,
+        Outcome::Resolved(bodies) => resolved(tx, app, row, attempt, bodies).await,
+        Outcome::Again { after, why } => {
+            outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
+            outbox::set_state(tx, id, State::Waiting, after_now(tx, *after), why).await?;
+            metrics::counter!("qdn_retries_total", "kind" => row.kind.clone()).increment(1);
+            Ok(())
+        }
+        Outcome::Held { why } => {
+            outbox::finish_attempt(tx, id, attempt.n, "held", why).await?;
+            let again = delivery::scaled(app.config.delivery.settle_after, HELD_AGAIN);
+            outbox::set_state(tx, id, State::Held, after_now(tx, again), why).await?;
+            metrics::counter!("qdn_held_total", "kind" => row.kind.clone()).increment(1);
+            // It is tried again and again; only what is new about that is worth an alarm.
+            if row.why == *why {
+                return Ok(());
+            }
+            tracing::error!(
+                outbox = id,
+                kind = row.kind,
+                why,
+                "deliveries are held until this is mended"
+            );
+            audit(tx, app, row, attempt, "held", why).await
+        }
+        Outcome::Unknown { why }
+            if row.kind == "sms" && crate::trial::mistake("resend_on_timeout") =>
+        {
+            outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
+            outbox::set_state(tx, id, State::Waiting, after_now(tx, Duration::ZERO), why).await
+        }
+        Outcome::Refused { code, why } => refused(tx, app, row, attempt, code, why).await,
+        Outcome::Unknown { why } => unknown(tx, app, row, attempt, why).await,
+        Outcome::Absent => settlement::absent(tx, app, row, attempt, claimed_at).await,
+        Outcome::NotRead { .. } if crate::trial::mistake("failed_read_is_absence") => {
+            settlement::absent(tx, app, row, attempt, claimed_at).await
+        }
+        Outcome::NotRead { why, is_forbidden } => {
+            settlement::not_read(tx, app, row, attempt, why, *is_forbidden).await
+        }
+        Outcome::Several { candidates } => {
+            settlement::undecided(
+                tx,
+                app,
+                row,
+                attempt,
+                &format!("{candidates} messages could be it"),
+            )
+            .await
+        }
+    }
+}
+
+/// After how many seconds a delivery that is held for the channel's or the account's sake is tried again.
+const HELD_AGAIN: f64 = 15.0;
+
+pub(crate) fn after_now(tx: &Tx, after: Duration) -> i64 {
+    let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
+    tx.now()
+        .checked_add(after)
+        .map_or(i64::MAX, |at| at.as_millisecond())
+}
+
+/// Settles a row as done, by whatever `proof`.
+async fn delivered(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    external_id: &str,
+    posted_in: Option<&PostedIn>,
+    proof: &str,
+) -> anyhow::Result<()> {
+    if row.kind == "sms" {
+        return delivery_status::bind(tx, app, row, attempt.n, external_id, proof).await;
+    }
+    if row.state == State::Delivered.as_str() && row.external_id == external_id {
+        // A late answer says what a look has found, or a commit whose success was not heard is made again.
+        return Ok(());
+    }
+    outbox::finish_attempt(tx, &row.id, attempt.n, "delivered", proof).await?;
+    outbox::set_external_id(tx, &row.id, external_id).await?;
+    outbox::set_state(tx, &row.id, State::Delivered, 0, "").await?;
+    if let Some(PostedIn { channel, root }) = posted_in
+        && row.kind == "post"
+    {
+        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+        if conversation.thread_ts != *root || conversation.channel != *channel {
+            conversations::bind_thread(tx, &conversation.id, channel, root).await?;
+            slack_reply::receive_parked(tx, app, &conversation, channel, root).await?;
+        }
+    }
+    if matches!(row.kind.as_str(), "post" | "announce") {
+        let why = format!("known by {proof}");
+        let mut posted = entry(tx, app, row, attempt, "posted", &why).await?;
+        posted.detail["ts"] = json!(external_id);
+        if let Some(PostedIn { channel, root }) = posted_in {
+            posted.detail["channel"] = json!(channel);
+            posted.detail["root"] = json!(root);
+        }
+        tx.audit(posted);
+    }
+    Ok(())
+}
+
+/// Keeps which mark is shown, and when to look again if the carrier stays silent.
+async fn marked(
+    tx: &mut Tx,
+    row: &Row,
+    attempt: &Attempt,
+    shown: &str,
+    again: Option<Timestamp>,
+) -> anyhow::Result<()> {
+    messages::set_mark(tx, &row.message_id, shown).await?;
+    match again {
+        // Whoever has asked for another look meanwhile must not wait behind this one.
+        Some(at) if !outbox::others_wait(tx, row).await? => {
+            outbox::finish_attempt(tx, &row.id, attempt.n, "not yet", "").await?;
+            outbox::set_state(tx, &row.id, State::Waiting, at.as_millisecond(), "").await
+        }
+        _ => {
+            outbox::finish_attempt(tx, &row.id, attempt.n, "delivered", shown).await?;
+            outbox::set_state(tx, &row.id, State::Delivered, 0, "").await
+        }
+    }
+}
+
+/// The texts take the place of the reply they were made of, so that nothing written later passes them.
+async fn resolved(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    bodies: &[String],
+) -> anyhow::Result<()> {
+    outbox::finish_attempt(tx, &row.id, attempt.n, "resolved", "").await?;
+    if bodies.is_empty() {
+        let why = wording::nothing_to_send();
+        outbox::set_state(tx, &row.id, State::Refused, 0, &why).await?;
+        audit(tx, app, row, attempt, "refused", &why).await?;
+        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
+        return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
+    }
+    let mut parts = Vec::with_capacity(bodies.len());
+    let lane = Lane {
+        id: row.lane.clone(),
+        gate: String::new(),
+    };
+    for (index, body) in bodies.iter().enumerate() {
+        let sms = Delivery::Sms { body: body.clone() };
+        let new = delivery::new_row(&lane, &row.conversation_id, &row.message_id, &sms);
+        match i64::try_from(index)? {
+            0 => {
+                outbox::set_payload(tx, &row.id, new.kind, &new.payload).await?;
+                outbox::set_state(
+                    tx,
+                    &row.id,
+                    State::Waiting,
+                    after_now(tx, Duration::ZERO),
+                    "",
+                )
+                .await?;
+                parts.push(row.id.clone());
+            }
+            part => parts.push(outbox::enqueue_part(tx, &new, row, part).await?),
+        }
+    }
+    let why = "the names in it are known: these texts take its place";
+    let mut resolved = entry(tx, app, row, attempt, "names_resolved", why).await?;
+    resolved.detail["outbox"] = json!(parts);
+    tx.audit(resolved);
+    Ok(())
+}
+
+async fn refused(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    code: &str,
+    why: &str,
+) -> anyhow::Result<()> {
+    outbox::finish_attempt(tx, &row.id, attempt.n, "refused", why).await?;
+    outbox::set_state(tx, &row.id, State::Refused, 0, why).await?;
+    audit(tx, app, row, attempt, "refused", why).await?;
+    metrics::counter!("qdn_refused_total", "kind" => row.kind.clone()).increment(1);
+    if row.kind == "sms" || row.kind == "reply" {
+        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+        let number = code.parse().ok();
+        let sentence =
+            wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number);
+        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await?;
+        delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
+    } else {
+        tracing::error!(
+            outbox = row.id,
+            kind = row.kind,
+            code,
+            "Slack refused a delivery for good: see qdn-relay outbox list"
+        );
+    }
+    Ok(())
+}
+
+async fn unknown(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    why: &str,
+) -> anyhow::Result<()> {
+    outbox::finish_attempt(tx, &row.id, attempt.n, "unknown", why).await?;
+    outbox::set_state(
+        tx,
+        &row.id,
+        State::Unknown,
+        after_now(tx, Duration::ZERO),
+        why,
+    )
+    .await?;
+    audit(tx, app, row, attempt, "unknown", why).await?;
+    metrics::counter!("qdn_unknown_total", "kind" => row.kind.clone()).increment(1);
+    if row.kind == "sms" {
+        delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
+    }
+    Ok(())
+}
+
+/// Adds what happened to a delivery to the audit trail.
+pub(crate) async fn audit(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    decision: &'static str,
+    reason: &str,
+) -> anyhow::Result<()> {
+    let entry = entry(tx, app, row, attempt, decision, reason).await?;
+    tx.audit(entry);
+    Ok(())
+}
+
+async fn entry(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    decision: &'static str,
+    reason: &str,
+) -> anyhow::Result<NewEntry> {
+    let (line, number) = match row.conversation_id.as_str() {
+        "" => (String::new(), String::new()),
+        id => {
+            let conversation = conversations::by_id_in(tx, id).await?;
+            (app.line_name(&conversation.line), conversation.caller)
+        }
+    };
+    Ok(NewEntry {
+        line,
+        number,
+        subject: row.id.clone(),
+        decision,
+        reason: reason.to_owned(),
+        detail: json!({
+            "conversation": row.conversation_id, "message": row.message_id, "outbox": row.id, "kind": row.kind, "attempt": attempt.n,
+        }),
+        at: None,
+    })
+}

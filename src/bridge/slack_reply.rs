@@ -1,0 +1,330 @@
+//! A dispatcher wrote in a thread: for the caller it becomes a text, for colleagues it stays inside.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::{inbound_sms::storable, wording};
+use crate::conversation::{self, Kind, Written};
+use crate::delivery::{self, Delivery};
+use crate::phone::Address;
+use crate::slack::event::{Envelope, Event, MessageEvent};
+use crate::slack::mrkdwn::{self, Names};
+use crate::slack::{MessageTs, TeamId};
+use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
+use crate::store::messages::{NewMessage, Origin};
+use crate::store::outbox::State;
+use crate::store::{Tx, conversations, messages, new_id, outbox, parked};
+use crate::twilio;
+
+/// What became of a message in Slack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// It is kept and will be texted, or its writer is asked first.
+    Reply,
+    /// It is kept and stays inside.
+    Inside,
+    /// It was kept before.
+    Known,
+    /// It is in a young thread that may turn out to be ours: it waits until that is known.
+    Parked,
+    /// It is none of ours.
+    Ignored(&'static str),
+}
+
+/// Keeps a reply and what it asks for in one transaction; nothing of it is lost once this is back.
+///
+/// `event` is the message as Slack told of it, `app_id` our app as its envelope names it.
+pub(crate) async fn receive(
+    app: &App,
+    team: &TeamId,
+    app_id: Option<&str>,
+    message: &MessageEvent,
+    event: &str,
+) -> anyhow::Result<Received> {
+    let written = match conversation::read(message, team, app_id) {
+        Ok(written) => written,
+        Err(why) => return Ok(Received::Ignored(why)),
+    };
+    crate::trial::point("reply.verified");
+    let (channel, root) = (message.channel.as_str(), written.root.as_str());
+    let mut tx = app.store.begin().await?;
+    let received = match conversations::by_thread(&mut tx, channel, root).await? {
+        Some(conversation) => {
+            // Slack tells again for hours what we did not take: even an event can be late.
+            keep(&mut tx, app, &conversation, message, &written).await?
+        }
+        None if is_recent(&written.root, tx.now()) => {
+            // Our own post may be in Slack before its answer is here: then this is a reply to a caller.
+            parked::park(&mut tx, channel, root, message.ts.as_str(), event).await?;
+            Received::Parked
+        }
+        None => Received::Ignored("not in a thread of ours"),
+    };
+    crate::trial::point("reply.before_commit");
+    tx.commit().await?;
+    crate::trial::point("reply.committed");
+    Ok(received)
+}
+
+/// A reply that no event told of.
+pub(crate) async fn receive_late(
+    app: &App,
+    team: &TeamId,
+    message: &MessageEvent,
+) -> anyhow::Result<Received> {
+    let written = match conversation::read(message, team, None) {
+        Ok(written) => written,
+        Err(why) => return Ok(Received::Ignored(why)),
+    };
+    let mut tx = app.store.begin().await?;
+    let channel = message.channel.as_str();
+    let Some(conversation) =
+        conversations::by_thread(&mut tx, channel, written.root.as_str()).await?
+    else {
+        return Ok(Received::Ignored("not in a thread of ours"));
+    };
+    let received = keep(&mut tx, app, &conversation, message, &written).await?;
+    tx.commit().await?;
+    Ok(received)
+}
+
+/// A thread of ours has become known: what was written in it before is kept now.
+pub(crate) async fn receive_parked(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    channel: &str,
+    root: &str,
+) -> anyhow::Result<()> {
+    let Some(team) = app.directory.team() else {
+        return Ok(());
+    };
+    for event in parked::unpark(tx, channel, root).await? {
+        let Envelope::EventCallback(callback) = Envelope::parse(event.as_bytes())? else {
+            continue;
+        };
+        let Event::Message(message) = &callback.event else {
+            continue;
+        };
+        if let Ok(written) = conversation::read(message, &team, callback.api_app_id.as_deref()) {
+            keep(tx, app, conversation, message, &written).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a reply may be sent unasked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Live,
+    Stale,
+}
+
+/// How old a root may be that we might not have heard of: an unknown post is settled long before.
+const ROOT_IN_DOUBT: SignedDuration = SignedDuration::from_mins(30);
+
+fn is_recent(root: &MessageTs, now: Timestamp) -> bool {
+    now.duration_since(root.timestamp()) < ROOT_IN_DOUBT
+}
+
+async fn keep(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    message: &MessageEvent,
+    written: &Written,
+) -> anyhow::Result<Received> {
+    let age = tx.now().duration_since(message.ts.timestamp());
+    let limit = SignedDuration::try_from(app.config.delivery.stale_reply)?;
+    let age = if age > limit { Age::Stale } else { Age::Live };
+    let channel = message.channel.as_str();
+    let mut external_id = format!("{channel}:{}", message.ts.as_str());
+    if crate::trial::mistake("dedupe_after_send") {
+        external_id.push_str(&format!("#{}", new_id()));
+    }
+    let text = storable(&message.text);
+    let new = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Slack,
+        external_id: &external_id,
+        author: written.user.as_str(),
+        body: &text,
+        channel,
+        ts: message.ts.as_str(),
+        kept_inside: written.kind != Kind::Reply,
+    };
+    let Some(message_id) = messages::insert(tx, &new).await? else {
+        return Ok(Received::Known);
+    };
+    crate::trial::point("reply.message_kept");
+    conversations::touch(tx, &conversation.id).await?;
+    let (decision, reason) = match (written.kind, age) {
+        (Kind::Reply, Age::Live) => ("reply_received", "a dispatcher answered"),
+        (Kind::Reply, Age::Stale) => ("reply_found_late", "too old to be sent unasked"),
+        (Kind::Note, _) => ("kept_inside", "its writer marked it as a note"),
+        (Kind::ToColleague, _) => ("kept_inside", "it begins with a colleague's name"),
+    };
+    let mut rows = Vec::new();
+    match written.kind {
+        Kind::Reply => rows = send(tx, app, conversation, &message_id, message, &text).await?,
+        Kind::Note => {}
+        Kind::ToColleague => tell_writer(tx, conversation, message, written).await?,
+    }
+    if age == Age::Stale && !rows.is_empty() {
+        for row in &rows {
+            outbox::set_state(
+                tx,
+                row,
+                State::Undecided,
+                0,
+                "written while the service was down",
+            )
+            .await?;
+        }
+        let question = wording::stale(written.user.as_str(), &message_id, &text);
+        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, question).await?;
+    }
+    if written.kind != Kind::Reply || age == Age::Stale {
+        delivery::enqueue_mark(tx, &conversation.id, &message_id).await?;
+    }
+    crate::trial::point("reply.row_kept");
+    tx.audit(NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: external_id.clone(),
+        decision,
+        reason: reason.to_owned(),
+        detail: json!({
+            "conversation": conversation.id, "message": message_id, "by": written.user.as_str(), "outbox": rows,
+        }),
+        at: None,
+    });
+    Ok(if written.kind == Kind::Reply {
+        Received::Reply
+    } else {
+        Received::Inside
+    })
+}
+
+async fn tell_writer(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    message: &MessageEvent,
+    written: &Written,
+) -> anyhow::Result<()> {
+    let user = written.user.as_str();
+    let held = Delivery::Ephemeral {
+        channel: message.channel.as_str().to_owned(),
+        user: user.to_owned(),
+        thread_ts: written.root.as_str().to_owned(),
+        content: wording::held_back_mention().into(),
+    };
+    delivery::enqueue(
+        tx,
+        &delivery::ephemeral_lane(&conversation.line, user),
+        &conversation.id,
+        "",
+        &held,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Puts in what the reply asks for; the rows of its texts.
+async fn send(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    message_id: &str,
+    message: &MessageEvent,
+    text: &str,
+) -> anyhow::Result<Vec<String>> {
+    let caller = Address::new(&conversation.caller);
+    if !caller.can_be_texted() {
+        refuse(
+            tx,
+            app,
+            conversation,
+            message_id,
+            wording::cannot_be_texted(&caller),
+        )
+        .await?;
+        return Ok(Vec::new());
+    }
+    if !message.files.is_empty() {
+        tell(
+            tx,
+            conversation,
+            wording::files_not_sent(message.files.len(), !text.trim().is_empty()),
+        )
+        .await?;
+    }
+    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
+    let mentions = mrkdwn::mentions(text);
+    let deliveries: Vec<Delivery> = if mentions.users.is_empty() && mentions.channels.is_empty() {
+        to_texts(text, &Names::default())
+            .into_iter()
+            .map(|body| Delivery::Sms { body })
+            .collect()
+    } else {
+        // Names have to be asked for, which only the worker may do.
+        vec![Delivery::Reply {
+            slack_text: text.to_owned(),
+        }]
+    };
+    if deliveries.is_empty() && message.files.is_empty() {
+        refuse(
+            tx,
+            app,
+            conversation,
+            message_id,
+            wording::nothing_to_send(),
+        )
+        .await?;
+    }
+    let mut rows = Vec::with_capacity(deliveries.len());
+    for one in deliveries {
+        rows.push(delivery::enqueue(tx, &lane, &conversation.id, message_id, &one).await?);
+    }
+    Ok(rows)
+}
+
+/// Slack's words as the texts a phone shows, split at words where they are too long for one.
+pub(crate) fn to_texts(slack_text: &str, names: &Names) -> Vec<String> {
+    twilio::segment::split(mrkdwn::plain_text(slack_text, names).trim())
+}
+
+/// A reply that cannot leave at all: it is kept as refused, marked and explained.
+async fn refuse(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    message_id: &str,
+    why: String,
+) -> anyhow::Result<()> {
+    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
+    let nothing = Delivery::Sms {
+        body: String::new(),
+    };
+    let row = delivery::enqueue(tx, &lane, &conversation.id, message_id, &nothing).await?;
+    outbox::set_state(tx, &row, State::Refused, 0, &why).await?;
+    tx.audit(NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: row.clone(),
+        decision: "refused",
+        reason: why.clone(),
+        detail: json!({
+            "conversation": conversation.id, "message": message_id, "outbox": row, "kind": nothing.kind(),
+        }),
+        at: None,
+    });
+    delivery::enqueue_mark(tx, &conversation.id, message_id).await?;
+    tell(tx, conversation, why).await
+}
+
+async fn tell(tx: &mut Tx, conversation: &Conversation, sentence: String) -> anyhow::Result<()> {
+    delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await
+}

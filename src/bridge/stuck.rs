@@ -1,0 +1,37 @@
+//! Work that got stuck shows itself: a reply that has not left says so in its thread, once.
+
+use crate::app::App;
+use crate::bridge::wording;
+use crate::delivery;
+use crate::store::outbox::State;
+use crate::store::{conversations, outbox};
+
+/// Tells the threads of replies that have waited since before `since`. One sentence speaks for all that wait in a
+/// conversation.
+pub(crate) async fn tell(app: &App, since: jiff::Timestamp) -> anyhow::Result<()> {
+    for found in outbox::stuck(&app.store, since).await? {
+        let mut tx = app.store.begin().await?;
+        let Some(row) = outbox::by_id(&mut tx, &found.id).await? else {
+            continue;
+        };
+        let sentence = match State::parse(&row.state) {
+            Some(State::Unknown) => wording::still_unclear(),
+            Some(State::Waiting | State::Sending | State::Held) => wording::not_sent_yet(),
+            _ => continue,
+        };
+        if row.told != 0 {
+            continue;
+        }
+        outbox::set_told(&mut tx, &row.id).await?;
+        let conversation = conversations::by_id_in(&mut tx, &row.conversation_id).await?;
+        delivery::enqueue_notice(
+            &mut tx,
+            &conversation.line,
+            &conversation.id,
+            sentence.into(),
+        )
+        .await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,481 @@
+//! Every sentence that a person can read: plain, short, no jargon.
+
+pub(crate) mod calls;
+pub(crate) mod reasons;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, Zoned};
+use serde_json::{Value, json};
+
+use crate::availability::{Availability, Source, State};
+use crate::delivery::Content;
+use crate::phone::Address;
+use crate::slack::blocks::{self, Button, Style};
+use crate::slack::mrkdwn::escape;
+use crate::twilio::error_code::Meaning;
+use crate::twilio::form::Media;
+
+/// A caller's text as it is shown.
+pub(crate) struct TextIn<'a> {
+    pub(crate) body: &'a str,
+    pub(crate) media: &'a [Media],
+    /// When it came, "14:02", if that was long before it is shown.
+    pub(crate) came_at: Option<&'a str>,
+}
+
+/// The first message of a thread: who is texting, the first text, how to answer.
+pub(crate) fn root(
+    caller: &Address,
+    place: &str,
+    line: Option<&str>,
+    text: &TextIn<'_>,
+) -> Content {
+    let mut who = format!("*{}*", escape(&caller.display()));
+    for more in [Some(place).filter(|place| !place.is_empty()), line]
+        .into_iter()
+        .flatten()
+    {
+        who.push_str(" · ");
+        who.push_str(&escape(more));
+    }
+    let how = match caller.can_be_texted() {
+        true => "Reply in this thread and it is texted back. Begin with // to keep a note inside.",
+        false => "This sender cannot be texted back.",
+    };
+    let mut shown = vec![blocks::section(&who)];
+    shown.extend(words(text));
+    shown.push(blocks::context(how));
+    Content {
+        text: format!("{}: {}", escape(&caller.display()), escape(&text.shown())),
+        blocks: Some(Value::Array(shown)),
+    }
+}
+
+/// A later text of the same caller.
+pub(crate) fn text_in(text: &TextIn<'_>) -> Content {
+    Content {
+        text: escape(&text.shown()),
+        blocks: Some(Value::Array(words(text))),
+    }
+}
+
+fn words(text: &TextIn<'_>) -> Vec<Value> {
+    let mut shown = Vec::new();
+    if !text.body.trim().is_empty() || text.media.is_empty() {
+        shown.push(blocks::literal(&text.shown()));
+    }
+    if !text.media.is_empty() {
+        let kinds: Vec<String> = text
+            .media
+            .iter()
+            .map(|medium| escape(&medium.content_type))
+            .collect();
+        let came = match text.media.len() {
+            1 => "A file came with it".to_owned(),
+            several => format!("{several} files came with it"),
+        };
+        shown.push(blocks::context(&format!(
+            "{came}: {}. It is kept in Twilio's message log.",
+            kinds.join(", ")
+        )));
+    }
+    if let Some(came_at) = text.came_at {
+        shown.push(blocks::context(&format!(
+            "Received {came_at}, delivered late."
+        )));
+    }
+    shown
+}
+
+impl TextIn<'_> {
+    fn shown(&self) -> String {
+        match (self.body.trim().is_empty(), self.media.len()) {
+            (false, _) => self.body.to_owned(),
+            (true, 0) => "(an empty text)".to_owned(),
+            (true, 1) => "(a file)".to_owned(),
+            (true, several) => format!("({several} files)"),
+        }
+    }
+}
+
+/// A text of which Slack takes nothing else.
+pub(crate) const NO_WORDS: &str = "(a text that Slack does not show)";
+
+/// What a caller reads in place of a person whom Slack does not name.
+pub(crate) const SOMEBODY: &str = "somebody";
+
+/// What a caller reads in place of a channel that Slack does not name.
+pub(crate) const A_CHANNEL: &str = "a channel";
+
+/// A reply begins with a colleague's name.
+pub(crate) fn held_back_mention() -> String {
+    "Not texted to the caller, because it begins with a colleague's name. To text it, write it again with the name further back.".into()
+}
+
+/// The sender of a text has no telephone that takes texts.
+pub(crate) fn cannot_be_texted(caller: &Address) -> String {
+    match caller.is_withheld() {
+        true => "Not sent: the caller withheld the number, so there is nothing to text to.".into(),
+        false => format!("Not sent: {} cannot be texted.", escape(&caller.display())),
+    }
+}
+
+/// A reply has no words for a telephone.
+pub(crate) fn nothing_to_send() -> String {
+    "Not sent: there are no words in it that a phone could show.".into()
+}
+
+/// Files cannot be texted.
+pub(crate) fn files_not_sent(count: usize, with_words: bool) -> String {
+    let files = if count == 1 {
+        "The file was"
+    } else {
+        "The files were"
+    };
+    let words = if with_words {
+        " Only the words were."
+    } else {
+        ""
+    };
+    format!("{files} not texted.{words}")
+}
+
+/// One reply led to two texts.
+pub(crate) fn sent_twice() -> String {
+    "Heads up: the caller got the last reply twice. Twilio's answer to the first try was lost; it has turned up now.".into()
+}
+
+/// A reply whose fate cannot be found out. `message` is the id of the dispatcher's message, which the buttons carry.
+pub(crate) fn undecided(message: &str, words: &str) -> Content {
+    let sentence = "Twilio does not say whether this reply reached the caller. Nothing was sent a second time. What now?";
+    decision(
+        sentence,
+        words,
+        &[
+            Button::new(BUTTON_SEND, "Send again", message).style(Style::Primary),
+            Button::new(BUTTON_ARRIVED, "It arrived", message),
+            Button::new(BUTTON_LEAVE, "Leave it", message),
+        ],
+    )
+}
+
+/// A reply that was written while we were down, and found too late to be sent unasked.
+pub(crate) fn stale(writer: &str, message: &str, words: &str) -> Content {
+    let sentence = format!(
+        "<@{writer}> this was written while I was down, so the caller has not got it. Send it now?"
+    );
+    decision(
+        &sentence,
+        words,
+        &[
+            Button::new(BUTTON_SEND, "Send it", message).style(Style::Primary),
+            Button::new(BUTTON_LEAVE, "Leave it", message),
+        ],
+    )
+}
+
+fn decision(sentence: &str, words: &str, buttons: &[Button]) -> Content {
+    let mut shown = vec![blocks::section(sentence)];
+    if !words.is_empty() {
+        shown.push(blocks::literal(words));
+    }
+    shown.push(blocks::actions("decision", buttons));
+    Content {
+        text: sentence.to_owned(),
+        blocks: Some(Value::Array(shown)),
+    }
+}
+
+/// The button that sends a reply whose fate is not known.
+pub(crate) const BUTTON_SEND: &str = "reply_send";
+/// The button that says it arrived.
+pub(crate) const BUTTON_ARRIVED: &str = "reply_arrived";
+/// The button that lets it be.
+pub(crate) const BUTTON_LEAVE: &str = "reply_leave";
+
+/// What stands in place of the buttons after one was pressed.
+pub(crate) fn decided(action: &str, by: &str) -> String {
+    match action {
+        BUTTON_SEND => format!("<@{by}> has it sent."),
+        BUTTON_ARRIVED => format!("<@{by}> says that it arrived."),
+        _ => format!("<@{by}> leaves it as it is. It was not sent again."),
+    }
+}
+
+/// A button whose question is answered already.
+pub(crate) fn already_decided() -> String {
+    "Somebody has decided that already. Nothing was changed.".into()
+}
+
+/// A button of a version of this program that is gone.
+pub(crate) fn unknown_button() -> String {
+    "That button does nothing any more. Nothing was changed.".into()
+}
+
+/// Twilio cannot be asked what became of a reply.
+pub(crate) fn being_looked_for() -> String {
+    "Not confirmed: Twilio's answer to the last reply was lost, and its log cannot be read right now. I keep asking and send nothing twice; if it stays unclear I ask you.".into()
+}
+
+/// What became of a reply is not known yet, and has not been for a while.
+pub(crate) fn still_unclear() -> String {
+    "Not confirmed: Twilio's answer to the last reply was lost. I look in its log until it is certain and send nothing twice; what you write now leaves after that.".into()
+}
+
+/// A reply waits for Twilio.
+pub(crate) fn not_sent_yet() -> String {
+    "Not sent yet: Twilio cannot be reached or takes nothing. The last reply leaves as soon as that is over; call if it is urgent.".into()
+}
+
+/// A text failed: what happened, and what to do.
+pub(crate) fn not_delivered(meaning: Meaning, code: Option<u32>) -> String {
+    let sentence = match meaning {
+        Meaning::OptedOut => {
+            "the caller has texted STOP. Only they can undo that, by texting START"
+        }
+        Meaning::Landline => "this is a landline or a carrier that takes no texts. Call instead",
+        Meaning::NotAMobile => "this number cannot receive texts. Call instead",
+        Meaning::Unreachable => "the phone is off or without signal. Try again later, or call",
+        Meaning::UnknownNumber => "this number is not in service. Check it with the caller",
+        Meaning::Blocked => "the caller's phone or carrier blocks our number. Call instead",
+        Meaning::Filtered => {
+            "the carrier took it for unwanted advertising. Say it in other words and without links"
+        }
+        Meaning::InvalidNumber => "this is not a valid phone number",
+        Meaning::CountryNotEnabled => {
+            "our Twilio account may not text this country. The operator can allow it under Messaging > Geo permissions"
+        }
+        Meaning::NoRoute => "Twilio has no way to text this number from ours. Call instead",
+        Meaning::NotRegistered => {
+            "our number is not registered with the carriers. Tell the operator; meanwhile call"
+        }
+        Meaning::StillBeingSetUp => {
+            "our number is still being set up with the carriers. Try again later; meanwhile call"
+        }
+        Meaning::QueueFull => "too many texts are waiting at Twilio. Try again in a few minutes",
+        Meaning::Congested => "the carrier is overloaded. Try again in a few minutes",
+        Meaning::TrialAccount => {
+            "a Twilio trial account can only text numbers it has verified. Tell the operator"
+        }
+        Meaning::AccountSuspended => {
+            "our Twilio account is suspended. Tell the operator; meanwhile call from another phone"
+        }
+        Meaning::BadCredentials => {
+            "Twilio does not accept our credentials. Tell the operator; meanwhile call"
+        }
+        Meaning::SenderNotOurs => {
+            "our number cannot send this text. Tell the operator; meanwhile call"
+        }
+        Meaning::TooLong => "it is too long. Send it in shorter pieces",
+        Meaning::NothingToSend => "there was nothing in it that a phone could show",
+        Meaning::BadMedia => {
+            "the file is too large or of a kind that phones do not take. Send the words alone"
+        }
+        Meaning::DailyLimit => "the carrier's limit for today is used up. Call instead",
+        Meaning::Expired => {
+            "it could not be sent in time and was dropped. Write it again if it still matters"
+        }
+        Meaning::TimedOutAtCarrier => {
+            "the carrier did not answer. It may have arrived; ask before you send it again"
+        }
+        Meaning::PumpingBlock => "Twilio suspects fraud behind this number and blocks it",
+        Meaning::BadRequest => "Twilio did not understand our request. Tell the operator",
+        Meaning::Other => "Twilio or the carrier refused it. Call if it is urgent",
+    };
+    match code {
+        Some(code) => format!("Not delivered: {sentence}. (Twilio error {code})"),
+        None => format!("Not delivered: {sentence}."),
+    }
+}
+
+/// A change of somebody's availability, told in the channel. `by` is mrkdwn: a mention or an escaped name.
+pub(crate) fn availability_changed(person: &str, by: &str, said: &Announced<'_>) -> String {
+    let mut sentence = format!("*{}* is {}", escape(person), state_in_words(said.state));
+    if let Some(until) = &said.until {
+        sentence.push_str(&format!(" until {}", until.shown()));
+    }
+    if !said.reason.is_empty() {
+        sentence.push_str(&format!(" ({})", escape(said.reason)));
+    }
+    sentence.push_str(&format!(", says {by}."));
+    sentence
+}
+
+/// What is told of a change.
+pub(crate) struct Announced<'a> {
+    pub(crate) state: State,
+    pub(crate) until: Option<Moment>,
+    pub(crate) reason: &'a str,
+}
+
+/// A moment as people at the desk read it: "14:00", and the day where it is not today.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    at: Zoned,
+    today: Date,
+}
+
+impl Moment {
+    pub(crate) fn new(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Moment {
+        Moment {
+            at: at.to_zoned(zone.clone()),
+            today: now.to_zoned(zone.clone()).date(),
+        }
+    }
+
+    pub(crate) fn shown(&self) -> String {
+        let format = match self.at.date() == self.today {
+            true => "%H:%M",
+            false => "%a, %b %-d, %H:%M",
+        };
+        self.at.strftime(format).to_string()
+    }
+}
+
+/// The answer to who made a change.
+pub(crate) fn availability_kept(person: &str, said: &Announced<'_>) -> String {
+    let mut sentence = format!("{} is {}", escape(person), state_in_words(said.state));
+    match &said.until {
+        Some(until) => sentence.push_str(&format!(" until {}.", until.shown())),
+        None if said.state == State::Available => sentence.push('.'),
+        None => sentence.push_str(" until you change it."),
+    }
+    if said.state != State::Available {
+        sentence.push_str(" Calls go to the others meanwhile.");
+    }
+    sentence
+}
+
+pub(super) fn state_in_words(state: State) -> &'static str {
+    match state {
+        State::Available => "available",
+        State::Away => "away",
+        State::Dnd => "not to be disturbed",
+    }
+}
+
+/// One line of `/qdn status`.
+pub(crate) fn status_line(
+    person: &str,
+    known: &Availability,
+    until: Option<Moment>,
+    reason: &str,
+) -> String {
+    let mut line = format!("*{}*: {}", escape(person), state_in_words(known.state));
+    if let Some(until) = until {
+        line.push_str(&format!(" until {}", until.shown()));
+    }
+    if !reason.is_empty() {
+        line.push_str(&format!(" ({})", escape(reason)));
+    }
+    match (&known.source, known.age) {
+        (Source::Assumed, _) => line.push_str(", assumed: nobody has said otherwise"),
+        (Source::Said { .. }, Some(age)) => line.push_str(&format!(", said {}", ago(age))),
+        (Source::Redis, _) => line.push_str(", says their presence signal"),
+        (Source::StatusUrl, Some(age)) => {
+            line.push_str(&format!(", said their status page {}", ago(age)));
+        }
+        (Source::StatusUrl, None) => line.push_str(", says their status page"),
+        (Source::Said { .. }, None) => {}
+    }
+    line
+}
+
+/// Nobody can be rung: there are no people in the configuration.
+pub(crate) fn no_people() -> String {
+    "There is nobody in the configuration who could be rung.".into()
+}
+
+/// How the command is used.
+pub(crate) fn usage(command: &str) -> String {
+    format!(
+        "`{command} available` – calls ring you again\n\
+         `{command} away 30m lunch` – calls leave you out for 30 minutes; `until 14:00` works too, and so does no time at all\n\
+         `{command} dnd 1h` – the same, for when you are there but must not be disturbed\n\
+         `{command} away Sergio` – the same for a colleague\n\
+         `{command} status` – who is available, and who says so\n\
+         `{command} who` – whom a call would ring now, and why\n\
+         `{command} why` – why the last call went where it went; `{command} why 0142` for the last one from a number ending so\n\
+         `{command} help` – this"
+    )
+}
+
+/// An unknown word after the command.
+pub(crate) fn unknown_word(command: &str, word: &str) -> String {
+    format!(
+        "There is no `{command} {}`. Here is what there is:\n{}",
+        escape(&word.replace('`', "")),
+        usage(command)
+    )
+}
+
+/// The writer is nobody whom calls ring.
+pub(crate) fn who_are_you(command: &str, people: &[&str]) -> String {
+    format!(
+        "Whom do you mean? Calls ring {}: write for example `{command} away {}`. To mean yourself without a name, the operator adds your Slack member ID to the configuration.",
+        people.join(", "),
+        people.first().unwrap_or(&"Sergio"),
+    )
+}
+
+/// Somebody was named whom calls do not ring.
+pub(crate) fn unknown_person(who: &str, people: &[&str]) -> String {
+    format!(
+        "Calls do not ring {}: they ring {}. Nothing was changed.",
+        escape(who),
+        people.join(", ")
+    )
+}
+
+/// The same command came a second time.
+pub(crate) fn done_already() -> String {
+    "That was done already. Nothing was changed again.".into()
+}
+
+/// Only members of the desk's channel change anything.
+pub(crate) fn members_only(channel: &str) -> String {
+    format!(
+        "Only members of {} can change that. Join the channel and try again.",
+        escape(channel)
+    )
+}
+
+/// Slack does not say whether somebody is a member.
+pub(crate) fn membership_unknown(channel: &str) -> String {
+    format!(
+        "Slack did not say in time whether you are in {}. Nothing was changed; try again, or type the command in that channel.",
+        escape(channel)
+    )
+}
+
+/// A time that has no meaning.
+pub(crate) fn bad_time(word: &str) -> String {
+    format!(
+        "I do not understand the time \"{}\". Write 30m, 2h or until 14:00. Nothing was changed.",
+        escape(word)
+    )
+}
+
+/// The database did not take a change.
+pub(crate) fn not_saved() -> String {
+    "That could not be saved just now. Nothing was changed; try again in a minute.".into()
+}
+
+/// "3 min ago".
+pub(super) fn ago(age: SignedDuration) -> String {
+    match age.as_secs() {
+        ..60 => "just now".to_owned(),
+        seconds @ 60..3_600 => format!("{} min ago", seconds / 60),
+        seconds @ 3_600..172_800 => format!("{} h ago", seconds / 3_600),
+        seconds => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+/// Answers that one person sees.
+pub(crate) fn ephemeral(text: &str) -> Value {
+    json!({ "response_type": "ephemeral", "text": text })
+}
+
+#[cfg(test)]
+mod tests;

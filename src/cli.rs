@@ -1,0 +1,89 @@
+//! The commands, and how each fails: 1 for what went wrong, 2 for what was asked wrongly.
+
+mod audit;
+mod demo;
+mod manifest;
+mod outbox;
+mod serve;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Environment};
+use crate::store::Store;
+
+/// SMS and calls for a dispatch desk that lives in Slack.
+#[derive(Debug, Parser)]
+#[command(name = "qdn-relay", version, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value = "qdn.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the service until SIGTERM or SIGINT.
+    Serve,
+    /// Runs the service with stand-ins for Twilio and Slack: no account, no configuration, no network.
+    Demo(demo::Demo),
+    /// Prints the audit trail, or verifies that nothing in it was changed.
+    Audit(audit::Audit),
+    /// Shows deliveries that wait, are undecided or were given up, and decides about them.
+    Outbox(outbox::Outbox),
+    /// Points the Twilio numbers at this service, showing what changes and asking first.
+    Setup(setup::Setup),
+    /// Prints the Slack app's manifest with this installation's addresses.
+    Manifest,
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The configuration or an argument is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// Anything else.
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+impl Failed {
+    /// 2 for what was asked wrongly, 1 for the rest.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Failed::Usage(_) => ExitCode::from(2),
+            Failed::Other(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl From<ConfigError> for Failed {
+    fn from(error: ConfigError) -> Failed {
+        Failed::Usage(format!("the configuration is not right:\n{error}"))
+    }
+}
+
+/// Runs the command.
+pub async fn run(cli: Cli, environment: &Environment) -> Result<(), Failed> {
+    match cli.command {
+        Command::Serve => serve::run(&cli.config, environment).await,
+        Command::Demo(demo) => demo::run(demo, environment).await,
+        Command::Audit(audit) => audit::run(audit, &cli.config, environment).await,
+        Command::Outbox(outbox) => outbox::run(outbox, &cli.config, environment).await,
+        Command::Setup(setup) => setup::run(setup, &cli.config, environment).await,
+        Command::Manifest => manifest::run(&cli.config, environment),
+    }
+}
+
+async fn open_store(config: &Config) -> Result<Store, Failed> {
+    Store::open(config.database_url.as_str(), Clock::System)
+        .await
+        .map_err(|error| Failed::Other(error.into()))
+}

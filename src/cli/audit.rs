@@ -1,0 +1,250 @@
+//! `qdn-relay audit`.
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, civil};
+
+use super::{Failed, open_store};
+use crate::clock::Clock;
+use crate::config::{Config, Environment, parse_duration};
+use crate::phone::PhoneNumber;
+use crate::store::audit::{Entry, Filter};
+
+/// What `audit` takes.
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    /// Not before this: 2026-07-01, 2026-07-01T08:00:00Z, or 2h for two hours ago.
+    #[arg(long)]
+    since: Option<String>,
+    /// Before this, written likewise.
+    #[arg(long)]
+    until: Option<String>,
+    /// One call's rows.
+    #[arg(long, value_name = "CALLSID")]
+    call: Option<String>,
+    /// One caller's rows.
+    #[arg(long)]
+    number: Option<String>,
+    /// How to print them.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Walks the whole chain and says whether anything was changed, added or removed.
+    Verify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Jsonl,
+    Csv,
+}
+
+pub(super) async fn run(
+    audit: Audit,
+    path: &Path,
+    environment: &Environment,
+) -> Result<(), Failed> {
+    let config = Config::load(path, environment)?;
+    let filter = Filter {
+        since: audit
+            .since
+            .as_deref()
+            .map(|text| time("--since", text, &config))
+            .transpose()?,
+        until: audit
+            .until
+            .as_deref()
+            .map(|text| time("--until", text, &config))
+            .transpose()?,
+        subject: audit.call,
+        number: audit.number.as_deref().map(number).transpose()?,
+    };
+    let store = open_store(&config).await?;
+    if let Some(Action::Verify) = audit.action {
+        return match store.verify_audit().await? {
+            Ok(rows) => {
+                println!("{rows} rows, the chain is intact");
+                Ok(())
+            }
+            Err(broken) => {
+                Err(
+                    anyhow::anyhow!("the chain is broken at row {}: {}", broken.seq, broken.what)
+                        .into(),
+                )
+            }
+        };
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut after = 0;
+    let mut printed = header(&mut out, audit.format);
+    loop {
+        let page = store.audit_page(&filter, after).await?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        printed = printed.and_then(|()| {
+            page.iter()
+                .try_for_each(|entry| print(&mut out, audit.format, entry))
+        });
+        if printed.is_err() {
+            break;
+        }
+    }
+    match printed.and_then(|()| out.flush()) {
+        // Whoever reads us has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written.context("writing to standard output")?),
+    }
+}
+
+fn header(out: &mut impl Write, format: Format) -> io::Result<()> {
+    match format {
+        Format::Table => writeln!(
+            out,
+            "{:>6}  {:<20}  {:<10}  {:<16}  {:<22}  {:<36}  why",
+            "id", "time (UTC)", "line", "number", "decision", "subject"
+        ),
+        Format::Jsonl => Ok(()),
+        Format::Csv => writeln!(
+            out,
+            "id,time,line,number,subject,decision,reason,detail,previous,hash"
+        ),
+    }
+}
+
+fn print(out: &mut impl Write, format: Format, entry: &Entry) -> io::Result<()> {
+    let time = entry.time();
+    match format {
+        Format::Table => writeln!(
+            out,
+            "{:>6}  {:<20}  {:<10}  {:<16}  {:<22}  {:<36}  {}",
+            entry.seq,
+            time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            shown(&entry.line),
+            shown(&entry.number),
+            entry.decision,
+            shown(&entry.subject),
+            shown(&entry.reason)
+        ),
+        Format::Jsonl => {
+            let detail: serde_json::Value = serde_json::from_str(&entry.detail).unwrap_or_default();
+            let row = serde_json::json!({
+                "id": entry.seq, "time": time.to_string(), "line": entry.line, "number": entry.number, "subject": entry.subject,
+                "decision": entry.decision, "reason": entry.reason, "detail": detail, "previous": entry.previous, "hash": entry.hash,
+            });
+            writeln!(out, "{row}")
+        }
+        Format::Csv => {
+            let (seq, time) = (entry.seq.to_string(), time.to_string());
+            let fields = [
+                &seq,
+                &time,
+                &entry.line,
+                &entry.number,
+                &entry.subject,
+                &entry.decision,
+                &entry.reason,
+                &entry.detail,
+                &entry.previous,
+                &entry.hash,
+            ];
+            writeln!(out, "{}", fields.map(|field| quoted(field)).join(","))
+        }
+    }
+}
+
+/// One line that moves no terminal's cursor.
+fn shown(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// A CSV field that no spreadsheet takes for a formula; a phone number is none.
+fn quoted(field: &str) -> String {
+    let is_number = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+    let is_formula = match field.strip_prefix('+') {
+        Some(rest) => !is_number(rest),
+        None => field.starts_with(['=', '@', '-', '\t', '\r']),
+    };
+    let guard = if is_formula { "'" } else { "" };
+    format!("\"{guard}{}\"", field.replace('"', "\"\""))
+}
+
+/// A phone number as people type it, or a short code as it stands.
+fn number(text: &str) -> Result<String, Failed> {
+    let is_short_code =
+        (3..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_short_code {
+        return Ok(text.to_owned());
+    }
+    PhoneNumber::parse_in(text, "US")
+        .map(|number| number.as_str().to_owned())
+        .map_err(|_| {
+            Failed::Usage(format!(
+                "--number {text}: it must be a phone number, such as +16195550142"
+            ))
+        })
+}
+
+/// A day, a moment, or how long ago.
+fn time(argument: &str, text: &str, config: &Config) -> Result<Timestamp, Failed> {
+    let ago = || {
+        let ago = SignedDuration::try_from(parse_duration(text)?).ok()?;
+        Clock::System.now().checked_sub(ago).ok()
+    };
+    let day = || {
+        let day: civil::Date = text.parse().ok()?;
+        let zone: &TimeZone = &config.desk.timezone;
+        Some(day.to_zoned(zone.clone()).ok()?.timestamp())
+    };
+    ago().or_else(|| text.parse().ok()).or_else(day).ok_or_else(|| {
+        Failed::Usage(format!("{argument} {text}: it must be a day (2026-07-01), a moment (2026-07-01T08:00:00Z) or a time ago (2h)"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_field_is_a_formula_to_a_spreadsheet() {
+        for (field, expected) in [
+            ("plain", "\"plain\""),
+            ("+16195550142", "\"+16195550142\""),
+            ("+cmd|' /C calc'!A0", "\"'+cmd|' /C calc'!A0\""),
+            ("=1+1", "\"'=1+1\""),
+            ("-1", "\"'-1\""),
+            ("@sum", "\"'@sum\""),
+            ("a \"b\", c", "\"a \"\"b\"\", c\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(quoted(field), expected);
+        }
+    }
+
+    #[test]
+    fn a_row_of_the_table_is_one_line() {
+        assert_eq!(shown("a\nb\u{1b}[2Jc\td"), "a b [2Jc d");
+    }
+
+    #[test]
+    fn numbers_are_taken_as_people_type_them() {
+        for (text, expected) in [
+            ("(619) 555-0142", Some("+16195550142")),
+            ("+1 619 555 0142", Some("+16195550142")),
+            ("28849", Some("28849")),
+            ("anonymous", None),
+            ("+1619", None),
+        ] {
+            assert_eq!(number(text).ok().as_deref(), expected, "{text}");
+        }
+    }
+}

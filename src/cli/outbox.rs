@@ -1,0 +1,195 @@
+//! `qdn-relay outbox`.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{Failed, open_store};
+use crate::config::{Config, Environment};
+use crate::phone::Address;
+use crate::store::audit::NewEntry;
+use crate::store::outbox::{self, Row, State};
+use crate::store::{Store, conversations, lanes};
+
+/// What `outbox` takes.
+#[derive(Debug, Args)]
+pub(super) struct Outbox {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Everything that waits, is undecided or was given up.
+    List,
+    /// One delivery with all its attempts.
+    Show {
+        /// As `list` shows it.
+        id: String,
+    },
+    /// Has a delivery tried again now. A text that may have arrived can arrive twice by this.
+    Retry {
+        /// As `list` shows it.
+        id: String,
+    },
+    /// Gives a delivery up, so that what stands behind it goes on.
+    Drop {
+        /// As `list` shows it.
+        id: String,
+    },
+}
+
+/// How many rows are read at a time.
+const PAGE: i64 = 500;
+
+pub(super) async fn run(
+    command: Outbox,
+    path: &Path,
+    environment: &Environment,
+) -> Result<(), Failed> {
+    let config = Config::load(path, environment)?;
+    let store = open_store(&config).await?;
+    match command.action {
+        Action::List => list(&store).await?,
+        Action::Show { id } => show(&store, &find(&store, &id).await?).await?,
+        Action::Retry { id } => retry(&store, &config, &id).await?,
+        Action::Drop { id } => give_up(&store, &config, &id).await?,
+    }
+    Ok(())
+}
+
+async fn find(store: &Store, id: &str) -> Result<Row, Failed> {
+    let mut tx = store.begin().await?;
+    let found = outbox::by_id(&mut tx, id).await?;
+    found.ok_or_else(|| there_is_none(id))
+}
+
+fn there_is_none(id: &str) -> Failed {
+    Failed::Usage(format!(
+        "there is no delivery {id}; `qdn-relay outbox list` shows those there are"
+    ))
+}
+
+async fn list(store: &Store) -> anyhow::Result<()> {
+    println!(
+        "{:<14}{:<10}{:<11}{:<9}{:<22}why",
+        "id", "kind", "state", "attempts", "since (UTC)"
+    );
+    let mut after = (0, String::new());
+    loop {
+        let page = outbox::unsettled(store, (after.0, &after.1), PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = (last.created_at, last.id.clone());
+        for row in &page {
+            let since = row.created().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            println!(
+                "{:<14}{:<10}{:<11}{:<9}{:<22}{}",
+                row.id, row.kind, row.state, row.attempts, since, row.why
+            );
+        }
+    }
+}
+
+async fn show(store: &Store, row: &Row) -> anyhow::Result<()> {
+    println!("id          {}", row.id);
+    println!("kind        {}", row.kind);
+    println!("state       {}", row.state);
+    println!("since       {}", row.created());
+    if !row.conversation_id.is_empty() {
+        let conversation = conversations::by_id(store, &row.conversation_id).await?;
+        println!(
+            "caller      {}",
+            Address::new(conversation.caller).display()
+        );
+    }
+    if !row.why.is_empty() {
+        println!("why         {}", row.why);
+    }
+    if !row.external_id.is_empty() {
+        println!("known as    {}", row.external_id);
+    }
+    for attempt in outbox::attempts(store, &row.id).await? {
+        let outcome = if attempt.outcome.is_empty() {
+            "under way"
+        } else {
+            &attempt.outcome
+        };
+        println!(
+            "attempt {}   {}  {outcome}  {}",
+            attempt.n,
+            attempt.started(),
+            attempt.detail
+        );
+    }
+    Ok(())
+}
+
+async fn retry(store: &Store, config: &Config, id: &str) -> Result<(), Failed> {
+    let refuse = |row: &Row, state| match state {
+        Some(State::Delivered | State::Sending | State::Unknown) => Some(format!(
+            "{} is {}: only what waits, is held, undecided, refused or dropped can be tried again",
+            row.id, row.state
+        )),
+        _ => None,
+    };
+    move_to(store, config, id, refuse, State::Waiting, "operator_retry").await?;
+    println!("{id} is tried again now");
+    Ok(())
+}
+
+async fn give_up(store: &Store, config: &Config, id: &str) -> Result<(), Failed> {
+    let refuse = |row: &Row, state| match state {
+        Some(State::Delivered | State::Dropped | State::Sending) => Some(format!(
+            "{} is {}: there is nothing to give up",
+            row.id, row.state
+        )),
+        _ => None,
+    };
+    move_to(store, config, id, refuse, State::Dropped, "operator_drop").await?;
+    println!("{id} is given up");
+    Ok(())
+}
+
+/// Looks at the row and moves it in one transaction: a worker may take it up at any moment.
+async fn move_to(
+    store: &Store,
+    config: &Config,
+    id: &str,
+    refuse: impl Fn(&Row, Option<State>) -> Option<String>,
+    state: State,
+    decision: &'static str,
+) -> Result<(), Failed> {
+    let mut tx = store.begin().await?;
+    let row = outbox::by_id(&mut tx, id)
+        .await?
+        .ok_or_else(|| there_is_none(id))?;
+    if let Some(why) = refuse(&row, State::parse(&row.state)) {
+        return Err(Failed::Usage(why));
+    }
+    let now = tx.now().as_millisecond();
+    outbox::set_state(&mut tx, &row.id, state, now, "").await?;
+    lanes::advance(&mut tx, &row.lane).await?;
+    let mut entry = NewEntry {
+        subject: row.id.clone(),
+        decision,
+        reason: "on the command line".into(),
+        detail: json!({ "conversation": row.conversation_id, "message": row.message_id, "outbox": row.id, "kind": row.kind }),
+        ..NewEntry::default()
+    };
+    if !row.conversation_id.is_empty() {
+        let conversation = conversations::by_id_in(&mut tx, &row.conversation_id).await?;
+        entry.line = config
+            .line_of(&conversation.line)
+            .map_or_else(String::new, |line| line.name.clone());
+        entry.number = conversation.caller;
+        if !row.message_id.is_empty() && row.kind != "mark" {
+            crate::delivery::enqueue_mark(&mut tx, &row.conversation_id, &row.message_id).await?;
+        }
+    }
+    tx.audit(entry);
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! `qdn-relay serve`.
+
+use std::path::Path;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Failed, open_store};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Environment, Secrets};
+use crate::{Running, serve};
+
+pub(super) async fn run(path: &Path, environment: &Environment) -> Result<(), Failed> {
+    let (config, secrets) = both(Config::load(path, environment), Secrets::load(environment))?;
+    crate::trial::arm(environment)?;
+    log_as_json(environment);
+    let mut store = open_store(&config).await?;
+    store.take_over().await?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!(
+            "listen = {}: the address cannot be listened on; is another service using it?",
+            config.listen
+        )
+    })?;
+    let running = Running {
+        config,
+        secrets,
+        store,
+        clock: Clock::System,
+    };
+    Ok(serve(running, listener, stop_signal()?).await?)
+}
+
+/// What is wrong with either is reported at once.
+pub(super) fn both(
+    config: Result<Config, ConfigError>,
+    secrets: Result<Secrets, ConfigError>,
+) -> Result<(Config, Secrets), ConfigError> {
+    match (config, secrets) {
+        (Ok(config), Ok(secrets)) => Ok((config, secrets)),
+        (Err(ConfigError(mut problems)), Err(ConfigError(more))) => {
+            problems.extend(more);
+            Err(ConfigError(problems))
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
+/// One JSON object a line on standard output, for whatever collects logs.
+fn log_as_json(environment: &Environment) {
+    let filter = EnvFilter::builder().parse_lossy(environment.log_filter());
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter)
+        .init();
+}
+
+/// SIGTERM or SIGINT, whichever comes first.
+pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

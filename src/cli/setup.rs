@@ -1,0 +1,241 @@
+//! `qdn-relay setup`: points each line's number at this service, and its calls at the backup for when we are down.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::Failed;
+use super::serve::both;
+use crate::config::{Config, Environment, Line, Secrets};
+use crate::phone::PhoneNumber;
+use crate::remote::Failure;
+use crate::twilio::AccountSid;
+use crate::twilio::client::{Client, IncomingPhoneNumber, Settings};
+use crate::twilio::error_code::{self, Meaning};
+
+/// Twilio's own page that forwards a call: it answers when nobody here does.
+/// <https://www.twilio.com/labs/twimlets/forward>
+const FORWARD: &str = "https://twimlets.com/forward";
+
+/// What `setup` takes.
+#[derive(Debug, Args)]
+pub(super) struct Setup {
+    /// Changes what has to be changed without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// One setting of a number: its name for people, its parameter for Twilio, what it is and what it has to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Setting {
+    name: &'static str,
+    parameter: &'static str,
+    before: String,
+    after: String,
+}
+
+impl Setting {
+    fn is_right(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+pub(super) async fn run(
+    setup: Setup,
+    path: &Path,
+    environment: &Environment,
+) -> Result<(), Failed> {
+    let (config, secrets) = both(Config::load(path, environment), Secrets::load(environment))?;
+    let twilio = Twilio::new(&config, &secrets)?;
+    let mut changes = Vec::new();
+    for line in &config.lines {
+        let number = twilio.number(&line.number).await?.with_context(|| {
+            format!(
+                "the Twilio account does not have {}: buy it, or correct the number of the line {}",
+                line.number.as_str(),
+                line.name
+            )
+        })?;
+        let settings = settings(&config, line, &number);
+        show(line, &settings);
+        if settings.iter().any(|setting| !setting.is_right()) {
+            changes.push((number, settings));
+        }
+    }
+    if changes.is_empty() {
+        println!("Everything is as it has to be.");
+        return Ok(());
+    }
+    if !setup.yes && !ask()? {
+        return Err(anyhow::anyhow!("nothing was changed").into());
+    }
+    for (number, settings) in &changes {
+        let changed: Vec<(&str, &str)> = settings
+            .iter()
+            .filter(|setting| !setting.is_right())
+            .map(|setting| (setting.parameter, setting.after.as_str()))
+            .collect();
+        twilio.update(&number.sid, &changed).await?;
+    }
+    println!("Done.");
+    Ok(())
+}
+
+/// What a number has to be set to.
+fn settings(config: &Config, line: &Line, number: &IncomingPhoneNumber) -> Vec<Setting> {
+    let route = format!("{}/api/twilio/dispatch-route", config.public_url);
+    let forward = backup(config, line).map_or_else(String::new, |phone| {
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("PhoneNumber", phone.as_str())
+            .finish();
+        format!("{FORWARD}?{query}")
+    });
+    let is = |value: &Option<String>| value.clone().unwrap_or_default();
+    let setting = |name, parameter, before: &Option<String>, after: &str| Setting {
+        name,
+        parameter,
+        before: is(before),
+        after: after.to_owned(),
+    };
+    let mut settings = vec![
+        setting("SMS URL", "SmsUrl", &number.sms_url, &route),
+        setting("SMS method", "SmsMethod", &number.sms_method, "POST"),
+        // Twilio keeps a text that nobody took, and the service finds it there.
+        setting(
+            "SMS fallback URL",
+            "SmsFallbackUrl",
+            &number.sms_fallback_url,
+            "",
+        ),
+        setting("voice URL", "VoiceUrl", &number.voice_url, &route),
+        setting("voice method", "VoiceMethod", &number.voice_method, "POST"),
+        setting(
+            "voice fallback URL",
+            "VoiceFallbackUrl",
+            &number.voice_fallback_url,
+            &forward,
+        ),
+        setting(
+            "voice fallback method",
+            "VoiceFallbackMethod",
+            &number.voice_fallback_method,
+            "GET",
+        ),
+    ];
+    // Each of these, where it is set, is asked instead of the URLs.
+    for (name, parameter, before) in [
+        (
+            "SMS application",
+            "SmsApplicationSid",
+            &number.sms_application_sid,
+        ),
+        (
+            "voice application",
+            "VoiceApplicationSid",
+            &number.voice_application_sid,
+        ),
+        ("SIP trunk", "TrunkSid", &number.trunk_sid),
+    ] {
+        if before.as_ref().is_some_and(|sid| !sid.is_empty()) {
+            settings.push(setting(name, parameter, before, ""));
+        }
+    }
+    settings
+}
+
+/// Who takes a call when we are down: somebody of the last ring step, which nobody leaves empty.
+fn backup<'a>(config: &'a Config, line: &Line) -> Option<&'a PhoneNumber> {
+    let name = line.ring.last()?.people.first()?;
+    config.person(name).map(|person| &person.phone)
+}
+
+fn show(line: &Line, settings: &[Setting]) {
+    println!("{} {}", line.name, line.number.as_str());
+    let shown = |value: &str| match value {
+        "" => "(none)".to_owned(),
+        value => value.to_owned(),
+    };
+    for setting in settings {
+        let Setting {
+            name,
+            before,
+            after,
+            ..
+        } = setting;
+        match setting.is_right() {
+            true => println!("  {name:<21}  {}", shown(before)),
+            false => println!("  {name:<21}  {} → {}", shown(before), shown(after)),
+        }
+    }
+}
+
+fn ask() -> anyhow::Result<bool> {
+    print!("Change this? [y/N] ");
+    io::stdout().flush().context("writing to standard output")?;
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .context("reading the answer")?;
+    println!();
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Twilio as the API key, and as the auth token for what the key may not do.
+struct Twilio {
+    key: Client,
+    token: Client,
+}
+
+impl Twilio {
+    fn new(config: &Config, secrets: &Secrets) -> anyhow::Result<Twilio> {
+        let client = |api_key: &str, api_secret| {
+            Client::new(Settings {
+                api_url: config.twilio_api_url.clone(),
+                account_sid: AccountSid::parse(&secrets.account_sid)
+                    .context("TWILIO_ACCOUNT_SID")?,
+                api_key: api_key.to_owned(),
+                api_secret,
+                request_timeout: config.delivery.request_timeout,
+            })
+        };
+        Ok(Twilio {
+            key: client(&secrets.api_key, secrets.api_secret.clone())?,
+            token: client(&secrets.account_sid, secrets.auth_token.clone())?,
+        })
+    }
+
+    async fn number(&self, number: &PhoneNumber) -> anyhow::Result<Option<IncomingPhoneNumber>> {
+        let found = match self.key.incoming_phone_number(number).await {
+            Err(failure) if is_forbidden(&failure) => {
+                self.token.incoming_phone_number(number).await
+            }
+            other => other,
+        };
+        found.context("asking Twilio about the number")
+    }
+
+    async fn update(&self, sid: &str, changes: &[(&str, &str)]) -> anyhow::Result<()> {
+        let changed = match self.key.update_incoming_phone_number(sid, changes).await {
+            Err(failure) if is_forbidden(&failure) => {
+                self.token.update_incoming_phone_number(sid, changes).await
+            }
+            other => other,
+        };
+        changed
+            .map(drop)
+            .context("changing the number at Twilio; run setup again to see how far that came")
+    }
+}
+
+/// Whether the API key may not do this, or is none any longer.
+fn is_forbidden(failure: &Failure) -> bool {
+    let Failure::Refused { code, .. } = failure else {
+        return false;
+    };
+    match code.parse() {
+        Ok(code) => error_code::meaning(code) == Meaning::BadCredentials,
+        Err(_) => matches!(code.as_str(), "http 401" | "http 403"),
+    }
+}

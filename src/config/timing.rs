@@ -1,0 +1,120 @@
+//! The sections of the file that are about time: deliveries and the desk.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use super::written::Text;
+use super::{Delivery, Desk, Problems, duration};
+
+#[derive(Deserialize, Default)]
+pub(super) struct FileDelivery {
+    request_timeout: Option<Text>,
+    validity: Option<Text>,
+    settle_after: Option<Text>,
+    backfill_every: Option<Text>,
+    stale_reply: Option<Text>,
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct FileDesk {
+    new_thread_after: Option<Text>,
+    renotify_after: Option<Text>,
+    remind_after: Option<Text>,
+    page_after: Option<Text>,
+    timezone: Option<Text>,
+}
+
+/// What Twilio allows for ValidityPeriod. <https://www.twilio.com/docs/messaging/api/message-resource>
+const VALIDITY: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(36_000);
+
+/// The longest time that makes sense; more would not fit the calendar when it is added to now.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
+pub(super) fn time(
+    key: &str,
+    value: Option<Text>,
+    default: &str,
+    problems: &mut Problems,
+) -> Duration {
+    let value = value.map_or_else(|| default.to_owned(), |Text(value)| value);
+    match duration::parse(&value) {
+        Some(time) if !time.is_zero() && time <= LONGEST => time,
+        _ => {
+            problems.add(
+                key,
+                format!("\"{value}\""),
+                format!("it must be a time such as 15s, 5m or 2h, at most 365d; the default is {default}"),
+            );
+            // Where a problem is found this value is never used, but other checks look at it.
+            duration::parse(default).unwrap_or(LONGEST)
+        }
+    }
+}
+
+pub(super) fn delivery(file: FileDelivery, problems: &mut Problems) -> Delivery {
+    let delivery = Delivery {
+        request_timeout: time(
+            "delivery.request_timeout",
+            file.request_timeout,
+            "10s",
+            problems,
+        ),
+        validity: time("delivery.validity", file.validity, "60s", problems),
+        settle_after: time("delivery.settle_after", file.settle_after, "95s", problems),
+        backfill_every: time(
+            "delivery.backfill_every",
+            file.backfill_every,
+            "30s",
+            problems,
+        ),
+        stale_reply: time("delivery.stale_reply", file.stale_reply, "10m", problems),
+    };
+    if !VALIDITY.contains(&delivery.validity) || delivery.validity.subsec_nanos() != 0 {
+        problems.add(
+            "delivery.validity",
+            format!("{:?}", delivery.validity),
+            "Twilio takes whole seconds, 1s to 10h",
+        );
+    }
+    // A request may leave one timeout after its attempt was written down and reach Twilio another later; Twilio may
+    // then send the SMS as late as its validity.
+    let fence = delivery.request_timeout * 2 + delivery.validity;
+    if delivery.settle_after < fence {
+        problems.add(
+            "delivery.settle_after",
+            format!("{:?}", delivery.settle_after),
+            format!("it must be at least delivery.validity and twice delivery.request_timeout together ({fence:?}): before that, an SMS that seems absent may still leave Twilio"),
+        );
+    }
+    delivery
+}
+
+pub(super) fn desk(file: FileDesk, problems: &mut Problems) -> Desk {
+    Desk {
+        new_thread_after: time(
+            "desk.new_thread_after",
+            file.new_thread_after,
+            "24h",
+            problems,
+        ),
+        renotify_after: time("desk.renotify_after", file.renotify_after, "3m", problems),
+        remind_after: time("desk.remind_after", file.remind_after, "5m", problems),
+        page_after: time("desk.page_after", file.page_after, "10m", problems),
+        timezone: timezone(file.timezone, problems),
+    }
+}
+
+fn timezone(value: Option<Text>, problems: &mut Problems) -> TimeZone {
+    let value = value.map_or_else(|| "America/Los_Angeles".to_owned(), |Text(value)| value);
+    TimeZone::get(&value).unwrap_or_else(|_| {
+        problems.add(
+            "desk.timezone",
+            format!("\"{value}\""),
+            "it must be a time zone's name, such as America/Los_Angeles",
+        );
+        TimeZone::UTC
+    })
+}

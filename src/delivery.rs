@@ -1,0 +1,286 @@
+//! What can be delivered, how a delivery can end, and the lane each stands in.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::store::lanes::Lane;
+use crate::store::outbox::NewRow;
+use crate::store::{self, Tx};
+
+/// What an outbox row asks for. It is whole when it is put in: nothing is composed when it is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Delivery {
+    /// A post in the conversation's thread, or as the root of a new one.
+    Post {
+        reply: Content,
+        /// Used instead of `reply` where a thread has to be begun.
+        root: Option<Content>,
+        /// Begin a thread even though there is one.
+        new_thread: bool,
+        /// Show it in the channel too.
+        broadcast: bool,
+    },
+    /// A post in the line's channel, outside any thread.
+    Announce { channel: String, content: Content },
+    /// New words in a post of ours.
+    Update {
+        channel: String,
+        ts: String,
+        content: Content,
+    },
+    /// A post that one person sees.
+    Ephemeral {
+        channel: String,
+        user: String,
+        thread_ts: String,
+        content: Content,
+    },
+    /// Bring the mark on a dispatcher's message up to date with what became of it.
+    Mark,
+    /// A dispatcher's words whose mentions still need names.
+    Reply { slack_text: String },
+    /// An SMS.
+    Sms { body: String },
+    /// Bring the message of a call up to date with what became of it.
+    Call { call: String },
+    /// A caller's recorded message into the thread: its SID at Twilio, its file's name and title.
+    Recording {
+        recording: String,
+        file: String,
+        title: String,
+    },
+}
+
+impl Delivery {
+    /// The word for it in the database, `outbox list` and the metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Delivery::Post { .. } => "post",
+            Delivery::Announce { .. } => "announce",
+            Delivery::Update { .. } => "update",
+            Delivery::Ephemeral { .. } => "ephemeral",
+            Delivery::Mark => "mark",
+            Delivery::Reply { .. } => "reply",
+            Delivery::Sms { .. } => "sms",
+            Delivery::Call { .. } => "call",
+            Delivery::Recording { .. } => "recording",
+        }
+    }
+
+    fn payload(&self) -> String {
+        // An enum of strings and JSON values always serializes.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Words for Slack: `text` for notifications and screen readers, `blocks` for the eye.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Content {
+    /// mrkdwn, escaped.
+    pub(crate) text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) blocks: Option<Value>,
+}
+
+impl From<String> for Content {
+    fn from(text: String) -> Content {
+        Content { text, blocks: None }
+    }
+}
+
+/// How a try at a delivery, or a look for what became of one, ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// Done, as `proof` shows. `external_id` is the SID or ts, empty where there is none.
+    Delivered {
+        external_id: String,
+        posted_in: Option<PostedIn>,
+        proof: &'static str,
+    },
+    /// A mark is shown (empty for none), to be looked at again at that time; how many requests that took.
+    Marked {
+        shown: &'static str,
+        requests: usize,
+        again: Option<Timestamp>,
+    },
+    /// A reply whose names are known now: the texts that take its place, in order.
+    Resolved(Vec<String>),
+    /// Not acted on; try again after this long.
+    Again { after: Duration, why: String },
+    /// Not acted on because of the channel or the account, until somebody mends that.
+    Held { why: String },
+    /// Refused for good.
+    Refused { code: String, why: String },
+    /// It may have been acted on.
+    Unknown { why: String },
+    /// A complete look found nothing of it.
+    Absent,
+    /// The look itself failed or broke off: it says nothing.
+    NotRead {
+        why: String,
+        /// The remote does not let us look, rather than not answering: asking again will not help.
+        is_forbidden: bool,
+    },
+    /// Several messages could be it.
+    Several { candidates: usize },
+}
+
+/// Where Slack put a post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PostedIn {
+    pub(crate) channel: String,
+    /// The root of the thread it is in; its own ts if it is a root.
+    pub(crate) root: String,
+}
+
+/// `seconds` of the usual settings, less where `settle_after` is set shorter: every wait of the delivery promise keeps
+/// its proportion to it, so that trying the promise out takes seconds.
+pub(crate) fn scaled(settle_after: Duration, seconds: f64) -> Duration {
+    const USUAL: Duration = Duration::from_secs(95);
+    settle_after
+        .min(USUAL)
+        .mul_f64(seconds / USUAL.as_secs_f64())
+}
+
+/// The gate of reactions: Slack limits them for the whole workspace.
+pub(crate) const MARKS_GATE: &str = "marks";
+
+/// The gate of a line's Slack channel.
+pub(crate) fn slack_gate(line: &str) -> String {
+    format!("slack:{line}")
+}
+
+/// The gate of a line's Twilio number.
+pub(crate) fn twilio_gate(line: &str) -> String {
+    format!("twilio:{line}")
+}
+
+/// A conversation's posts, in order. `line` is its number.
+pub(crate) fn thread_lane(line: &str, conversation_id: &str) -> Lane {
+    Lane {
+        id: format!("thread:{conversation_id}"),
+        gate: slack_gate(line),
+    }
+}
+
+/// A conversation's texts to the phone, in order: a reply whose fate is unknown does not hold what the caller writes.
+pub(crate) fn phone_lane(line: &str, conversation_id: &str) -> Lane {
+    Lane {
+        id: format!("phone:{conversation_id}"),
+        gate: twilio_gate(line),
+    }
+}
+
+/// A line's announcements, in order.
+pub(crate) fn channel_lane(line: &str) -> Lane {
+    Lane {
+        id: format!("channel:{line}"),
+        gate: slack_gate(line),
+    }
+}
+
+/// What one person alone is told: a lane each, so that nobody's waits for another's.
+pub(crate) fn ephemeral_lane(line: &str, user: &str) -> Lane {
+    Lane {
+        id: format!("ephemeral:{line}:{user}"),
+        gate: slack_gate(line),
+    }
+}
+
+/// One recording: however long it takes to come, nothing waits for it.
+pub(crate) fn recording_lane(line: &str, recording: &str) -> Lane {
+    Lane {
+        id: format!("recording:{recording}"),
+        gate: slack_gate(line),
+    }
+}
+
+/// The words of one post of ours.
+pub(crate) fn update_lane(line: &str, ts: &str) -> Lane {
+    Lane {
+        id: format!("update:{line}:{ts}"),
+        gate: slack_gate(line),
+    }
+}
+
+/// The mark on one message.
+pub(crate) fn mark_lane(message_id: &str) -> Lane {
+    Lane {
+        id: format!("mark:{message_id}"),
+        gate: MARKS_GATE.to_owned(),
+    }
+}
+
+/// Puts a delivery at the end of its lane.
+pub(crate) async fn enqueue(
+    tx: &mut Tx,
+    lane: &Lane,
+    conversation_id: &str,
+    message_id: &str,
+    delivery: &Delivery,
+) -> anyhow::Result<String> {
+    store::outbox::enqueue(tx, &new_row(lane, conversation_id, message_id, delivery)).await
+}
+
+/// The row that asks for `delivery`.
+pub(crate) fn new_row<'a>(
+    lane: &'a Lane,
+    conversation_id: &'a str,
+    message_id: &'a str,
+    delivery: &Delivery,
+) -> NewRow<'a> {
+    NewRow {
+        lane,
+        conversation_id,
+        message_id,
+        kind: delivery.kind(),
+        payload: delivery.payload(),
+    }
+}
+
+/// Asks for the mark on a message to be brought up to date.
+pub(crate) async fn enqueue_mark(
+    tx: &mut Tx,
+    conversation_id: &str,
+    message_id: &str,
+) -> anyhow::Result<()> {
+    // A text that nobody wrote in Slack has no message there that could bear a mark.
+    if !store::messages::is_in_slack(tx, message_id).await? {
+        return Ok(());
+    }
+    let lane = mark_lane(message_id);
+    // A look that waits for its moment will do. It is not replaced: what its attempts may have left in Slack is known
+    // by them alone.
+    if !store::outbox::rouse_waiting(tx, &lane.id).await? {
+        enqueue(tx, &lane, conversation_id, message_id, &Delivery::Mark).await?;
+    }
+    store::lanes::rouse(tx, &lane).await
+}
+
+/// Puts a sentence of ours into the conversation's thread.
+pub(crate) async fn enqueue_notice(
+    tx: &mut Tx,
+    line: &str,
+    conversation_id: &str,
+    content: Content,
+) -> anyhow::Result<()> {
+    let notice = Delivery::Post {
+        reply: content,
+        root: None,
+        new_thread: false,
+        broadcast: false,
+    };
+    enqueue(
+        tx,
+        &thread_lane(line, conversation_id),
+        conversation_id,
+        "",
+        &notice,
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! Who is who in Slack, cached: our workspace, channel ids, members, people's names. Reads only.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use dashmap::DashMap;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::bridge::wording;
+use crate::clock::Clock;
+use crate::remote::Failure;
+use crate::slack::client::Client;
+use crate::slack::mrkdwn::{Mentions, Names};
+use crate::slack::{ChannelId, TeamId, UserId};
+use crate::store::{self, Store};
+
+/// How long a list of members is believed: long enough for a burst of commands, short enough that a new
+/// dispatcher is not turned away for long.
+const MEMBERS_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a person's name is believed.
+const NAMES_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long Slack may take to say who is a member: the person waits, and Slack gives a command 3 s in all.
+const MEMBERS_BUDGET: Duration = Duration::from_secs(2);
+
+/// The name under which the workspace is remembered over a restart.
+const TEAM_FACT: &str = "slack.team_id";
+
+type Cache<T> = DashMap<String, (Timestamp, T)>;
+
+/// The cache; cloning it costs nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Directory(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    slack: Client,
+    clock: Clock,
+    team: RwLock<Option<TeamId>>,
+    channels: DashMap<String, ChannelId>,
+    members: Cache<Arc<Vec<UserId>>>,
+    user_names: Cache<String>,
+    channel_names: Cache<String>,
+}
+
+impl Directory {
+    pub(crate) fn new(slack: Client, clock: Clock) -> Directory {
+        Directory(Arc::new(Inner {
+            slack,
+            clock,
+            team: RwLock::new(None),
+            channels: DashMap::new(),
+            members: DashMap::new(),
+            user_names: DashMap::new(),
+            channel_names: DashMap::new(),
+        }))
+    }
+
+    /// Our workspace; `None` until Slack has said so once in this installation's life.
+    pub(crate) fn team(&self) -> Option<TeamId> {
+        self.0.team.read().ok()?.clone()
+    }
+
+    /// Takes our workspace from the database, as Slack last named it.
+    pub(crate) async fn recall_team(&self, store: &Store) -> anyhow::Result<()> {
+        if let Some(team) = store::facts::read(store, TEAM_FACT).await? {
+            self.set_team(TeamId::new(team));
+        }
+        Ok(())
+    }
+
+    /// Asks Slack which workspace the token belongs to, and remembers it.
+    pub(crate) async fn learn_team(&self, store: &Store) -> anyhow::Result<()> {
+        let identity = self
+            .0
+            .slack
+            .auth_test()
+            .await
+            .context("asking Slack who we are")?;
+        if self.team().as_ref() != Some(&identity.team_id) {
+            let mut tx = store.begin().await?;
+            store::facts::write(&mut tx, TEAM_FACT, identity.team_id.as_str()).await?;
+            tx.commit().await?;
+            self.set_team(identity.team_id);
+        }
+        Ok(())
+    }
+
+    fn set_team(&self, team: TeamId) {
+        if let Ok(mut ours) = self.0.team.write() {
+            *ours = Some(team);
+        }
+    }
+
+    /// The id of a configured channel: `#name`, or an id already.
+    pub(crate) async fn channel_id(&self, configured: &str) -> Result<Option<ChannelId>, Failure> {
+        if !configured.starts_with('#') {
+            return Ok(Some(ChannelId::new(configured)));
+        }
+        if let Some(id) = self.known_channel_id(configured) {
+            return Ok(Some(id));
+        }
+        let Some(found) = self.0.slack.find_channel(configured).await? else {
+            return Ok(None);
+        };
+        self.0
+            .channels
+            .insert(configured.to_owned(), found.id.clone());
+        Ok(Some(found.id))
+    }
+
+    /// The same without asking Slack.
+    pub(crate) fn known_channel_id(&self, configured: &str) -> Option<ChannelId> {
+        match configured.starts_with('#') {
+            true => self.0.channels.get(configured).map(|id| id.clone()),
+            false => Some(ChannelId::new(configured)),
+        }
+    }
+
+    /// Forgets a channel's id: it may have been made anew under the same name.
+    pub(crate) fn forget_channel(&self, configured: &str) {
+        self.0.channels.remove(configured);
+    }
+
+    /// Whether the person is in the channel; an error says that Slack did not tell in time.
+    pub(crate) async fn is_member(
+        &self,
+        channel: &ChannelId,
+        user: &UserId,
+    ) -> anyhow::Result<bool> {
+        let now = self.0.clock.now();
+        let fresh = |at: Timestamp| now.duration_since(at) < MEMBERS_FOR;
+        if let Some(entry) = self.0.members.get(channel.as_str())
+            && fresh(entry.0)
+            && entry.1.contains(user)
+        {
+            return Ok(true);
+        }
+        // A "no" is never believed from memory: whoever was just invited must not have to wait.
+        let members = tokio::time::timeout(MEMBERS_BUDGET, self.0.slack.members(channel))
+            .await
+            .context("Slack takes too long to list the channel's members")?
+            .context("listing the channel's members")?;
+        let found = members.contains(user);
+        self.0
+            .members
+            .insert(channel.as_str().to_owned(), (now, Arc::new(members)));
+        Ok(found)
+    }
+
+    /// The names of everybody and everything a text mentions.
+    pub(crate) async fn names(&self, mentions: &Mentions) -> Result<Names, Failure> {
+        let mut users = HashMap::new();
+        for user in &mentions.users {
+            users.insert(user.clone(), self.user_name(user).await?);
+        }
+        let mut channels = HashMap::new();
+        for channel in &mentions.channels {
+            channels.insert(channel.clone(), self.channel_name(channel).await?);
+        }
+        Ok(Names { users, channels })
+    }
+
+    async fn user_name(&self, user: &UserId) -> Result<String, Failure> {
+        if let Some(name) = self.fresh(&self.0.user_names, user.as_str()) {
+            return Ok(name);
+        }
+        let name = match self.0.slack.user_name(user).await {
+            Ok(name) => name,
+            // Somebody of another workspace, or gone: the caller reads a word instead of an id.
+            Err(Failure::Refused { code, .. }) if is_nobody(&code) => wording::SOMEBODY.to_owned(),
+            Err(failure) => return Err(failure),
+        };
+        self.0
+            .user_names
+            .insert(user.as_str().to_owned(), (self.0.clock.now(), name.clone()));
+        Ok(name)
+    }
+
+    async fn channel_name(&self, channel: &ChannelId) -> Result<String, Failure> {
+        if let Some(name) = self.fresh(&self.0.channel_names, channel.as_str()) {
+            return Ok(name);
+        }
+        let name = match self.0.slack.channel(channel).await {
+            Ok(info) => info.name,
+            Err(Failure::Refused { code, .. }) if code == "channel_not_found" => {
+                wording::A_CHANNEL.to_owned()
+            }
+            Err(failure) => return Err(failure),
+        };
+        self.0.channel_names.insert(
+            channel.as_str().to_owned(),
+            (self.0.clock.now(), name.clone()),
+        );
+        Ok(name)
+    }
+
+    fn fresh(&self, cache: &Cache<String>, key: &str) -> Option<String> {
+        let entry = cache.get(key)?;
+        (self.0.clock.now().duration_since(entry.0) < NAMES_FOR).then(|| entry.1.clone())
+    }
+}
+
+/// Slack's words for a person whom this workspace does not know.
+fn is_nobody(code: &str) -> bool {
+    matches!(
+        code,
+        "user_not_found" | "user_not_visible" | "users_not_found"
+    )
+}

@@ -1,0 +1,36 @@
+//! IN: the routes, the proof that a request is genuine, thin handlers, errors as statuses.
+
+mod error;
+mod operator;
+mod signed;
+mod slack;
+mod twilio;
+
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+
+/// Everything that is served.
+pub(crate) fn routes(app: App) -> Router {
+    Router::new()
+        .route("/api/twilio/dispatch-route", post(twilio::dispatch_route))
+        .route("/api/twilio/status", post(twilio::status))
+        .route("/api/twilio/dial", post(twilio::dial))
+        .route("/api/twilio/screen", post(twilio::screen))
+        .route("/api/twilio/key", post(twilio::key))
+        .route("/api/twilio/leg", post(twilio::leg))
+        .route("/api/twilio/recorded", post(twilio::recorded))
+        .route("/api/twilio/recording", post(twilio::recording))
+        .route("/api/twilio/transcription", post(twilio::transcription))
+        .route("/api/slack/events", post(slack::events))
+        .route("/api/slack/commands", post(slack::commands))
+        .route("/api/slack/interactions", post(slack::interactions))
+        .route("/healthz", get(operator::healthz))
+        .route("/readyz", get(operator::readyz))
+        .route("/metrics", get(operator::metrics))
+        .with_state(app)
+        .layer(middleware::from_fn(operator::count))
+        .layer(CatchPanicLayer::new())
+}

@@ -1,0 +1,131 @@
+//! What Slack calls.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::error::AppError;
+use super::signed::SlackBody;
+use crate::app::App;
+use crate::bridge::{button, command, slack_reply, wording};
+use crate::slack::TeamId;
+use crate::slack::event::{Envelope, Event, EventCallback, Interaction, SlashCommand};
+use crate::twilio::form;
+
+/// How long an event may take to be kept. Slack gives 3 s, and tells it again when it hears "no" in time.
+const BUDGET: Duration = Duration::from_millis(2_500);
+
+/// Messages in our channels.
+pub(super) async fn events(
+    State(app): State<App>,
+    SlackBody(body): SlackBody,
+) -> Result<Response, AppError> {
+    match Envelope::parse(&body).map_err(malformed)? {
+        Envelope::UrlVerification { challenge } => Ok(challenge.into_response()),
+        Envelope::EventCallback(callback) => {
+            tokio::time::timeout(BUDGET, event(&app, &callback, &body))
+                .await
+                .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}"))??;
+            Ok(StatusCode::OK.into_response())
+        }
+        Envelope::AppRateLimited => {
+            tracing::error!("Slack holds events back: there were more than 30,000 in an hour");
+            Ok(StatusCode::OK.into_response())
+        }
+        Envelope::Other(_) => Ok(StatusCode::OK.into_response()),
+    }
+}
+
+async fn event(app: &App, callback: &EventCallback, body: &[u8]) -> Result<(), AppError> {
+    let Event::Message(message) = &callback.event else {
+        return Ok(());
+    };
+    let team = ours(app).await?;
+    if callback.team_id.as_ref() != Some(&team) {
+        tracing::warn!("an event of another workspace was ignored");
+        return Ok(());
+    }
+    let received = slack_reply::receive(
+        app,
+        &team,
+        callback.api_app_id.as_deref(),
+        message,
+        &String::from_utf8_lossy(body),
+    )
+    .await?;
+    if let slack_reply::Received::Ignored(why) = received {
+        tracing::debug!(why, "a message in Slack was left alone");
+    }
+    Ok(())
+}
+
+/// Our workspace. Until Slack has said once which it is, nothing can be taken for ours: it is asked now, and what came is
+/// to be told again where it does not answer.
+async fn ours(app: &App) -> Result<TeamId, AppError> {
+    if app.directory.team().is_none()
+        && let Err(error) = app.directory.learn_team(&app.store).await
+    {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "Slack does not say which workspace is ours"
+        );
+    }
+    app.directory.team().ok_or(AppError::NotYet(
+        "Slack has not said yet which workspace is ours",
+    ))
+}
+
+/// The slash command.
+pub(super) async fn commands(
+    State(app): State<App>,
+    SlackBody(body): SlackBody,
+) -> Result<Json<Value>, AppError> {
+    let command = SlashCommand::from_params(&form::parse(&body)).map_err(malformed)?;
+    if command.ssl_check {
+        return Ok(Json(Value::Object(serde_json::Map::new())));
+    }
+    let answered = tokio::time::timeout(BUDGET, async {
+        if ours(&app).await? != command.team_id {
+            return Ok(None);
+        }
+        Ok::<_, AppError>(Some(command::receive(&app, &command).await))
+    });
+    let answer = match answered.await {
+        Ok(Ok(Some(answer))) => answer,
+        Ok(Ok(None)) => {
+            tracing::warn!("a command of another workspace was refused");
+            return Err(AppError::Forbidden);
+        }
+        Ok(Err(_)) | Err(_) => wording::not_saved(),
+    };
+    Ok(Json(wording::ephemeral(&answer)))
+}
+
+/// Buttons.
+pub(super) async fn interactions(
+    State(app): State<App>,
+    SlackBody(body): SlackBody,
+) -> Result<StatusCode, AppError> {
+    let Interaction::BlockActions(pressed) =
+        Interaction::from_params(&form::parse(&body)).map_err(malformed)?
+    else {
+        return Ok(StatusCode::OK);
+    };
+    if pressed.team != Some(ours(&app).await?) {
+        tracing::warn!("a button of another workspace was refused");
+        return Err(AppError::Forbidden);
+    }
+    // Slack shows whoever pressed a warning sign when this fails: nothing was changed then.
+    tokio::time::timeout(BUDGET, button::receive(&app, &pressed))
+        .await
+        .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}"))??;
+    Ok(StatusCode::OK)
+}
+
+fn malformed(error: anyhow::Error) -> AppError {
+    AppError::Malformed(format!("{error:#}"))
+}

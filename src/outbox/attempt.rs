@@ -1,0 +1,241 @@
+//! One attempt at a delivery: the request, and what its answer or silence means.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use super::failed::{back_off, outcome_of};
+use super::mark::mark;
+use super::post::{self, Thread};
+use super::{Outside, call_message, recording, settle};
+use crate::app::App;
+use crate::bridge::slack_reply;
+use crate::delivery::{Delivery, Outcome, PostedIn};
+use crate::phone::{Address, PhoneNumber};
+use crate::remote::Failure;
+use crate::slack::{ChannelId, MessageTs, UserId, mrkdwn};
+use crate::store::conversations::Conversation;
+use crate::store::lanes::Claimed;
+use crate::store::outbox::{Attempt, Row};
+use crate::store::{conversations, outbox};
+use crate::twilio::client::NewMessage;
+
+/// How many requests one attempt makes at most: a post whose thread is gone is looked up, posted anew and put right.
+pub(super) const REQUESTS: u32 = 3;
+
+/// How long a gate rests after a 429 that does not say.
+const REST: Duration = Duration::from_secs(1);
+
+/// Runs the attempt that `claimed` wrote down; also how long the vendor asked the whole gate to rest.
+pub(super) async fn run(
+    app: &App,
+    outside: &Outside,
+    claimed: &Claimed,
+    attempt: &Attempt,
+) -> (Outcome, Option<Duration>) {
+    // A process that was stopped between claim and request must not send what another has taken over, and what is
+    // sent must end before anybody can take it over.
+    let request_timeout = app.config.delivery.request_timeout;
+    let allowed = request_timeout * REQUESTS;
+    if Instant::now() + allowed + request_timeout > claimed.deadline {
+        let why = "the lease was running out before the request left".to_owned();
+        return (
+            Outcome::Again {
+                after: Duration::ZERO,
+                why,
+            },
+            None,
+        );
+    }
+    crate::trial::point("attempt.before_request");
+    let answered =
+        tokio::time::timeout(allowed, deliver_once(app, outside, &claimed.row, attempt)).await;
+    let answered = answered.unwrap_or_else(|_| {
+        Ok(Err(Failure::Unknown {
+            why: "it took too long".into(),
+        }))
+    });
+    crate::trial::point("attempt.answered");
+    match answered {
+        Ok(Ok(outcome)) => (outcome, None),
+        Ok(Err(failure)) => {
+            post::forget_channel(app, &claimed.row, &failure);
+            let rest = match &failure {
+                Failure::RateLimited { retry_after } => Some(retry_after.unwrap_or(REST)),
+                _ => None,
+            };
+            (outcome_of(app, &claimed.row, attempt, failure), rest)
+        }
+        Err(error) => {
+            tracing::warn!(
+                outbox = claimed.row.id,
+                error = format!("{error:#}"),
+                "a delivery could not be prepared; trying again"
+            );
+            (
+                Outcome::Again {
+                    after: back_off(app, attempt.n),
+                    why: format!("{error:#}"),
+                },
+                None,
+            )
+        }
+    }
+}
+
+/// Delivers; what was posted again because it seemed absent may have turned up meanwhile, and stays only once.
+async fn deliver_once(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let answered = deliver(app, outside, row, attempt).await?;
+    let is_post = matches!(row.kind.as_str(), "post" | "announce");
+    if !is_post || attempt.n == 1 || !matches!(answered, Ok(Outcome::Delivered { .. })) {
+        return Ok(answered);
+    }
+    let attempts = outbox::attempts(&app.store, &row.id).await?;
+    let Some(absent) = attempts.iter().find(|before| before.outcome == "absent") else {
+        return Ok(answered);
+    };
+    match settle::look_for_post(app, outside, row, absent).await? {
+        Ok(found @ Outcome::Delivered { .. }) => Ok(Ok(found)),
+        _ => Ok(answered),
+    }
+}
+
+async fn deliver(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    Ok(match row.payload::<Delivery>()? {
+        Delivery::Sms { body } => {
+            let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+            text(app, outside, row, attempt, &conversation, body).await?
+        }
+        Delivery::Reply { slack_text } => {
+            let names = app.directory.names(&mrkdwn::mentions(&slack_text)).await;
+            names.map(|names| Outcome::Resolved(slack_reply::to_texts(&slack_text, &names)))
+        }
+        Delivery::Post {
+            reply,
+            root,
+            new_thread,
+            broadcast,
+        } => {
+            let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+            match new_thread || conversation.thread_ts.is_empty() {
+                true => {
+                    post::begin_thread(
+                        app,
+                        outside,
+                        row,
+                        attempt,
+                        &conversation,
+                        root.as_ref().unwrap_or(&reply),
+                    )
+                    .await
+                }
+                false => {
+                    let thread = Thread {
+                        broadcast,
+                        reply: &reply,
+                        root: root.as_ref(),
+                    };
+                    post::post_in_thread(app, outside, row, attempt, &conversation, thread).await
+                }
+            }
+        }
+        Delivery::Announce { channel, content } => {
+            post::announce(app, outside, row, attempt, &channel, &content).await
+        }
+        Delivery::Update {
+            channel,
+            ts,
+            content,
+        } => {
+            let ts = MessageTs::parse(&ts).context("the ts of a post of ours")?;
+            outside
+                .slack
+                .update_message(
+                    &ChannelId::new(channel),
+                    &ts,
+                    &content.text,
+                    content.blocks.as_ref(),
+                )
+                .await
+                .map(|_| done(String::new(), None))
+        }
+        Delivery::Ephemeral {
+            channel,
+            user,
+            thread_ts,
+            content,
+        } => {
+            let thread = MessageTs::parse(&thread_ts).ok();
+            outside
+                .slack
+                .post_ephemeral(
+                    &ChannelId::new(channel),
+                    &UserId::new(user),
+                    thread.as_ref(),
+                    &content.text,
+                    content.blocks.as_ref(),
+                )
+                .await
+                .map(|_| done(String::new(), None))
+        }
+        Delivery::Mark => mark(app, outside, row, attempt).await?,
+        Delivery::Call { call } => call_message::bring_up_to_date(app, outside, row, &call).await?,
+        Delivery::Recording {
+            recording,
+            file,
+            title,
+        } => {
+            let upload = recording::Upload {
+                recording: &recording,
+                file: &file,
+                title: &title,
+            };
+            recording::deliver(app, outside, row, attempt, &upload).await?
+        }
+    })
+}
+
+pub(super) fn done(external_id: String, posted_in: Option<PostedIn>) -> Outcome {
+    Outcome::Delivered {
+        external_id,
+        posted_in,
+        proof: "its answer",
+    }
+}
+
+async fn text(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    conversation: &Conversation,
+    body: String,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let new = NewMessage {
+        from: PhoneNumber::parse(&conversation.line).context("the line's number")?,
+        to: Address::new(&conversation.caller),
+        body,
+        media_urls: Vec::new(),
+        // The callback itself says which attempt it reports on, even if this request's answer is lost.
+        status_callback: format!(
+            "{}/api/twilio/status?o={}&a={}",
+            app.config.public_url, row.id, attempt.n
+        ),
+        validity_period: app.config.delivery.validity,
+    };
+    Ok(outside
+        .twilio
+        .create_message(&new)
+        .await
+        .map(|message| done(message.sid.to_string(), None)))
+}

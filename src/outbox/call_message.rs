@@ -1,0 +1,73 @@
+//! The message of a call, edited to say what the call has come to.
+//!
+//! It is rendered when it is shown, so several changes that wait together are shown by one edit, and doing it twice is the
+//! same as doing it once.
+
+use super::{Outside, attempt};
+use crate::app::App;
+use crate::bridge::call_thread::Scene;
+use crate::delivery::{Content, Outcome};
+use crate::remote::Failure;
+use crate::slack::{ChannelId, MessageTs};
+use crate::store::outbox::Row;
+use crate::store::{calls, conversations, outbox};
+
+pub(super) async fn bring_up_to_date(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    call: &str,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let done = attempt::done(String::new(), None);
+    let Some(call) = calls::read(&app.store, call).await? else {
+        return Ok(Ok(done));
+    };
+    // The post stands before this in the same lane: without a ts it was given up on, and there is nothing to edit.
+    let posted = outbox::external_id(&app.store, &call.post_id).await?;
+    let Ok(ts) = MessageTs::parse(&posted) else {
+        return Ok(Ok(done));
+    };
+    let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+    let is_root = conversations::is_root(&app.store, &conversation.channel, &posted).await?;
+    let scene = Scene {
+        turns: calls::read_turns(&app.store, &call.sid).await?,
+        call,
+        conversation,
+        config: &app.config,
+    };
+    let content = match is_root {
+        true => scene.as_root(),
+        false => scene.as_reply(),
+    };
+    let channel = ChannelId::new(&scene.conversation.channel);
+    Ok(match edit(outside, &channel, &ts, &content).await {
+        // Somebody has deleted it, or may no longer be edited: there is nothing left to bring up to date.
+        Err(Failure::Refused { code, .. }) if is_beyond_editing(&code) => Ok(done),
+        other => other.map(|()| done),
+    })
+}
+
+async fn edit(
+    outside: &Outside,
+    channel: &ChannelId,
+    ts: &MessageTs,
+    content: &Content,
+) -> Result<(), Failure> {
+    let (slack, blocks) = (&outside.slack, content.blocks.as_ref());
+    match slack
+        .update_message(channel, ts, &content.text, blocks)
+        .await
+    {
+        Err(Failure::Refused { code, .. }) if blocks.is_some() && code.contains("blocks") => {
+            slack.update_message(channel, ts, &content.text, None).await
+        }
+        other => other,
+    }
+}
+
+fn is_beyond_editing(code: &str) -> bool {
+    matches!(
+        code,
+        "message_not_found" | "cant_update_message" | "edit_window_closed"
+    )
+}

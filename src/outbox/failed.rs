@@ -1,0 +1,111 @@
+//! What a request that failed means for its row: again, held, refused or unknown.
+
+use std::time::Duration;
+
+use rand::RngExt;
+
+use crate::app::App;
+use crate::delivery::{self, Outcome};
+use crate::remote::Failure;
+use crate::store::outbox::{Attempt, Row};
+use crate::twilio::error_code::{self, Meaning};
+
+/// How the reason begins for which something harmless is done again though it may have been done.
+pub(super) const UNSURE: &str = "it may have been done: ";
+
+/// How many seconds to wait before each further try at a request that was not acted on.
+const BACK_OFF: [f64; 5] = [1.0, 2.0, 5.0, 10.0, 30.0];
+
+/// However short the other waits are set: a vendor that is down is not asked more often.
+const LEAST_BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How long a queue that is full at Twilio, or a carrier that is congested, is left alone.
+const CONGESTED: Duration = Duration::from_secs(30);
+
+/// What a failed request means for the row.
+pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failure) -> Outcome {
+    match failure {
+        Failure::NotSent { why } => Outcome::Again {
+            after: back_off(app, attempt.n),
+            why,
+        },
+        Failure::RateLimited { retry_after } => Outcome::Again {
+            after: retry_after.unwrap_or_else(|| back_off(app, attempt.n)),
+            why: "too many requests".into(),
+        },
+        Failure::Refused { code, message } => refusal(row, code, &message),
+        Failure::Unknown { why } if is_repeatable(&row.kind) => Outcome::Again {
+            after: back_off(app, attempt.n),
+            why: format!("{UNSURE}{why}"),
+        },
+        Failure::Unknown { why } => Outcome::Unknown { why },
+    }
+}
+
+/// Whether doing it twice is the same as doing it once, or harms nobody.
+pub(super) fn is_repeatable(kind: &str) -> bool {
+    !matches!(kind, "sms" | "post" | "announce" | "recording")
+}
+
+fn refusal(row: &Row, code: String, message: &str) -> Outcome {
+    let why = format!("{code}: {message}");
+    if row.kind == "sms" {
+        return match code.parse().map(error_code::meaning) {
+            Ok(Meaning::BadCredentials | Meaning::AccountSuspended) => Outcome::Held { why },
+            Ok(Meaning::QueueFull | Meaning::Congested) => Outcome::Again {
+                after: CONGESTED,
+                why,
+            },
+            Err(_) if matches!(code.as_str(), "http 401" | "http 403") => Outcome::Held { why },
+            _ => Outcome::Refused { code, why },
+        };
+    }
+    // A caller's text is never given up for the channel's, the token's or a proxy's sake.
+    let is_text = matches!(row.kind.as_str(), "post" | "announce" | "call");
+    match is_about_channel(&code) || (is_text && !is_about_content(&code)) {
+        true => Outcome::Held { why },
+        false => Outcome::Refused { code, why },
+    }
+}
+
+/// Slack's refusals that lie with the words or blocks themselves.
+pub(super) fn is_about_content(code: &str) -> bool {
+    code.contains("blocks")
+        || matches!(
+            code,
+            "msg_too_long" | "no_text" | "metadata_too_large" | "too_many_attachments"
+        )
+}
+
+/// Slack's refusals that lie with the channel, the token or the workspace: mended, the same request passes.
+pub(super) fn is_about_channel(code: &str) -> bool {
+    const MENDABLE: [&str; 16] = [
+        "access_denied",
+        "accesslimited",
+        "account_inactive",
+        "channel_not_found",
+        "ekm_access_denied",
+        "enterprise_is_restricted",
+        "invalid_auth",
+        "is_archived",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "not_in_channel",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+    ];
+    MENDABLE.contains(&code) || code.starts_with("restricted_action")
+}
+
+/// How long to wait after the `n`th attempt, give or take a quarter so that rows do not come in step.
+pub(super) fn back_off(app: &App, n: i64) -> Duration {
+    let index = usize::try_from(n - 1)
+        .unwrap_or_default()
+        .min(BACK_OFF.len() - 1);
+    delivery::scaled(app.config.delivery.settle_after, BACK_OFF[index])
+        .max(LEAST_BACK_OFF)
+        .mul_f64(rand::rng().random_range(0.75..1.25))
+}

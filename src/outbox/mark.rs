@@ -1,0 +1,95 @@
+//! The mark on a dispatcher's message, brought up to date with what became of it.
+
+use anyhow::Context;
+
+use super::Outside;
+use super::failed::UNSURE;
+use crate::app::App;
+use crate::conversation::{self, Mark, Part};
+use crate::delivery::Outcome;
+use crate::remote::Failure;
+use crate::slack::{ChannelId, MessageTs};
+use crate::store::outbox::{Attempt, Row, State};
+use crate::store::{messages, outbox, sms};
+use crate::twilio::message::MessageState;
+
+pub(super) async fn mark(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let message = messages::by_id(&app.store, &row.message_id).await?;
+    let (wanted, again) = match message.is_kept_inside() {
+        true => (Mark::KeptInside, None),
+        false => conversation::mark_of(&parts(app, &message.id).await?, app.clock.now()),
+    };
+    let shown = wanted.emoji();
+    let is_doubtful = left_a_doubt(app, row, attempt).await?;
+    if shown == message.mark && !is_doubtful {
+        return Ok(Ok(Outcome::Marked {
+            shown,
+            requests: 0,
+            again,
+        }));
+    }
+    let channel = ChannelId::new(&message.channel);
+    let ts = MessageTs::parse(&message.ts).context("the ts of a dispatcher's message")?;
+    // The old mark goes first: two at once would contradict each other.
+    let changed = async {
+        let mut requests = usize::from(!shown.is_empty());
+        for mark in Mark::OF_REPLIES.map(Mark::emoji) {
+            if mark != shown && (mark == message.mark || is_doubtful) {
+                outside.slack.remove_reaction(&channel, &ts, mark).await?;
+                requests += 1;
+            }
+        }
+        if !shown.is_empty() {
+            outside.slack.add_reaction(&channel, &ts, shown).await?;
+        }
+        Ok(Outcome::Marked {
+            shown,
+            requests,
+            again,
+        })
+    };
+    Ok(match changed.await {
+        // Its writer has taken the message away: there is nothing left to mark.
+        Err(Failure::Refused { code, .. }) if code == "message_not_found" => Ok(Outcome::Marked {
+            shown,
+            requests: 1,
+            again: None,
+        }),
+        other => other,
+    })
+}
+
+/// Whether the attempt before this one may have changed the mark without our knowing.
+async fn left_a_doubt(app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result<bool> {
+    if attempt.n == 1 {
+        return Ok(false);
+    }
+    let attempts = outbox::attempts(&app.store, &row.id).await?;
+    let before = attempts.iter().find(|before| before.n == attempt.n - 1);
+    Ok(before.is_none_or(|before| before.outcome.is_empty() || before.detail.starts_with(UNSURE)))
+}
+
+/// What became of each part of a reply.
+async fn parts(app: &App, message_id: &str) -> anyhow::Result<Vec<Part>> {
+    let texts = sms::of_message(&app.store, message_id).await?;
+    let rows = outbox::of_message(&app.store, message_id).await?;
+    Ok(rows
+        .iter()
+        .filter(|row| matches!(row.kind.as_str(), "sms" | "reply"))
+        .filter_map(|row| {
+            let heard = texts
+                .iter()
+                .filter(|text| text.outbox_id == row.id)
+                .max_by_key(|text| text.rank);
+            Some(Part {
+                state: State::parse(&row.state)?,
+                heard: heard.map(|text| (MessageState::parse(&text.status), text.heard_at())),
+            })
+        })
+        .collect())
+}

@@ -1,0 +1,107 @@
+//! OUT: everything that leaves, durable before it leaves, in order within its lane, settled when its fate is unknown.
+//!
+//! Each gate (a line's Slack channel, a line's Twilio number, the reactions) has a worker of its own, so trouble at
+//! one door never holds another. A worker claims the heads of lanes that are due, and each claim writes its attempt
+//! down before the request leaves: an attempt found later without an outcome may have been acted on, so it is settled
+//! by asking the remote, never repeated blindly.
+
+mod attempt;
+mod call_message;
+mod failed;
+#[cfg(test)]
+mod machine;
+mod mark;
+mod pace;
+mod post;
+mod recording;
+mod settle;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::{bridge, delivery, slack, twilio};
+
+/// The clients, and where Twilio reports to: only deliveries are given this.
+#[derive(Debug, Clone)]
+pub(crate) struct Outside {
+    pub(crate) twilio: twilio::client::Client,
+    pub(crate) slack: slack::client::Client,
+}
+
+/// Starts a worker for each gate; they end after `stop` says so, with nothing in flight.
+pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) -> JoinSet<()> {
+    let owner: Arc<str> = crate::store::new_id().into();
+    let mut workers = JoinSet::new();
+    for line in &app.config.lines {
+        let number = line.number.as_str();
+        for (gate, pace) in [
+            (delivery::slack_gate(number), pace::Pace::slack_channel()),
+            (delivery::twilio_gate(number), pace::Pace::unlimited()),
+        ] {
+            workers.spawn(worker::Worker::new(app, outside, gate, pace, &owner).run(stop.clone()));
+        }
+    }
+    let marks = worker::Worker::new(
+        app,
+        outside,
+        delivery::MARKS_GATE.to_owned(),
+        pace::Pace::reactions(),
+        &owner,
+    );
+    workers.spawn(marks.run(stop.clone()));
+    workers.spawn(tell_stuck(app.clone(), stop.clone()));
+    workers
+}
+
+/// After how many seconds a reply that has not left counts as stuck; a busy moment is not worth a word.
+const STUCK: f64 = 15.0;
+
+/// However short the other waits are set.
+const LEAST_STUCK: Duration = Duration::from_secs(2);
+
+/// Looks for stuck replies, three times as often as they take to count as such.
+async fn tell_stuck(app: App, mut stop: watch::Receiver<bool>) {
+    let patience = delivery::scaled(app.config.delivery.settle_after, STUCK).max(LEAST_STUCK);
+    let mut seldom = Seldom::default();
+    while !*stop.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(patience / 3) => {}
+            _ = stop.changed() => return,
+        }
+        let since = jiff::SignedDuration::try_from(patience)
+            .ok()
+            .and_then(|patience| app.clock.now().checked_sub(patience).ok());
+        let Some(since) = since else { continue };
+        match bridge::stuck::tell(&app, since).await {
+            Err(error) if seldom.is_due() => tracing::warn!(
+                error = format!("{error:#}"),
+                "stuck replies cannot be looked for; trying again"
+            ),
+            _ => {}
+        }
+    }
+}
+
+/// Keeps a warning that would come in a loop from filling the log.
+#[derive(Debug, Default)]
+struct Seldom(Option<Instant>);
+
+/// How far apart the same warnings are at least.
+const APART: Duration = Duration::from_secs(10);
+
+impl Seldom {
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let is_due = self.0.is_none_or(|last| now.duration_since(last) >= APART);
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
+}

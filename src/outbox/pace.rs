@@ -1,0 +1,160 @@
+//! How fast a gate lets requests through: a bucket that fills at the vendor's rate, and a rest the vendor asked for.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// `chat.postMessage` takes about one message a second for each channel, and short bursts above that
+/// (<https://docs.slack.dev/apis/web-api/rate-limits>).
+const SLACK_CHANNEL: (f64, f64) = (10.0, 1.0);
+
+/// `reactions.add` is Tier 3: 50 a minute for the workspace, bursts tolerated.
+const REACTIONS: (f64, f64) = (20.0, 50.0 / 60.0);
+
+/// How many requests of one gate may be under way at once.
+const IN_FLIGHT: usize = 16;
+
+/// A gate's pace.
+#[derive(Debug)]
+pub(super) struct Pace {
+    bucket: Option<Bucket>,
+    rests_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    capacity: f64,
+    per_second: f64,
+    level: f64,
+    filled_at: Instant,
+}
+
+impl Pace {
+    pub(super) fn slack_channel() -> Pace {
+        Pace::of(SLACK_CHANNEL)
+    }
+
+    pub(super) fn reactions() -> Pace {
+        Pace::of(REACTIONS)
+    }
+
+    /// Twilio queues by itself what a number cannot send at once.
+    pub(super) fn unlimited() -> Pace {
+        Pace {
+            bucket: None,
+            rests_until: None,
+        }
+    }
+
+    fn of((capacity, per_second): (f64, f64)) -> Pace {
+        let bucket = Bucket {
+            capacity,
+            per_second,
+            level: capacity,
+            filled_at: Instant::now(),
+        };
+        Pace {
+            bucket: Some(bucket),
+            rests_until: None,
+        }
+    }
+
+    /// How many requests may leave at `now` besides those under way, or how long to wait for one.
+    pub(super) fn allows(&mut self, now: Instant, in_flight: usize) -> Result<usize, Duration> {
+        if let Some(until) = self.rests_until {
+            if now < until {
+                return Err(until - now);
+            }
+            self.rests_until = None;
+        }
+        let free = IN_FLIGHT.saturating_sub(in_flight);
+        let Some(bucket) = &mut self.bucket else {
+            return Ok(free);
+        };
+        let earned = now.duration_since(bucket.filled_at).as_secs_f64() * bucket.per_second;
+        bucket.level = (bucket.level + earned).min(bucket.capacity);
+        bucket.filled_at = now;
+        if bucket.level < 1.0 {
+            return Err(Duration::from_secs_f64(
+                (1.0 - bucket.level) / bucket.per_second,
+            ));
+        }
+        // What the bucket holds is a handful; the cast drops its fraction on purpose.
+        Ok(free.min(bucket.level as usize))
+    }
+
+    /// Takes what was really used.
+    pub(super) fn spend(&mut self, requests: usize) {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.level -= requests as f64;
+        }
+    }
+
+    /// Work that counted as `supposed` requests took `really` as many.
+    pub(super) fn correct(&mut self, supposed: usize, really: usize) {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.level += supposed as f64 - really as f64;
+        }
+    }
+
+    /// The vendor said 429: nothing leaves for this long, and no burst afterwards.
+    pub(super) fn rest(&mut self, now: Instant, how_long: Duration) {
+        let until = now + how_long;
+        self.rests_until = Some(self.rests_until.map_or(until, |already| already.max(until)));
+        if let Some(bucket) = &mut self.bucket {
+            bucket.level = bucket.level.min(1.0);
+            bucket.filled_at = until;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(start: Instant, seconds: f64) -> Instant {
+        start + Duration::from_secs_f64(seconds)
+    }
+
+    #[test]
+    fn a_burst_is_let_through_and_then_one_a_second() {
+        let mut pace = Pace::slack_channel();
+        let start = Instant::now();
+        assert_eq!(pace.allows(start, 0), Ok(10));
+        pace.spend(10);
+        assert!(
+            pace.allows(start, 0)
+                .is_err_and(|wait| wait > Duration::from_millis(900))
+        );
+        assert_eq!(pace.allows(after(start, 1.1), 0), Ok(1));
+        pace.spend(1);
+        assert_eq!(
+            pace.allows(after(start, 100.0), 0),
+            Ok(10),
+            "an idle channel earns its burst back"
+        );
+    }
+
+    #[test]
+    fn a_rest_that_the_vendor_asked_for_is_kept() {
+        let mut pace = Pace::slack_channel();
+        let start = Instant::now();
+        pace.rest(start, Duration::from_secs(30));
+        assert_eq!(
+            pace.allows(after(start, 10.0), 0),
+            Err(Duration::from_secs(20))
+        );
+        assert_eq!(
+            pace.allows(after(start, 30.0), 0),
+            Ok(1),
+            "no burst right after a 429"
+        );
+    }
+
+    #[test]
+    fn what_is_under_way_counts() {
+        let mut pace = Pace::unlimited();
+        assert_eq!(pace.allows(Instant::now(), IN_FLIGHT - 2), Ok(2));
+        assert_eq!(pace.allows(Instant::now(), IN_FLIGHT), Ok(0));
+    }
+}

@@ -1,0 +1,243 @@
+//! Posts in Slack: in a conversation's thread, as the root of a new one, in the channel.
+
+use std::collections::BTreeMap;
+
+use super::Outside;
+use super::attempt::done;
+use super::failed::{is_about_channel, is_about_content};
+use crate::app::App;
+use crate::bridge::wording;
+use crate::delivery::{Content, Outcome, PostedIn};
+use crate::remote::Failure;
+use crate::slack::client::{Metadata, Post};
+use crate::slack::{ChannelId, MessageTs};
+use crate::store::conversations::Conversation;
+use crate::store::outbox::{Attempt, Row};
+
+/// The `event_type` of the metadata by which a post of ours is found again.
+pub(super) const METADATA_TYPE: &str = "qdn_delivery";
+
+pub(super) fn metadata(row: &Row, attempt: &Attempt) -> Metadata {
+    // Values stay strings: numbers in metadata make some readers lose the whole message.
+    let payload = [
+        ("outbox", row.id.clone()),
+        ("attempt", attempt.n.to_string()),
+    ];
+    Metadata {
+        event_type: METADATA_TYPE.to_owned(),
+        event_payload: BTreeMap::from(payload.map(|(key, value)| (key.to_owned(), value))),
+    }
+}
+
+fn post(
+    channel: ChannelId,
+    thread_ts: Option<MessageTs>,
+    content: &Content,
+    row: &Row,
+    attempt: &Attempt,
+) -> Post {
+    Post {
+        channel,
+        thread_ts,
+        text: content.text.clone(),
+        blocks: content.blocks.clone(),
+        reply_broadcast: false,
+        metadata: Some(metadata(row, attempt)),
+    }
+}
+
+/// The channel that a line or an announcement names, or why there is none.
+pub(super) async fn channel(app: &App, configured: &str) -> Result<ChannelId, Failure> {
+    app.directory
+        .channel_id(configured)
+        .await?
+        .ok_or_else(|| Failure::Refused {
+            code: "channel_not_found".into(),
+            message: format!("there is no channel {configured} that the bot can see"),
+        })
+}
+
+/// A channel may be made anew under the same name: then its id is another.
+fn forget_if_gone(app: &App, configured: &str, failure: &Failure) {
+    if matches!(failure, Failure::Refused { code, .. } if code == "channel_not_found") {
+        app.directory.forget_channel(configured);
+    }
+}
+
+pub(super) async fn begin_thread(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    conversation: &Conversation,
+    content: &Content,
+) -> Result<Outcome, Failure> {
+    let Some(line) = app.config.line_of(&conversation.line) else {
+        return Ok(Outcome::Held {
+            why: "its line is no longer in the configuration".into(),
+        });
+    };
+    let channel = channel(app, &line.channel).await?;
+    let posted = post_plainer(outside, post(channel, None, content, row, attempt))
+        .await
+        .inspect_err(|failure| forget_if_gone(app, &line.channel, failure))?;
+    let posted_in = PostedIn {
+        channel: posted.channel.as_str().to_owned(),
+        root: posted.ts.as_str().to_owned(),
+    };
+    Ok(done(posted.ts.as_str().to_owned(), Some(posted_in)))
+}
+
+pub(super) struct Thread<'a> {
+    pub(super) broadcast: bool,
+    pub(super) reply: &'a Content,
+    pub(super) root: Option<&'a Content>,
+}
+
+pub(super) async fn post_in_thread(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    conversation: &Conversation,
+    thread: Thread<'_>,
+) -> Result<Outcome, Failure> {
+    let channel = ChannelId::new(&conversation.channel);
+    let root = MessageTs::parse(&conversation.thread_ts).ok();
+    let mut post = post(channel, root, thread.reply, row, attempt);
+    post.reply_broadcast = thread.broadcast;
+    let posted = match post_plainer(outside, post).await {
+        Err(Failure::Refused { code, .. }) if is_about_thread(&code) => {
+            return begin_thread(
+                app,
+                outside,
+                row,
+                attempt,
+                conversation,
+                thread.root.unwrap_or(thread.reply),
+            )
+            .await;
+        }
+        Err(Failure::Refused { code, .. })
+            if is_about_channel(&code) && has_moved(app, conversation).await? =>
+        {
+            return begin_thread(
+                app,
+                outside,
+                row,
+                attempt,
+                conversation,
+                thread.root.unwrap_or(thread.reply),
+            )
+            .await;
+        }
+        other => other?,
+    };
+    let ts = posted.ts.as_str().to_owned();
+    let root = match &posted.thread_ts {
+        Some(root) => root.as_str().to_owned(),
+        None => {
+            // The root was deleted: Slack has put this into the channel, without an error. It is the root now,
+            // and should say who is texting; if that cannot be changed it still works as one.
+            if let Some(content) = thread.root
+                && let Err(failure) = outside
+                    .slack
+                    .update_message(
+                        &posted.channel,
+                        &posted.ts,
+                        &content.text,
+                        content.blocks.as_ref(),
+                    )
+                    .await
+            {
+                tracing::warn!(outbox = row.id, %failure, "a new root keeps the words of a reply");
+            }
+            ts.clone()
+        }
+    };
+    Ok(done(
+        ts,
+        Some(PostedIn {
+            channel: posted.channel.as_str().to_owned(),
+            root,
+        }),
+    ))
+}
+
+/// Whether the line has another channel by now than the one its conversation was begun in.
+async fn has_moved(app: &App, conversation: &Conversation) -> Result<bool, Failure> {
+    let Some(line) = app.config.line_of(&conversation.line) else {
+        return Ok(false);
+    };
+    let now = app.directory.channel_id(&line.channel).await?;
+    Ok(now.is_some_and(|channel| channel.as_str() != conversation.channel))
+}
+
+pub(super) async fn announce(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    configured: &str,
+    content: &Content,
+) -> Result<Outcome, Failure> {
+    let channel = channel(app, configured).await?;
+    let posted = post_plainer(outside, post(channel, None, content, row, attempt))
+        .await
+        .inspect_err(|failure| forget_if_gone(app, configured, failure))?;
+    Ok(done(posted.ts.as_str().to_owned(), None))
+}
+
+/// How much of a text is posted that Slack refuses for its length: what it recommends for one message.
+const SHORTENED: usize = 4_000;
+
+/// Posts; what Slack refuses for its blocks goes as bare text, and what it refuses for its length shortened, for a
+/// text must not be lost for its looks.
+pub(super) async fn post_plainer(
+    outside: &Outside,
+    post: Post,
+) -> Result<crate::slack::client::Posted, Failure> {
+    let refused = match outside.slack.post_message(&post).await {
+        Err(Failure::Refused { code, .. }) if is_about_content(&code) => code,
+        other => return other,
+    };
+    tracing::warn!(
+        code = refused,
+        "Slack refused a message's blocks or length: it is posted plainer"
+    );
+    let mut text: String = post.text.chars().take(SHORTENED).collect();
+    if text.trim().is_empty() {
+        text = wording::NO_WORDS.to_owned();
+    }
+    outside
+        .slack
+        .post_message(&Post {
+            blocks: None,
+            text,
+            ..post
+        })
+        .await
+}
+
+/// A channel that refuses us may have been made anew under its name: it is looked up again.
+pub(super) fn forget_channel(app: &App, row: &Row, failure: &Failure) {
+    let Failure::Refused { code, .. } = failure else {
+        return;
+    };
+    if row.kind == "sms" || !is_about_channel(code) {
+        return;
+    }
+    for line in &app.config.lines {
+        app.directory.forget_channel(&line.channel);
+    }
+}
+
+fn is_about_thread(code: &str) -> bool {
+    matches!(
+        code,
+        "thread_not_found"
+            | "message_not_found"
+            | "cannot_reply_to_message"
+            | "restricted_action_thread_locked"
+    )
+}

@@ -1,0 +1,180 @@
+//! A caller's recorded message: fetched from Twilio, uploaded to Slack, shown in the thread once.
+//!
+//! Everything before the last step is seen by nobody and can be done again. The last works once and its answer can be
+//! lost: then the thread is looked through for the file, which is named so that there is no other.
+
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+
+use super::{Outside, attempt, post, settle};
+use crate::app::App;
+use crate::bridge::wording;
+use crate::delivery::{Delivery, Outcome};
+use crate::remote::Failure;
+use crate::slack::client::Post;
+use crate::slack::{ChannelId, MessageTs};
+use crate::store::conversations;
+use crate::store::outbox::{Attempt, Row};
+
+/// How long to wait for a recording that is not there yet, and for a thread that is not begun yet.
+const NOT_YET: Duration = Duration::from_secs(1);
+
+/// The longest such wait.
+const NOT_YET_AT_MOST: Duration = Duration::from_secs(60);
+
+/// From when on a recording that is not there will not come.
+const GIVEN_UP: SignedDuration = SignedDuration::from_mins(30);
+
+/// How many requests' time everything before the last step may take: that one must end before the attempt is given up.
+const IN_TIME: u32 = attempt::REQUESTS - 1;
+
+/// How often that is insisted on; a slow network must not keep a recording away for ever.
+const PATIENT_TRIES: i64 = 3;
+
+/// What is to be brought into the thread.
+pub(super) struct Upload<'a> {
+    /// Its SID at Twilio.
+    pub(super) recording: &'a str,
+    /// The file's name.
+    pub(super) file: &'a str,
+    pub(super) title: &'a str,
+}
+
+pub(super) async fn deliver(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    upload: &Upload<'_>,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let began = Instant::now();
+    let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+    let is_old = app.clock.now().duration_since(row.created()) > GIVEN_UP;
+    let Ok(thread) = MessageTs::parse(&conversation.thread_ts) else {
+        return Ok(match is_old {
+            false => Ok(again(attempt, "the thread is not begun yet")),
+            true => Err(Failure::Refused {
+                code: "no_thread".into(),
+                message: "its conversation has no thread".into(),
+            }),
+        });
+    };
+    let channel = ChannelId::new(&conversation.channel);
+    let bytes = match outside.twilio.recording(upload.recording).await {
+        Ok(bytes) => bytes,
+        // Right after the call it may not be there yet, whatever the callback says.
+        Err(Failure::Refused { code, .. }) if !is_old && code == "http 404" => {
+            return Ok(Ok(again(attempt, "the recording is not there yet")));
+        }
+        Err(Failure::Refused { code, .. }) if is_credentials(&code) && !is_old => {
+            let why = "Twilio does not accept the credentials for a recording".to_owned();
+            return Ok(Ok(Outcome::Held { why }));
+        }
+        Err(Failure::Refused { code, .. }) => {
+            return Ok(say_lost(outside, row, attempt, &channel, &thread, &code).await);
+        }
+        Err(Failure::Unknown { .. } | Failure::NotSent { .. }) if is_old => {
+            return Ok(say_lost(outside, row, attempt, &channel, &thread, "no answer").await);
+        }
+        Err(failure) => return Ok(Err(unseen(failure))),
+    };
+    let slack = &outside.slack;
+    let shared = async {
+        let id = slack
+            .upload_file(upload.file, bytes)
+            .await
+            .map_err(unseen)?;
+        let in_time = app.config.delivery.request_timeout * IN_TIME;
+        if began.elapsed() > in_time && attempt.n <= PATIENT_TRIES {
+            return Ok(again(attempt, "it took too long to fetch and upload"));
+        }
+        slack
+            .share_file(&id, upload.title, &channel, &thread)
+            .await?;
+        Ok(attempt::done(id, None))
+    };
+    Ok(shared.await)
+}
+
+fn again(attempt: &Attempt, why: &str) -> Outcome {
+    let tries = u32::try_from(attempt.n).unwrap_or(u32::MAX);
+    Outcome::Again {
+        after: NOT_YET.saturating_mul(tries).min(NOT_YET_AT_MOST),
+        why: why.to_owned(),
+    }
+}
+
+fn is_credentials(code: &str) -> bool {
+    matches!(code, "http 401" | "http 403")
+}
+
+/// What failed was seen by nobody: it can simply be done again.
+fn unseen(failure: Failure) -> Failure {
+    match failure {
+        Failure::Unknown { why } => Failure::NotSent { why },
+        other => other,
+    }
+}
+
+/// A message that will not come is said to be lost, and where it can be heard.
+async fn say_lost(
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    channel: &ChannelId,
+    thread: &MessageTs,
+    why: &str,
+) -> Result<Outcome, Failure> {
+    tracing::error!(
+        outbox = row.id,
+        why,
+        "a caller's recording could not be fetched from Twilio"
+    );
+    let post = Post {
+        channel: channel.clone(),
+        thread_ts: Some(thread.clone()),
+        text: wording::calls::recording_lost(why),
+        blocks: None,
+        reply_broadcast: false,
+        metadata: Some(post::metadata(row, attempt)),
+    };
+    let posted = outside.slack.post_message(&post).await?;
+    Ok(attempt::done(posted.ts.as_str().to_owned(), None))
+}
+
+/// Looks whether the file, or the word that it is lost, stands in the thread.
+pub(super) async fn look(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    tried: &Attempt,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let Delivery::Recording { file, .. } = row.payload()? else {
+        anyhow::bail!("outbox row {} is no recording", row.id)
+    };
+    let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+    let channel = ChannelId::new(&conversation.channel);
+    let thread = MessageTs::parse(&conversation.thread_ts)?;
+    let since =
+        MessageTs::from_timestamp(tried.started().checked_sub(SignedDuration::from_secs(60))?);
+    let messages = match outside.slack.replies(&channel, &thread, Some(&since)).await {
+        Ok(messages) => messages,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let found = messages.iter().find(|message| {
+        let has_file = message
+            .files
+            .iter()
+            .any(|shared| shared.name.as_deref() == Some(&file));
+        has_file || settle::bears_id(message, &row.id)
+    });
+    Ok(Ok(match found {
+        None => Outcome::Absent,
+        Some(message) => Outcome::Delivered {
+            external_id: message.ts.as_str().to_owned(),
+            posted_in: None,
+            proof: "Slack's history",
+        },
+    }))
+}

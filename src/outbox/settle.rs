@@ -1,0 +1,227 @@
+//! Looking for what became of an attempt whose answer was lost.
+//!
+//! A look says one of four things: found, complete and not there, several, or nothing at all because it failed or
+//! broke off. Only complete looks count as absence, and what follows from them is decided in `bridge::outcome`.
+
+use jiff::SignedDuration;
+
+use super::{Outside, failed, post, recording};
+use crate::app::App;
+use crate::delivery::{Delivery, Outcome, PostedIn};
+use crate::phone::Address;
+use crate::remote::Failure;
+use crate::slack::client::ThreadMessage;
+use crate::slack::{ChannelId, MessageTs};
+use crate::store::lanes::Claimed;
+use crate::store::outbox::{Attempt, Row};
+use crate::store::{conversations, sms};
+use crate::twilio::client::MessageFilter;
+use crate::twilio::message::Direction;
+
+/// How much earlier than the attempt a message may seem to be made: Twilio's clock is not ours, and it counts seconds.
+const CLOCK_MARGIN: SignedDuration = SignedDuration::from_secs(3);
+
+/// Looks once.
+pub(super) async fn look(
+    app: &App,
+    outside: &Outside,
+    claimed: &Claimed,
+    tried: &Attempt,
+) -> Outcome {
+    let row = &claimed.row;
+    if failed::is_repeatable(&row.kind) {
+        return Outcome::Again {
+            after: std::time::Duration::ZERO,
+            why: format!("{}the program stopped", failed::UNSURE),
+        };
+    }
+    if claimed.orphaned {
+        // First it is said that nobody knows; the look follows at once.
+        return Outcome::Unknown {
+            why: "the program stopped before the answer was kept".into(),
+        };
+    }
+    crate::trial::point("look.before_read");
+    let looked = match row.kind.as_str() {
+        "sms" => look_for_sms(app, outside, row, tried).await,
+        "recording" => recording::look(app, outside, row, tried).await,
+        _ => look_for_post(app, outside, row, tried).await,
+    };
+    crate::trial::point("look.read");
+    match looked {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(failure)) => Outcome::NotRead {
+            is_forbidden: matches!(failure, Failure::Refused { .. }),
+            why: failure.to_string(),
+        },
+        Err(error) => Outcome::NotRead {
+            is_forbidden: false,
+            why: format!("{error:#}"),
+        },
+    }
+}
+
+async fn look_for_sms(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    tried: &Attempt,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+    let Delivery::Sms { body } = row.payload()? else {
+        anyhow::bail!("outbox row {} is no SMS", row.id)
+    };
+    // Without DateSent: it can be null while Twilio still queues the message.
+    let filter = MessageFilter {
+        to: Some(Address::new(&conversation.caller)),
+        from: Some(Address::new(&conversation.line)),
+        date_sent_after: None,
+    };
+    let listed = match outside.twilio.list_messages(&filter, None).await {
+        Ok(listed) => listed,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let ago = app.store.now().duration_since(tried.started());
+    let by_twilios_clock = outside
+        .twilio
+        .now()
+        .and_then(|now| now.checked_sub(ago).ok());
+    let earliest = by_twilios_clock
+        .unwrap_or(tried.started())
+        .checked_sub(CLOCK_MARGIN)?;
+    let (mut candidates, mut others) = (Vec::new(), 0);
+    for message in listed {
+        let could_be = message.direction == Direction::OutboundApi
+            && message
+                .date_created
+                .is_none_or(|created| created >= earliest);
+        if !could_be || sms::is_bound(&app.store, message.sid.as_str()).await? {
+            continue;
+        }
+        match message.body == body && message.num_media == 0 {
+            true => candidates.push(message.sid.to_string()),
+            // Twilio changes bodies now and then: a trial account's words before ours, characters made plainer.
+            false => others += 1,
+        }
+    }
+    Ok(Ok(match (candidates.len(), others) {
+        (0, 0) => Outcome::Absent,
+        (1, _) => Outcome::Delivered {
+            external_id: candidates.swap_remove(0),
+            posted_in: None,
+            proof: "Twilio's log",
+        },
+        (same, others) => Outcome::Several {
+            candidates: same + others,
+        },
+    }))
+}
+
+pub(super) async fn look_for_post(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    tried: &Attempt,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let since =
+        MessageTs::from_timestamp(tried.started().checked_sub(SignedDuration::from_secs(60))?);
+    let found = match row.payload()? {
+        Delivery::Post { new_thread, .. } => {
+            let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+            let line = app
+                .config
+                .line_of(&conversation.line)
+                .map(|line| line.channel.clone())
+                .unwrap_or_default();
+            match MessageTs::parse(&conversation.thread_ts) {
+                Ok(root) if !new_thread => {
+                    let channel = ChannelId::new(&conversation.channel);
+                    in_thread_or_channel(outside, row, &channel, &root, &since).await
+                }
+                _ => in_channel(app, outside, row, &line, &since).await,
+            }
+        }
+        Delivery::Announce { channel, .. } => in_channel(app, outside, row, &channel, &since).await,
+        _ => anyhow::bail!("outbox row {} is no post", row.id),
+    };
+    Ok(found)
+}
+
+async fn in_channel(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    configured: &str,
+    since: &MessageTs,
+) -> Result<Outcome, Failure> {
+    let Some(channel) = app.directory.channel_id(configured).await? else {
+        return Ok(Outcome::NotRead {
+            is_forbidden: true,
+            why: format!("there is no channel {configured}"),
+        });
+    };
+    let history = outside.slack.history(&channel, Some(since), None).await?;
+    Ok(only_one(outside, row, &channel, &history).await)
+}
+
+/// A reply whose root was deleted stands in the channel.
+async fn in_thread_or_channel(
+    outside: &Outside,
+    row: &Row,
+    channel: &ChannelId,
+    root: &MessageTs,
+    since: &MessageTs,
+) -> Result<Outcome, Failure> {
+    let thread = match outside.slack.replies(channel, root, Some(since)).await {
+        Err(Failure::Refused { code, .. }) if code == "thread_not_found" => Vec::new(),
+        other => other?,
+    };
+    match only_one(outside, row, channel, &thread).await {
+        Outcome::Absent => {
+            let history = outside.slack.history(channel, Some(since), None).await?;
+            Ok(only_one(outside, row, channel, &history).await)
+        }
+        found => Ok(found),
+    }
+}
+
+/// The post that bears the row's id; later copies of it are taken away.
+async fn only_one(
+    outside: &Outside,
+    row: &Row,
+    channel: &ChannelId,
+    messages: &[ThreadMessage],
+) -> Outcome {
+    let mut ours: Vec<&ThreadMessage> = messages
+        .iter()
+        .filter(|message| bears_id(message, &row.id))
+        .collect();
+    ours.sort_by(|one, other| one.ts.cmp(&other.ts));
+    let Some((first, copies)) = ours.split_first() else {
+        return Outcome::Absent;
+    };
+    for copy in copies {
+        if let Err(failure) = outside.slack.delete_message(channel, &copy.ts).await {
+            tracing::warn!(outbox = row.id, %failure, "a second copy of a post could not be deleted");
+        }
+    }
+    let root = first.thread_ts.as_ref().unwrap_or(&first.ts);
+    Outcome::Delivered {
+        external_id: first.ts.as_str().to_owned(),
+        posted_in: Some(PostedIn {
+            channel: channel.as_str().to_owned(),
+            root: root.as_str().to_owned(),
+        }),
+        proof: "Slack's history",
+    }
+}
+
+pub(super) fn bears_id(message: &ThreadMessage, id: &str) -> bool {
+    message.metadata.as_ref().is_some_and(|metadata| {
+        metadata.event_type == post::METADATA_TYPE
+            && metadata
+                .event_payload
+                .get("outbox")
+                .is_some_and(|outbox| outbox == id)
+    })
+}

@@ -1,0 +1,204 @@
+//! One gate's worker: claims what is due, delivers it, keeps how it ended.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::pace::Pace;
+use super::{Outside, Seldom, attempt, settle};
+use crate::app::App;
+use crate::bridge;
+use crate::delivery::Outcome;
+use crate::phone::Address;
+use crate::store::lanes::{self, Claimed, Lease, Work};
+
+/// A lease lasts this many requests longer than an attempt: for writing its outcome down.
+const TO_WRITE: u32 = 2;
+
+/// How long a worker sleeps at most: another replica's rows ring no bell here.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a worker rests after the database failed it.
+const AFTER_ERROR: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Clone)]
+pub(super) struct Worker {
+    app: App,
+    outside: Outside,
+    gate: String,
+    pace: Arc<Mutex<Pace>>,
+    lease: Lease,
+    bell: Arc<Notify>,
+    seldom: Arc<Mutex<Seldom>>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        app: &App,
+        outside: &Outside,
+        gate: String,
+        pace: Pace,
+        owner: &str,
+    ) -> Worker {
+        let held = app.config.delivery.request_timeout * (attempt::REQUESTS + TO_WRITE);
+        Worker {
+            app: app.clone(),
+            outside: outside.clone(),
+            bell: app.store.wake().bell(&gate),
+            gate,
+            pace: Arc::new(Mutex::new(pace)),
+            seldom: Arc::default(),
+            lease: Lease {
+                owner: owner.to_owned(),
+                duration: SignedDuration::try_from(held).unwrap_or(SignedDuration::MAX),
+            },
+        }
+    }
+
+    /// Works until `stop` says so, then lets what is in flight finish.
+    pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut in_flight = JoinSet::new();
+        loop {
+            let wait = if *stop.borrow() {
+                break;
+            } else {
+                self.claim(&mut in_flight).await
+            };
+            tokio::select! {
+                // A bell that rang since the last look is still ringing: nothing is missed in between.
+                () = self.bell.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+                Some(_) = in_flight.join_next() => {}
+                _ = stop.changed() => {}
+            }
+            while in_flight.try_join_next().is_some() {}
+        }
+        while in_flight.join_next().await.is_some() {}
+    }
+
+    /// Starts on everything that is due and allowed; back with how long there is nothing more to do.
+    async fn claim(&self, in_flight: &mut JoinSet<()>) -> Duration {
+        let allowed = match self.pace.lock() {
+            Ok(mut pace) => pace.allows(Instant::now(), in_flight.len()),
+            Err(_) => Ok(1),
+        };
+        let limit = match allowed {
+            Ok(0) => return LOOK_AGAIN,
+            Ok(limit) => limit,
+            Err(wait) => return wait.min(LOOK_AGAIN),
+        };
+        match lanes::claim(&self.app.store, &self.gate, &self.lease, limit as i64).await {
+            Ok(claimed) => {
+                let full = claimed.len() == limit;
+                self.start(claimed, in_flight);
+                if full {
+                    Duration::ZERO
+                } else {
+                    self.until_next_due().await
+                }
+            }
+            Err(error) => {
+                if self.may_warn() {
+                    tracing::warn!(
+                        gate = redacted(&self.gate),
+                        error = format!("{error:#}"),
+                        "the outbox cannot be read; trying again"
+                    );
+                }
+                AFTER_ERROR
+            }
+        }
+    }
+
+    fn start(&self, claimed: Vec<Claimed>, in_flight: &mut JoinSet<()>) {
+        let requests = claimed
+            .iter()
+            .filter(|one| matches!(one.work, Work::Attempt(_)))
+            .count();
+        if let Ok(mut pace) = self.pace.lock() {
+            pace.spend(requests);
+        }
+        for one in claimed {
+            let worker = self.clone();
+            in_flight.spawn(async move { worker.deliver(one).await });
+        }
+    }
+
+    fn may_warn(&self) -> bool {
+        self.seldom.lock().is_ok_and(|mut seldom| seldom.is_due())
+    }
+
+    async fn until_next_due(&self) -> Duration {
+        let next = lanes::next_due(&self.app.store, &self.gate)
+            .await
+            .ok()
+            .flatten();
+        let wait =
+            next.and_then(|at| Duration::try_from(self.app.store.now().duration_until(at)).ok());
+        wait.map_or(LOOK_AGAIN, |wait| {
+            wait.clamp(Duration::from_millis(1), LOOK_AGAIN)
+        })
+    }
+
+    async fn deliver(&self, claimed: Claimed) {
+        let outcome = match &claimed.work {
+            Work::Attempt(attempt) => {
+                let (outcome, rest) =
+                    attempt::run(&self.app, &self.outside, &claimed, attempt).await;
+                if let Ok(mut pace) = self.pace.lock() {
+                    // Most looks at a mark find it as it should be: they are free.
+                    if let Outcome::Marked { requests, .. } = outcome {
+                        pace.correct(1, requests);
+                    }
+                    if let Some(rest) = rest {
+                        pace.rest(Instant::now(), rest);
+                    }
+                }
+                outcome
+            }
+            Work::Settle(attempt) => {
+                settle::look(&self.app, &self.outside, &claimed, attempt).await
+            }
+        };
+        if let Err(error) = self.keep(&claimed, &outcome).await {
+            // The lease ends by itself; then whatever was left without an outcome is settled by asking.
+            tracing::warn!(
+                outbox = claimed.row.id,
+                error = format!("{error:#}"),
+                "an outcome could not be kept in time"
+            );
+        }
+    }
+
+    /// Keeps an outcome, trying again while the lease lasts: an SMS whose SID is lost has to be looked for.
+    async fn keep(&self, claimed: &Claimed, outcome: &Outcome) -> anyhow::Result<()> {
+        loop {
+            match bridge::outcome::receive(&self.app, claimed, outcome, &self.lease).await {
+                Ok(()) => return Ok(()),
+                Err(error) if std::time::Instant::now() >= claimed.deadline => return Err(error),
+                Err(error) => {
+                    if self.may_warn() {
+                        tracing::warn!(
+                            outbox = claimed.row.id,
+                            error = format!("{error:#}"),
+                            "keeping an outcome again"
+                        );
+                    }
+                    tokio::time::sleep(AFTER_ERROR).await;
+                }
+            }
+        }
+    }
+}
+
+/// A gate's name as it may stand in a log: `slack:…00`.
+fn redacted(gate: &str) -> String {
+    match gate.split_once(':') {
+        Some((kind, number)) => format!("{kind}:{}", Address::new(number).redacted()),
+        None => gate.to_owned(),
+    }
+}

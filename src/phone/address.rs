@@ -1,0 +1,144 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{PhoneNumber, WITHHELD, last_two};
+
+/// The other end of a text or a call as Twilio writes it: mostly a phone number, but also a short code, a sender's name,
+/// or the word for a withheld number.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Address(String);
+
+impl Address {
+    /// Takes whatever Twilio wrote.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// What Twilio wrote, unchanged.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The phone number, where it is one.
+    pub fn phone(&self) -> Option<PhoneNumber> {
+        PhoneNumber::parse(&self.0).ok()
+    }
+
+    /// Whether the caller kept the number to themselves, or the network lost it.
+    pub fn is_withheld(&self) -> bool {
+        // A withheld number's call is a conversation of its own, told apart by its CallSid.
+        let number = match self.0.split_once(" CA") {
+            Some((number, sid)) if sid.len() == 32 => number,
+            _ => &self.0,
+        };
+        WITHHELD
+            .iter()
+            .any(|withheld| number.trim().eq_ignore_ascii_case(withheld))
+    }
+
+    /// Whether Twilio would take this as the `To` of a text: a phone number or a short code.
+    pub fn can_be_texted(&self) -> bool {
+        self.is_short_code() || self.phone().is_some()
+    }
+
+    /// What people call it: `(619) 555-0142`, `short code 12345`, `ACME`, `a withheld number`.
+    pub fn display(&self) -> String {
+        if self.is_withheld() {
+            "a withheld number".to_owned()
+        } else if self.is_short_code() {
+            format!("short code {}", self.0)
+        } else {
+            self.phone()
+                .map_or_else(|| self.0.clone(), |phone| phone.national())
+        }
+    }
+
+    /// The address as it may stand in a log: `…42`.
+    pub fn redacted(&self) -> String {
+        if self.is_withheld() {
+            "withheld".to_owned()
+        } else {
+            last_two(&self.0)
+        }
+    }
+
+    fn is_short_code(&self) -> bool {
+        (3..=8).contains(&self.0.len()) && self.0.bytes().all(|byte| byte.is_ascii_digit())
+    }
+}
+
+impl From<PhoneNumber> for Address {
+    fn from(number: PhoneNumber) -> Self {
+        Self(number.0)
+    }
+}
+
+impl From<&PhoneNumber> for Address {
+    fn from(number: &PhoneNumber) -> Self {
+        Self(number.0.clone())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({})", self.redacted())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_what_it_is() {
+        // as written, as shown, withheld, can be texted, is a phone number
+        let table = [
+            ("+16195550142", "(619) 555-0142", false, true, true),
+            ("+442079460123", "+44 20 7946 0123", false, true, true),
+            ("12345", "short code 12345", false, true, false),
+            ("787878", "short code 787878", false, true, false),
+            ("ACME", "ACME", false, false, false),
+            ("Taxi 1", "Taxi 1", false, false, false),
+            ("+1619", "+1619", false, false, false),
+            (
+                "whatsapp:+16195550142",
+                "whatsapp:+16195550142",
+                false,
+                false,
+                false,
+            ),
+            (
+                "sip:desk@example.com",
+                "sip:desk@example.com",
+                false,
+                false,
+                false,
+            ),
+            ("", "a withheld number", true, false, false),
+            ("anonymous", "a withheld number", true, false, false),
+            ("Anonymous", "a withheld number", true, false, false),
+            (
+                "anonymous CA00000000000000000000000000000001",
+                "a withheld number",
+                true,
+                false,
+                false,
+            ),
+            ("RESTRICTED", "a withheld number", true, false, false),
+            ("unknown", "a withheld number", true, false, false),
+            ("+266696687", "a withheld number", true, false, false),
+            ("+7378742833", "a withheld number", true, false, false),
+            ("+86282452253", "a withheld number", true, false, false),
+        ];
+        for (text, display, withheld, texted, is_phone) in table {
+            let address = Address::new(text);
+            assert_eq!(address.as_str(), text);
+            assert_eq!(address.display(), display, "{text}");
+            assert_eq!(address.is_withheld(), withheld, "{text}");
+            assert_eq!(address.can_be_texted(), texted, "{text}");
+            assert_eq!(address.phone().is_some(), is_phone, "{text}");
+        }
+    }
+}

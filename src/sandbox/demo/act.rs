@@ -1,0 +1,163 @@
+//! What one can do on the page, each as the stand-in's person would do it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Demo;
+use crate::sandbox::slack::Answer;
+
+/// What an act is answered with; what came of it is seen in the state.
+pub(super) type Done = Result<Json<Value>, StatusCode>;
+
+#[derive(Deserialize)]
+pub(super) struct Text {
+    from: String,
+    body: String,
+    picture: Option<Picture>,
+}
+
+#[derive(Deserialize)]
+struct Picture {
+    content_type: String,
+    base64: String,
+}
+
+pub(super) async fn text(State(demo): State<Demo>, Json(text): Json<Text>) -> Done {
+    let caller = demo
+        .callers
+        .iter()
+        .find(|caller| caller.number == text.from)
+        .ok_or(StatusCode::NOT_FOUND)?;
+    let mut sms = demo
+        .twilio
+        .inbound(&caller.number, &demo.number, &text.body)
+        .place(&caller.city, &caller.state, "US");
+    if let Some(picture) = text.picture {
+        let bytes = BASE64
+            .decode(&picture.base64)
+            .map_err(|_| StatusCode::BAD_REQUEST)?;
+        sms = sms.media(&picture.content_type, bytes);
+    }
+    let receipt = sms.send().await;
+    Ok(Json(json!({"status": receipt.status})))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Say {
+    user: String,
+    text: String,
+    thread_ts: Option<String>,
+    broadcast: bool,
+}
+
+pub(super) async fn say(State(demo): State<Demo>, Json(say): Json<Say>) -> Done {
+    let text = demo.slack.typed(&say.text);
+    let mut message = demo.slack.say(&say.user, &demo.channel, &text);
+    if let Some(root) = &say.thread_ts {
+        message = message.in_thread(root);
+        if say.broadcast {
+            message = message.broadcast();
+        }
+    }
+    Ok(Json(json!({"ts": message.send().await})))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Command {
+    user: String,
+    text: String,
+}
+
+pub(super) async fn command(State(demo): State<Demo>, Json(command): Json<Command>) -> Done {
+    let (word, rest) = command
+        .text
+        .split_once(char::is_whitespace)
+        .unwrap_or((&command.text, ""));
+    let answer = demo
+        .slack
+        .command(&command.user, &demo.channel, word, rest.trim())
+        .await;
+    Ok(told(answer))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Press {
+    user: String,
+    ts: String,
+    block_id: Option<String>,
+    action_id: String,
+}
+
+pub(super) async fn press(State(demo): State<Demo>, Json(press): Json<Press>) -> Done {
+    let answer = demo
+        .slack
+        .press_in(
+            &press.user,
+            &demo.channel,
+            &press.ts,
+            press.block_id.as_deref(),
+            &press.action_id,
+        )
+        .await;
+    Ok(told(answer))
+}
+
+#[derive(Deserialize)]
+pub(super) struct PressView {
+    user: String,
+    view_id: String,
+    block_id: Option<String>,
+    action_id: String,
+}
+
+pub(super) async fn press_view(State(demo): State<Demo>, Json(press): Json<PressView>) -> Done {
+    let answer = demo
+        .slack
+        .press_in_view(
+            &press.user,
+            &press.view_id,
+            press.block_id.as_deref(),
+            &press.action_id,
+        )
+        .await;
+    Ok(told(answer))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Submit {
+    user: String,
+    values: Vec<(String, String)>,
+}
+
+pub(super) async fn submit(State(demo): State<Demo>, Json(submit): Json<Submit>) -> Done {
+    let values: Vec<(&str, &str)> = submit
+        .values
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    Ok(told(demo.slack.submit_view(&submit.user, &values).await))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Person {
+    user: String,
+}
+
+pub(super) async fn dismiss(State(demo): State<Demo>, Json(person): Json<Person>) -> Done {
+    demo.slack.close_view(&person.user).await;
+    Ok(Json(json!({})))
+}
+
+pub(super) async fn home(State(demo): State<Demo>, Json(person): Json<Person>) -> Done {
+    demo.slack.open_home(&person.user).await;
+    Ok(Json(json!({})))
+}
+
+fn told(answer: Answer) -> Json<Value> {
+    Json(json!({"status": answer.status, "text": answer.text, "json": answer.json}))
+}

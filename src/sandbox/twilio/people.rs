@@ -1,0 +1,198 @@
+//! How the people behave who call and who are called.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::TwilioStandIn;
+
+/// How long a mailbox talks and listens before it hangs up.
+const MAILBOX: Duration = Duration::from_secs(120);
+
+/// What happens when a phone is rung.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phone {
+    /// It rings until the caller's side stops.
+    NoAnswer,
+    /// The line is busy.
+    Busy,
+    /// Somebody presses it away.
+    Decline { after: Duration },
+    /// The network cannot reach it: off, without a mailbox.
+    Failed,
+    /// A mailbox picks up, talks, and never presses a key.
+    Mailbox { after: Duration },
+    /// A person picks up.
+    PickUp(PickUp),
+    /// Somebody acts for it while the call goes on ([`LiveCall`](super::LiveCall)).
+    Live,
+}
+
+/// A person who picks up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PickUp {
+    /// After this much ringing.
+    pub after: Duration,
+    /// What is pressed at one question after the other, each this long after the question begins.
+    pub presses: Vec<(Duration, String)>,
+    /// How long the person talks once put through, and then hangs up.
+    pub talks: Duration,
+    /// The person hangs up this long after picking up, unless put through before.
+    pub gives_up: Option<Duration>,
+}
+
+impl Phone {
+    /// A person who picks up after this many seconds, presses nothing, and talks for a minute once put through.
+    pub fn pick_up(after_seconds: u64) -> Self {
+        Phone::PickUp(PickUp {
+            after: Duration::from_secs(after_seconds),
+            presses: Vec::new(),
+            talks: Duration::from_secs(60),
+            gives_up: None,
+        })
+    }
+
+    /// A mailbox that picks up after this many seconds.
+    pub fn mailbox(after_seconds: u64) -> Self {
+        let after = Duration::from_secs(after_seconds);
+        Phone::Mailbox { after }
+    }
+
+    /// Somebody who presses the call away after this many seconds.
+    pub fn decline(after_seconds: u64) -> Self {
+        let after = Duration::from_secs(after_seconds);
+        Phone::Decline { after }
+    }
+
+    /// The same person, pressing these keys at the next question, two seconds after it begins.
+    pub fn pressing(mut self, keys: &str) -> Self {
+        if let Phone::PickUp(person) = &mut self {
+            person
+                .presses
+                .push((Duration::from_secs(2), keys.to_owned()));
+        }
+        self
+    }
+
+    /// The same person, talking this many seconds.
+    pub fn talking(mut self, seconds: u64) -> Self {
+        if let Phone::PickUp(person) = &mut self {
+            person.talks = Duration::from_secs(seconds);
+        }
+        self
+    }
+
+    /// The same person, hanging up this many seconds after picking up unless put through before.
+    pub fn giving_up(mut self, after_seconds: u64) -> Self {
+        if let Phone::PickUp(person) = &mut self {
+            person.gives_up = Some(Duration::from_secs(after_seconds));
+        }
+        self
+    }
+
+    /// How long this one talks once put through.
+    pub(super) fn talks(&self) -> Option<Duration> {
+        match self {
+            Phone::PickUp(person) => Some(person.talks),
+            Phone::Mailbox { .. } => Some(MAILBOX),
+            _ => None,
+        }
+    }
+
+    /// How long after picking up this one hangs up when not put through.
+    pub(super) fn gives_up(&self) -> Option<Duration> {
+        match self {
+            Phone::PickUp(person) => person.gives_up,
+            Phone::Mailbox { .. } => Some(MAILBOX),
+            _ => None,
+        }
+    }
+
+    pub(super) fn presses(&self) -> VecDeque<(Duration, String)> {
+        match self {
+            Phone::PickUp(person) => person.presses.clone().into(),
+            _ => VecDeque::new(),
+        }
+    }
+}
+
+/// Somebody who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Hangs up after this long without anybody to talk to; `None` waits for ever.
+    pub patience: Option<Duration>,
+    /// Hangs up after this long a conversation, if the other side has not.
+    pub talks: Option<Duration>,
+    /// What is pressed at one question after the other, two seconds after each begins.
+    pub presses: Vec<String>,
+    /// What the caller does after the beep.
+    pub voicemail: Voicemail,
+    /// Further parameters of the first request: `FromCity`, `FromState`, `ForwardedFrom`, ….
+    pub params: Vec<(String, String)>,
+    /// Everything is done by a person while the call goes on; the other fields are not looked at.
+    pub live: bool,
+}
+
+/// What a caller does after the beep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voicemail {
+    /// Hangs up at once.
+    HangsUp,
+    /// Says nothing and waits.
+    Silent,
+    /// Speaks this long, and then ends it this way.
+    Speaks {
+        seconds: u64,
+        words: String,
+        then: AfterSpeech,
+    },
+}
+
+/// How a recording ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AfterSpeech {
+    HangsUp,
+    Waits,
+    Presses(char),
+}
+
+impl Default for Caller {
+    /// Patient, leaves a message of ten seconds.
+    fn default() -> Self {
+        Caller {
+            patience: None,
+            talks: None,
+            presses: Vec::new(),
+            voicemail: Voicemail::Speaks {
+                seconds: 10,
+                words: "please call me back".to_owned(),
+                then: AfterSpeech::HangsUp,
+            },
+            params: Vec::new(),
+            live: false,
+        }
+    }
+}
+
+impl Caller {
+    /// Somebody who hangs up after this many seconds without an answer.
+    pub fn hanging_up_after(seconds: u64) -> Self {
+        Caller {
+            patience: Some(Duration::from_secs(seconds)),
+            ..Caller::default()
+        }
+    }
+}
+
+impl TwilioStandIn {
+    /// How the phone of `number` behaves from now on; a phone that nobody has described rings unanswered.
+    pub fn set_phone(&self, number: &str, phone: Phone) {
+        self.set_phones(number, [phone]);
+    }
+
+    /// How the phone of `number` behaves from call to call; the last one stays.
+    pub fn set_phones(&self, number: &str, phones: impl IntoIterator<Item = Phone>) {
+        let mut state = self.core.lock();
+        let phones = phones.into_iter().collect();
+        state.phones.insert(number.to_owned(), phones);
+    }
+}

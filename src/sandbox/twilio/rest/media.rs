@@ -1,0 +1,104 @@
+//! Media of a message, and the second host that they may be redirected to.
+//! <https://www.twilio.com/docs/messaging/api/media-resource>
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+
+use super::{Answer, Asked, Refusal, date, pages};
+use crate::sandbox::twilio::core::Core;
+use crate::sandbox::twilio::state::MediaRecord;
+
+/// The host of the bytes themselves, which wants no credentials.
+pub(in crate::sandbox::twilio) fn router(core: Arc<Core>) -> Router {
+    Router::new()
+        .route("/{sid}", get(bytes_on_second_host))
+        .with_state(core)
+}
+
+async fn bytes_on_second_host(
+    State(core): State<Arc<Core>>,
+    Path(sid): Path<String>,
+    request: Request,
+) -> Response {
+    if request.headers().contains_key(header::AUTHORIZATION) {
+        core.violation("credentials were sent to the host that media are redirected to");
+        // As the real one does: two kinds of credentials at once.
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let state = core.lock();
+    match state.media.iter().find(|media| media.sid == sid) {
+        Some(media) => bytes(media),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn bytes(media: &MediaRecord) -> Response {
+    let content_type = media.content_type.clone();
+    ([(header::CONTENT_TYPE, content_type)], media.bytes.clone()).into_response()
+}
+
+impl Core {
+    pub(super) fn list_media(&self, message_sid: &str, asked: &Asked) -> Answer {
+        self.check_parameters("Media.list", &asked.query, &pages::PARAMETERS, &[]);
+        let state = self.lock();
+        let message = state.message(message_sid);
+        let message = message.ok_or_else(|| Refusal::not_found(&asked.path))?;
+        let entries = state
+            .media
+            .iter()
+            .filter(|media| media.message_sid == message_sid)
+            .map(|media| {
+                let uri = format!("/Messages/{message_sid}/Media/{}.json", media.sid);
+                let json = json!({
+                    "sid": media.sid,
+                    "account_sid": self.settings.account_sid,
+                    "parent_sid": message_sid,
+                    "content_type": media.content_type,
+                    "date_created": date(message.created),
+                    "date_updated": date(message.created),
+                    "uri": self.account_path(&uri),
+                });
+                (media.sid.clone(), json)
+            })
+            .collect();
+        pages::answer("media_list", entries, asked, state.page_size_limit)
+    }
+
+    pub(super) fn fetch_media(&self, message_sid: &str, sid: &str, asked: &Asked) -> Answer {
+        let (sid, described) = match sid.strip_suffix(".json") {
+            Some(sid) => (sid, true),
+            None => (sid, false),
+        };
+        let state = self.lock();
+        let media = state
+            .media
+            .iter()
+            .find(|media| media.sid == sid && media.message_sid == message_sid)
+            .ok_or_else(|| Refusal::not_found(&asked.path))?;
+        if described {
+            let json = json!({
+                "sid": media.sid,
+                "account_sid": self.settings.account_sid,
+                "parent_sid": media.message_sid,
+                "content_type": media.content_type,
+                "uri": asked.path,
+            });
+            return Ok(Json(json).into_response());
+        }
+        if state.media_auth {
+            let location = format!("{}/{sid}", self.media_url());
+            let redirect = (
+                StatusCode::TEMPORARY_REDIRECT,
+                [(header::LOCATION, location)],
+            );
+            return Ok(redirect.into_response());
+        }
+        Ok(bytes(media))
+    }
+}

@@ -1,0 +1,170 @@
+//! The service from its first connection to its last.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::app::{App, Inner};
+use crate::availability::sources::Sources;
+use crate::bridge::inbound_call::Calls;
+use crate::clock::Clock;
+use crate::config::{Config, Secrets};
+use crate::directory::Directory;
+use crate::outbox::{self, Outside};
+use crate::store::Store;
+use crate::twilio::AccountSid;
+use crate::{backfill, http, slack, twilio};
+
+/// How long what is in flight may take to finish after the service was told to stop: it promises to be gone in 25 s.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// How long after a failure Slack is asked again who we are.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Everything that `serve` needs besides a listener.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// The configuration.
+    pub config: Config,
+    /// The secrets.
+    pub secrets: Secrets,
+    /// The database, open.
+    pub store: Store,
+    /// Where the time comes from.
+    pub clock: Clock,
+}
+
+/// Serves until `shutdown` comes; then takes nothing more, finishes what is in flight and closes the database.
+pub async fn serve(
+    running: Running,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let store = running.store.clone();
+    let (app, outside, calls_writer) = assemble(running)?;
+    app.directory.recall_team(&app.store).await?;
+    // Known before the first call, which may find the database locked.
+    app.sources.said.read(&app.store).await;
+    let (stop, stopped) = watch::channel(false);
+    let mut workers = outbox::start(&app, &outside, &stopped);
+    workers.spawn(backfill::run(app.clone(), outside, stopped.clone()));
+    let introduction = tokio::spawn(introduce(app.clone()));
+    tracing::info!(address = %listener.local_addr()?, public_url = app.config.public_url, "ready");
+
+    let mut closing = stopped.clone();
+    let server = tokio::spawn(
+        axum::serve(listener, http::routes(app))
+            .with_graceful_shutdown(async move {
+                // The sender lives until the service has ended.
+                let _ = closing.wait_for(|stop| *stop).await;
+            })
+            .into_future(),
+    );
+    let broken = tokio::select! {
+        () = shutdown => None,
+        // None of them ends by itself: a gate without its worker would be silent for good.
+        ended = workers.join_next() => Some(anyhow::anyhow!("a worker ended: {ended:?}")),
+    };
+    tracing::info!("stopping: finishing what is in flight");
+    introduction.abort();
+    stop.send_replace(true);
+    let finished = async {
+        server
+            .await
+            .context("the listener")?
+            .context("the listener")?;
+        workers.join_all().await;
+        calls_writer.await.context("the writer of calls")
+    };
+    match tokio::time::timeout(GRACE, finished).await {
+        Ok(done) => done?,
+        // Nothing is lost: what was in flight is settled at the next start.
+        Err(_) => tracing::warn!("not everything in flight finished within {GRACE:?}"),
+    }
+    store.close().await;
+    tracing::info!("stopped");
+    broken.map_or(Ok(()), Err)
+}
+
+/// Puts together what handlers and workers are given.
+pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Outside, JoinHandle<()>)> {
+    let Running {
+        config,
+        secrets,
+        store,
+        clock,
+    } = running;
+    let outside = outside(&config, &secrets)?;
+    let directory = Directory::new(outside.slack.clone(), clock.clone());
+    let sources = Sources::new(&config)?;
+    let (calls, calls_writer) = Calls::start(store.clone(), config.clone());
+    let app = App::new(Inner {
+        config,
+        secrets,
+        store,
+        clock,
+        directory,
+        sources,
+        calls,
+        metrics: metrics_recorder()?,
+    });
+    Ok((app, outside, calls_writer))
+}
+
+fn outside(config: &Config, secrets: &Secrets) -> anyhow::Result<Outside> {
+    let twilio = twilio::client::Client::new(twilio::client::Settings {
+        api_url: config.twilio_api_url.clone(),
+        account_sid: AccountSid::parse(&secrets.account_sid).context("TWILIO_ACCOUNT_SID")?,
+        api_key: secrets.api_key.clone(),
+        api_secret: secrets.api_secret.clone(),
+        request_timeout: config.delivery.request_timeout,
+    })?;
+    let slack = slack::client::Client::new(slack::client::Settings {
+        api_url: config.slack_api_url.clone(),
+        bot_token: secrets.bot_token.clone(),
+        request_timeout: config.delivery.request_timeout,
+    })?;
+    Ok(Outside { twilio, slack })
+}
+
+/// Asks Slack who we are until it answers: it may be down when we start.
+async fn introduce(app: App) {
+    while let Err(error) = app.directory.learn_team(&app.store).await {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "Slack does not say who we are; asking again"
+        );
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+    for line in &app.config.lines {
+        match app.directory.channel_id(&line.channel).await {
+            Ok(Some(_)) => {}
+            Ok(None) => tracing::error!(
+                channel = line.channel,
+                "the bot does not see this channel: create it, and /invite the bot"
+            ),
+            Err(failure) => {
+                tracing::warn!(channel = line.channel, %failure, "the channel could not be looked up yet")
+            }
+        }
+    }
+}
+
+/// One recorder for the process: tests run several services in one.
+fn metrics_recorder() -> anyhow::Result<PrometheusHandle> {
+    use std::sync::OnceLock;
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle.clone());
+    }
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = RECORDER.get_or_init(|| recorder.handle()).clone();
+    if metrics::set_global_recorder(recorder).is_err() {
+        tracing::debug!("metrics are recorded already");
+    }
+    Ok(handle)
+}

@@ -1,0 +1,263 @@
+//! The audit trail: append-only, each row hashed together with the one before it.
+//!
+//! The hash covers every column, each with its length before it, so that neither a changed word nor a moved
+//! boundary between two words goes unseen. Removing rows from the end is seen by `audit_head`.
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use sqlx::FromRow;
+
+use super::{Store, Tx, timestamp};
+use crate::phone::Address;
+
+/// A decision about to be kept.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewEntry {
+    /// The line's name, empty where no line is concerned.
+    pub(crate) line: String,
+    /// The caller's number as Twilio wrote it.
+    pub(crate) number: String,
+    /// The vendor's id of what it is about: a MessageSid, a CallSid, a Slack `channel:ts`, a person's name.
+    pub(crate) subject: String,
+    /// What was decided, one word from a fixed set.
+    pub(crate) decision: &'static str,
+    /// Why, in words.
+    pub(crate) reason: String,
+    /// What else a reader needs to reconstruct it, as JSON; never a text's words.
+    pub(crate) detail: serde_json::Value,
+    /// When it was decided, where that was before it could be written.
+    pub(crate) at: Option<Timestamp>,
+}
+
+impl NewEntry {
+    /// The same fact for whoever collects logs: no words of a text, no full number.
+    pub(crate) fn log(&self) {
+        tracing::info!(
+            target: "audit",
+            line = self.line,
+            number = Address::new(&self.number).redacted(),
+            subject = self.subject,
+            decision = self.decision,
+            reason = self.reason,
+        );
+    }
+}
+
+/// A row of the audit trail.
+#[derive(Debug, Clone, FromRow, Serialize)]
+pub struct Entry {
+    /// Counts from 1 without gaps.
+    pub seq: i64,
+    /// Milliseconds since the Unix epoch, UTC.
+    pub at: i64,
+    /// The line's name.
+    pub line: String,
+    /// The caller's number.
+    pub number: String,
+    /// The vendor's id of what it is about.
+    pub subject: String,
+    /// What was decided.
+    pub decision: String,
+    /// Why.
+    pub reason: String,
+    /// More, as JSON.
+    pub detail: String,
+    /// The hash of the row before, empty for the first.
+    pub previous: String,
+    /// This row's hash, hexadecimal SHA-256.
+    pub hash: String,
+}
+
+impl Entry {
+    /// When it was decided.
+    pub fn time(&self) -> Timestamp {
+        timestamp(self.at)
+    }
+
+    fn expected_hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        let (seq, at) = (self.seq.to_string(), self.at.to_string());
+        for field in [
+            &self.previous,
+            &seq,
+            &at,
+            &self.line,
+            &self.number,
+            &self.subject,
+            &self.decision,
+            &self.reason,
+            &self.detail,
+        ] {
+            hasher.update((field.len() as u64).to_be_bytes());
+            hasher.update(field.as_bytes());
+        }
+        hex::encode(hasher.finalize())
+    }
+}
+
+const COLUMNS: &str = "seq, at, line, number, subject, decision, reason, detail, previous, hash";
+
+pub(super) async fn append(tx: &mut Tx, entries: &[NewEntry]) -> anyhow::Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    // The update takes the row's lock first: several replicas append one after the other.
+    let (mut seq, mut previous): (i64, String) =
+        sqlx::query_as("update audit_head set seq = seq where id = 1 returning seq, hash")
+            .fetch_one(&mut *tx.inner)
+            .await
+            .context("reading the end of the audit trail")?;
+    for new in entries {
+        seq += 1;
+        let mut entry = Entry {
+            seq,
+            at: new.at.unwrap_or(tx.now).as_millisecond(),
+            line: storable(&new.line),
+            number: storable(&new.number),
+            subject: storable(&new.subject),
+            decision: new.decision.to_owned(),
+            reason: storable(&new.reason),
+            detail: new.detail.to_string(),
+            previous,
+            hash: String::new(),
+        };
+        entry.hash = entry.expected_hash();
+        insert(tx, &entry).await?;
+        previous = entry.hash;
+    }
+    sqlx::query("update audit_head set seq = $1, hash = $2 where id = 1")
+        .bind(seq)
+        .bind(previous)
+        .execute(&mut *tx.inner)
+        .await
+        .context("moving the end of the audit trail")?;
+    Ok(())
+}
+
+async fn insert(tx: &mut Tx, entry: &Entry) -> anyhow::Result<()> {
+    sqlx::query(
+        "insert into audit (seq, at, line, number, subject, decision, reason, detail, previous, hash)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(entry.seq)
+    .bind(entry.at)
+    .bind(&entry.line)
+    .bind(&entry.number)
+    .bind(&entry.subject)
+    .bind(&entry.decision)
+    .bind(&entry.reason)
+    .bind(&entry.detail)
+    .bind(&entry.previous)
+    .bind(&entry.hash)
+    .execute(&mut *tx.inner)
+    .await
+    .context("appending to the audit trail")?;
+    Ok(())
+}
+
+/// Postgres keeps no U+0000 in a text.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}
+
+/// Which rows to show.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Not before this.
+    pub since: Option<Timestamp>,
+    /// Before this.
+    pub until: Option<Timestamp>,
+    /// A CallSid or other subject.
+    pub subject: Option<String>,
+    /// A caller's number.
+    pub number: Option<String>,
+}
+
+/// How many rows a page of a listing holds in memory.
+const PAGE: i64 = 1_000;
+
+impl Store {
+    /// The rows after `seq` that pass the filter, oldest first, at most a page of them.
+    pub async fn audit_page(&self, filter: &Filter, after: i64) -> anyhow::Result<Vec<Entry>> {
+        let sql = format!(
+            "select {COLUMNS} from audit
+             where seq > $1 and at >= $2 and at < $3
+               and ($4 = '' or subject = $4) and ($5 = '' or number = $5)
+             order by seq limit $6"
+        );
+        sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(after)
+            .bind(filter.since.map_or(i64::MIN, |at| at.as_millisecond()))
+            .bind(filter.until.map_or(i64::MAX, |at| at.as_millisecond()))
+            .bind(filter.subject.clone().unwrap_or_default())
+            .bind(filter.number.clone().unwrap_or_default())
+            .bind(PAGE)
+            .fetch_all(self.reader())
+            .await
+            .context("reading the audit trail")
+    }
+
+    /// Walks the whole chain; `Ok(Err(…))` says where it is broken.
+    pub async fn verify_audit(&self) -> anyhow::Result<Result<i64, Broken>> {
+        let mut previous = String::new();
+        let mut seq = 0;
+        loop {
+            let page = self.audit_page(&Filter::default(), seq).await?;
+            if page.is_empty() {
+                break;
+            }
+            for entry in page {
+                seq += 1;
+                if entry.seq != seq {
+                    return Ok(Err(Broken {
+                        seq,
+                        what: "this row is missing",
+                    }));
+                }
+                if entry.previous != previous {
+                    return Ok(Err(Broken {
+                        seq,
+                        what: "it does not follow the row before it",
+                    }));
+                }
+                if entry.hash != entry.expected_hash() {
+                    return Ok(Err(Broken {
+                        seq,
+                        what: "this row was changed after it was written",
+                    }));
+                }
+                previous = entry.hash;
+            }
+        }
+        let (end, hash): (i64, String) =
+            sqlx::query_as("select seq, hash from audit_head where id = 1")
+                .fetch_one(self.reader())
+                .await
+                .context("reading the end of the audit trail")?;
+        // Rows may have been added between the two reads; fewer than were ever written is what must not be.
+        if end < seq || (end == seq && hash != previous) {
+            return Ok(Err(Broken {
+                seq,
+                what: "the trail's end does not match its last row",
+            }));
+        }
+        if end > seq && self.audit_page(&Filter::default(), seq).await?.is_empty() {
+            return Ok(Err(Broken {
+                seq: seq + 1,
+                what: "rows are missing at the end",
+            }));
+        }
+        Ok(Ok(seq))
+    }
+}
+
+/// Where the chain breaks, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The first row that is wrong.
+    pub seq: i64,
+    /// What is wrong with it.
+    pub what: &'static str,
+}

@@ -1,0 +1,65 @@
+//! What people said of themselves with the slash command.
+
+use anyhow::Context;
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::{Store, Tx, timestamp};
+
+/// One person's last word on whether they can be rung.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Row {
+    pub(crate) person: String,
+    pub(crate) state: String,
+    until: Option<i64>,
+    pub(crate) reason: String,
+    pub(crate) said_by: String,
+    said_at: i64,
+}
+
+impl Row {
+    /// When it stops holding; `None` is "until changed".
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.until.map(timestamp)
+    }
+
+    /// When it was said.
+    pub(crate) fn said_at(&self) -> Timestamp {
+        timestamp(self.said_at)
+    }
+}
+
+/// Everybody's last word.
+pub(crate) async fn all(store: &Store) -> anyhow::Result<Vec<Row>> {
+    sqlx::query_as("select person, state, until, reason, said_by, said_at from availability")
+        .fetch_all(store.reader())
+        .await
+        .context("reading what people said of their availability")
+}
+
+/// Keeps what was said of `person`, in place of what was said before.
+pub(crate) async fn say(
+    tx: &mut Tx,
+    person: &str,
+    state: &str,
+    until: Option<Timestamp>,
+    reason: &str,
+    said_by: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query(
+        "insert into availability (person, state, until, reason, said_by, said_at) values ($1, $2, $3, $4, $5, $6)
+         on conflict (person) do update set state = excluded.state, until = excluded.until,
+             reason = excluded.reason, said_by = excluded.said_by, said_at = excluded.said_at",
+    )
+    .bind(person)
+    .bind(state)
+    .bind(until.map(|at| at.as_millisecond()))
+    .bind(reason)
+    .bind(said_by)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("keeping what was said of an availability")?;
+    Ok(())
+}

@@ -1,0 +1,206 @@
+//! Opening the database: pragmas set and read back, migrations run, a newer database refused.
+
+use std::fs::{File, TryLockError};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{AnyConnection, AnyPool, Connection};
+
+use super::{Dialect, Store, Wake};
+use crate::clock::Clock;
+use crate::config::DatabaseUrl;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// How long a statement waits for another process that holds SQLite's lock. Shorter than Slack's and Twilio's
+/// patience together with our own work, so that they hear "no" from us instead of nothing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a handler waits for a connection. Twilio gives up after 15 s.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// SQLite reads on any number of connections at once; four keep two cores busy.
+const SQLITE_READERS: u32 = 4;
+
+/// Writers queue behind one another in Postgres too, so more connections than this would only wait there.
+const POSTGRES_WRITERS: u32 = 3;
+
+/// Apart from the writers, so that a flood of them holds no reader up. A small Postgres allows 100 in all.
+const POSTGRES_READERS: u32 = 6;
+
+/// Why the database cannot be used; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL names neither kind of database.
+    #[error("database_url: it must begin with sqlite:// or postgres://")]
+    UnknownKind,
+    /// The database cannot be opened or reached.
+    #[error(
+        "the database cannot be opened: {0}. Check database_url, that the folder exists and can be written to, or that Postgres runs"
+    )]
+    Unreachable(sqlx::Error),
+    /// Another version of the program has changed the tables.
+    #[error(
+        "the database is newer than this program (it has migration {0}, which this version does not know). \
+         Start the version that made it, or a later one"
+    )]
+    Newer(i64),
+    /// The tables could not be brought up to date.
+    #[error("the database cannot be brought up to date: {0}")]
+    Migration(MigrateError),
+    /// SQLite did not take a setting that durability rests on.
+    #[error(
+        "SQLite keeps {pragma} at {value} instead of {wanted}: the file system may not support it. Move the database to a local disk"
+    )]
+    Pragma {
+        /// The setting's name.
+        pragma: &'static str,
+        /// What it reads back as.
+        value: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+}
+
+pub(super) async fn open(url: &str, clock: Clock) -> Result<Store, OpenError> {
+    sqlx::any::install_default_drivers();
+    let (dialect, writer, reader) = if url.starts_with("sqlite:") {
+        let (writer, reader) = open_sqlite(url).await?;
+        (Dialect::Sqlite, writer, reader)
+    } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let writer = open_postgres(url, POSTGRES_WRITERS).await?;
+        let reader = open_postgres(url, POSTGRES_READERS).await?;
+        (Dialect::Postgres, writer, reader)
+    } else {
+        return Err(OpenError::UnknownKind);
+    };
+    MIGRATIONS.run(&writer).await.map_err(|error| match error {
+        MigrateError::VersionMissing(version) => OpenError::Newer(version),
+        other => OpenError::Migration(other),
+    })?;
+    Ok(Store {
+        dialect,
+        url: DatabaseUrl::new(url),
+        writer,
+        reader,
+        clock,
+        ahead: Arc::default(),
+        wake: Wake::default(),
+        lock: None,
+    })
+}
+
+/// The lock beside an SQLite file, if no living process has it.
+pub(super) fn lock(url: &str) -> anyhow::Result<Option<File>> {
+    let Some(path) = url
+        .strip_prefix("sqlite://")
+        .and_then(|path| path.split('?').next())
+    else {
+        return Ok(None);
+    };
+    let path = format!("{path}.lock");
+    let file = File::create(&path).with_context(|| format!("creating {path}"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        // The one before us is still finishing; its leases end by themselves.
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {path}")),
+    }
+}
+
+async fn open_sqlite(url: &str) -> Result<(AnyPool, AnyPool), OpenError> {
+    let with_create = match url.contains('?') {
+        true => format!("{url}&mode=rwc"),
+        false => format!("{url}?mode=rwc"),
+    };
+    let options = AnyConnectOptions::from_str(&with_create).map_err(OpenError::Unreachable)?;
+    let pool = |connections| {
+        AnyPoolOptions::new()
+            .max_connections(connections)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|connection, _| Box::pin(set_pragmas(connection)))
+            // On a full disk SQLite ends a transaction by itself, and sqlx goes on believing in it. Such a
+            // connection is let go, or nothing could ever be written again.
+            .before_acquire(|connection, _| {
+                let is_clean = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_clean) })
+            })
+    };
+    let writer = pool(1)
+        .connect_with(options.clone())
+        .await
+        .map_err(OpenError::Unreachable)?;
+    let reader = pool(SQLITE_READERS)
+        .connect_with(options)
+        .await
+        .map_err(OpenError::Unreachable)?;
+    for (pragma, read, wanted) in [
+        ("journal_mode", "pragma journal_mode", "wal"),
+        ("synchronous", "pragma synchronous", "2"),
+    ] {
+        let value = read_pragma(&writer, read)
+            .await
+            .map_err(OpenError::Unreachable)?;
+        if value != wanted {
+            return Err(OpenError::Pragma {
+                pragma,
+                value,
+                wanted,
+            });
+        }
+    }
+    Ok((writer, reader))
+}
+
+async fn set_pragmas(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    for pragma in [
+        "pragma journal_mode = wal",
+        "pragma synchronous = full",
+        "pragma foreign_keys = on",
+    ] {
+        sqlx::query(pragma).execute(&mut *connection).await?;
+    }
+    let busy = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+    sqlx::query(sqlx::AssertSqlSafe(busy))
+        .execute(&mut *connection)
+        .await?;
+    Ok(())
+}
+
+/// `journal_mode` answers with a word, `synchronous` with a number.
+async fn read_pragma(pool: &AnyPool, pragma: &'static str) -> Result<String, sqlx::Error> {
+    use sqlx::Row;
+    let row = sqlx::query(pragma).fetch_one(pool).await?;
+    row.try_get::<String, _>(0)
+        .or_else(|_| row.try_get::<i64, _>(0).map(|number| number.to_string()))
+}
+
+async fn open_postgres(url: &str, connections: u32) -> Result<AnyPool, OpenError> {
+    let options = AnyConnectOptions::from_str(url).map_err(OpenError::Unreachable)?;
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| Box::pin(bound_waiting(connection)))
+        .connect_with(options)
+        .await
+        .map_err(OpenError::Unreachable)
+}
+
+/// A replica that stops in the middle of a transaction must not hold the others up, and whoever waits for it says so
+/// in time.
+async fn bound_waiting(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    for setting in [
+        "set idle_in_transaction_session_timeout = '3s'",
+        "set lock_timeout = '4s'",
+    ] {
+        sqlx::query(setting).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

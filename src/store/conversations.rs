@@ -1,0 +1,157 @@
+//! Conversations, one for each caller on each line, and the threads they have had.
+
+use anyhow::Context;
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::{Store, Tx, new_id, timestamp};
+
+/// One caller on one line.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Conversation {
+    pub(crate) id: String,
+    /// Our number, E.164.
+    pub(crate) line: String,
+    /// The other end as Twilio writes it.
+    pub(crate) caller: String,
+    /// "San Diego, CA" as Twilio last gave it, or empty.
+    pub(crate) place: String,
+    /// The channel of the current thread, empty before the first post.
+    pub(crate) channel: String,
+    /// The root of the current thread, empty while there is none.
+    pub(crate) thread_ts: String,
+    last_at: i64,
+}
+
+impl Conversation {
+    /// When a text or call last came or went.
+    pub(crate) fn last_at(&self) -> Timestamp {
+        timestamp(self.last_at)
+    }
+}
+
+/// The conversation of `caller` on `line`, begun if there is none, and touched.
+pub(crate) async fn open(
+    tx: &mut Tx,
+    line: &str,
+    caller: &str,
+    place: &str,
+) -> anyhow::Result<Conversation> {
+    let now = tx.now_ms();
+    // The returned last_at is the one before this touch: it says how long the conversation was idle.
+    let before: Option<i64> =
+        sqlx::query_scalar("select last_at from conversation where line = $1 and caller = $2")
+            .bind(line)
+            .bind(caller)
+            .fetch_optional(&mut *tx.inner)
+            .await
+            .context("looking for a conversation")?;
+    let mut conversation: Conversation = sqlx::query_as(
+        "insert into conversation (id, line, caller, place, channel, thread_ts, opened_at, last_at)
+         values ($1, $2, $3, $4, '', '', $5, $5)
+         on conflict (line, caller) do update set last_at = excluded.last_at,
+             place = case when excluded.place = '' then conversation.place else excluded.place end
+         returning id, line, caller, place, channel, thread_ts, last_at",
+    )
+    .bind(new_id())
+    .bind(line)
+    .bind(caller)
+    .bind(place)
+    .bind(now)
+    .fetch_one(&mut *tx.inner)
+    .await
+    .context("opening a conversation")?;
+    conversation.last_at = before.unwrap_or(now);
+    Ok(conversation)
+}
+
+const BY_ID: &str =
+    "select id, line, caller, place, channel, thread_ts, last_at from conversation where id = $1";
+
+/// The conversation with this id.
+pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Conversation> {
+    sqlx::query_as(BY_ID)
+        .bind(id)
+        .fetch_one(store.reader())
+        .await
+        .context("reading a conversation")
+}
+
+/// The same inside a transaction.
+pub(crate) async fn by_id_in(tx: &mut Tx, id: &str) -> anyhow::Result<Conversation> {
+    sqlx::query_as(BY_ID)
+        .bind(id)
+        .fetch_one(&mut *tx.inner)
+        .await
+        .context("reading a conversation")
+}
+
+/// The conversation whose thread has this root, current or old.
+pub(crate) async fn by_thread(
+    tx: &mut Tx,
+    channel: &str,
+    root: &str,
+) -> anyhow::Result<Option<Conversation>> {
+    sqlx::query_as(
+        "select c.id, c.line, c.caller, c.place, c.channel, c.thread_ts, c.last_at
+         from conversation c join thread t on t.conversation_id = c.id where t.channel = $1 and t.ts = $2",
+    )
+    .bind(channel)
+    .bind(root)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking for a thread's conversation")
+}
+
+/// Makes `root` the conversation's current thread.
+pub(crate) async fn bind_thread(
+    tx: &mut Tx,
+    id: &str,
+    channel: &str,
+    root: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query(
+        "insert into thread (channel, ts, conversation_id, opened_at) values ($1, $2, $3, $4)
+         on conflict (channel, ts) do nothing",
+    )
+    .bind(channel)
+    .bind(root)
+    .bind(id)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("keeping a thread")?;
+    sqlx::query("update conversation set channel = $1, thread_ts = $2 where id = $3")
+        .bind(channel)
+        .bind(root)
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("moving a conversation to its new thread")?;
+    Ok(())
+}
+
+/// Whether this message of ours is a thread's root.
+pub(crate) async fn is_root(store: &Store, channel: &str, ts: &str) -> anyhow::Result<bool> {
+    let found: Option<String> =
+        sqlx::query_scalar("select conversation_id from thread where channel = $1 and ts = $2")
+            .bind(channel)
+            .bind(ts)
+            .fetch_optional(store.reader())
+            .await
+            .context("looking for a root")?;
+    Ok(found.is_some())
+}
+
+/// Notes that something came or went.
+pub(crate) async fn touch(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query("update conversation set last_at = $1 where id = $2")
+        .bind(now)
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("touching a conversation")?;
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! Small facts kept by name.
+
+use anyhow::Context;
+
+use super::{Store, Tx};
+
+/// What is kept under `name`.
+pub(crate) async fn read(store: &Store, name: &str) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar("select value from fact where name = $1")
+        .bind(name)
+        .fetch_optional(store.reader())
+        .await
+        .context("reading a fact")
+}
+
+/// Keeps `value` under `name`.
+pub(crate) async fn write(tx: &mut Tx, name: &str, value: &str) -> anyhow::Result<()> {
+    sqlx::query("insert into fact (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value")
+        .bind(name)
+        .bind(value)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping a fact")?;
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! All SQL: one text for SQLite and Postgres, and the only door to a write transaction.
+//!
+//! SQLite has one writer connection and separate readers: a pool of writers contends for the one lock SQLite has.
+//! Write transactions begin `immediate`, because a transaction that reads first and writes later fails with
+//! "database is locked" as soon as another writer came between.
+
+pub mod audit;
+pub(crate) mod availability;
+pub(crate) mod calls;
+mod connect;
+pub(crate) mod conversations;
+pub(crate) mod facts;
+mod id;
+pub(crate) mod lanes;
+pub(crate) mod messages;
+pub mod outbox;
+pub(crate) mod parked;
+pub(crate) mod sms;
+mod wake;
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use sqlx::{Any, AnyPool, Transaction};
+
+pub use connect::OpenError;
+pub(crate) use id::new_id;
+pub(crate) use wake::Wake;
+
+use crate::clock::Clock;
+use crate::config::DatabaseUrl;
+use audit::NewEntry;
+
+const LOCK_AND_TELL_TIME: &str = "select seq, cast(extract(epoch from clock_timestamp()) * 1000 as bigint) from audit_head where id = 1 for update";
+
+/// Which database stands behind the one SQL text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dialect: Dialect,
+    url: DatabaseUrl,
+    writer: AnyPool,
+    reader: AnyPool,
+    clock: Clock,
+    /// By how many milliseconds the database's clock is ahead of ours.
+    ahead: Arc<AtomicI64>,
+    wake: Wake,
+    /// Held while this process lives, where the database is a file.
+    lock: Option<Arc<File>>,
+}
+
+impl Store {
+    /// Opens the database that `url` names, creating an SQLite file and the tables where they are missing.
+    pub async fn open(url: &str, clock: Clock) -> Result<Store, OpenError> {
+        connect::open(url, clock).await
+    }
+
+    /// The only way to write; one writer at a time, in either database.
+    pub(crate) async fn begin(&self) -> anyhow::Result<Tx> {
+        let begin = match self.dialect {
+            Dialect::Sqlite => "begin immediate",
+            Dialect::Postgres => "begin",
+        };
+        let mut inner = self
+            .writer
+            .begin_with(begin)
+            .await
+            .context("beginning a transaction")?;
+        if self.dialect == Dialect::Postgres {
+            // Every transaction ends with the audit trail's end, so writers queue there anyway. Queueing here
+            // instead means that no two of them can each hold what the other wants. Replicas share one clock, too.
+            let (_, database_now): (i64, i64) = sqlx::query_as(LOCK_AND_TELL_TIME)
+                .fetch_one(&mut *inner)
+                .await
+                .context("waiting for another writer")?;
+            self.ahead.store(
+                database_now - self.clock.now().as_millisecond(),
+                Ordering::Relaxed,
+            );
+        }
+        Ok(Tx {
+            inner,
+            dialect: self.dialect,
+            now: self.now(),
+            audit: Vec::new(),
+            logged: 0,
+            gates: Vec::new(),
+            wake: self.wake.clone(),
+        })
+    }
+
+    /// The time by which rows are due and leases end: the database's, where replicas share one.
+    pub(crate) fn now(&self) -> Timestamp {
+        timestamp(self.clock.now().as_millisecond() + self.ahead.load(Ordering::Relaxed))
+    }
+
+    /// For queries that change nothing; never waits for a writer.
+    pub(crate) fn reader(&self) -> &AnyPool {
+        &self.reader
+    }
+
+    /// Who is told when work was committed.
+    pub(crate) fn wake(&self) -> &Wake {
+        &self.wake
+    }
+
+    /// Whether the database answers a read and could take a write.
+    pub(crate) async fn ping(&self) -> anyhow::Result<()> {
+        sqlx::query("select 1").execute(&self.reader).await?;
+        Ok(())
+    }
+
+    /// Takes the database for this process's own, if it is a file and no other process has it. Leases that are found
+    /// then belong to the dead, and need not be waited for.
+    pub(crate) async fn take_over(&mut self) -> anyhow::Result<()> {
+        let Some(lock) = connect::lock(self.url.as_str())? else {
+            return Ok(());
+        };
+        self.lock = Some(Arc::new(lock));
+        lanes::end_all_leases(self).await
+    }
+
+    /// Lets the connections go; what was committed stays.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.reader.close().await;
+    }
+}
+
+/// A write transaction: facts, their deliveries and their audit rows become durable together or not at all.
+pub(crate) struct Tx {
+    inner: Transaction<'static, Any>,
+    dialect: Dialect,
+    now: Timestamp,
+    audit: Vec<NewEntry>,
+    /// How many of `audit` are in the log already.
+    logged: usize,
+    gates: Vec<String>,
+    wake: Wake,
+}
+
+impl Tx {
+    /// The time at which this transaction began: one time for all it writes.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.now.as_millisecond()
+    }
+
+    /// Adds a row to the audit trail; written last, so that its lock is held only for the commit.
+    pub(crate) fn audit(&mut self, entry: NewEntry) {
+        self.audit.push(entry);
+    }
+
+    /// The same for a row that was logged when it was decided. Comes before any other of its transaction.
+    pub(crate) fn audit_logged(&mut self, entry: NewEntry) {
+        self.audit.push(entry);
+        self.logged = self.audit.len();
+    }
+
+    /// Makes everything durable, then wakes whoever delivers it.
+    pub(crate) async fn commit(mut self) -> anyhow::Result<()> {
+        let mut entries = std::mem::take(&mut self.audit);
+        if crate::trial::mistake("skip_audit") {
+            entries.retain(|entry| entry.decision != "sms_sent");
+        }
+        audit::append(&mut self, &entries).await?;
+        self.inner
+            .commit()
+            .await
+            .context("committing a transaction")?;
+        for entry in &entries[self.logged..] {
+            entry.log();
+        }
+        for gate in &self.gates {
+            self.wake.notify(gate);
+        }
+        Ok(())
+    }
+}
+
+fn timestamp(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,496 @@
+//! Outbox rows: what must happen outside, in what state it is, and each attempt at it.
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::FromRow;
+
+use super::{Store, Tx, lanes, new_id};
+
+/// Where a delivery stands. A row is pending in the first four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// To be tried when its time comes and it is first in its lane.
+    Waiting,
+    /// An attempt is under way, or was when the process died.
+    Sending,
+    /// The request may have been acted on; being settled.
+    Unknown,
+    /// Refused for a reason that lies with the channel or the account; tried again until that is mended.
+    Held,
+    /// Done.
+    Delivered,
+    /// The remote said no for good.
+    Refused,
+    /// Could not be settled; a person decides.
+    Undecided,
+    /// Given up by a person, or no longer needed.
+    Dropped,
+}
+
+impl State {
+    /// As the database keeps it and the command line shows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Sending => "sending",
+            State::Unknown => "unknown",
+            State::Held => "held",
+            State::Delivered => "delivered",
+            State::Refused => "refused",
+            State::Undecided => "undecided",
+            State::Dropped => "dropped",
+        }
+    }
+
+    /// The state of this name.
+    pub fn parse(text: &str) -> Option<State> {
+        use State::{Delivered, Dropped, Held, Refused, Sending, Undecided, Unknown, Waiting};
+        [
+            Waiting, Sending, Unknown, Held, Delivered, Refused, Undecided, Dropped,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == text)
+    }
+
+    pub(crate) fn is_pending(self) -> bool {
+        matches!(
+            self,
+            State::Waiting | State::Sending | State::Unknown | State::Held
+        )
+    }
+}
+
+/// A delivery.
+#[derive(Debug, Clone, FromRow, Serialize)]
+pub struct Row {
+    /// What `qdn-relay outbox show` takes.
+    pub id: String,
+    /// The queue it stands in.
+    pub lane: String,
+    pub(crate) seq: i64,
+    pub(crate) part: i64,
+    pub(crate) conversation_id: String,
+    pub(crate) message_id: String,
+    /// What it is.
+    pub kind: String,
+    #[serde(skip)]
+    pub(crate) payload: String,
+    /// Where it stands.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// When it is next looked at, milliseconds since the Unix epoch.
+    pub next_at: i64,
+    /// What went wrong last.
+    pub why: String,
+    pub(crate) told: i64,
+    /// What the remote calls it: a MessageSid or a ts.
+    pub external_id: String,
+    /// When it was put in, milliseconds since the Unix epoch.
+    pub created_at: i64,
+}
+
+impl Row {
+    /// When it was put in.
+    pub(crate) fn created(&self) -> Timestamp {
+        super::timestamp(self.created_at)
+    }
+
+    /// The words of an SMS, for the person who has to decide about it.
+    pub(crate) fn words(&self) -> String {
+        let payload: serde_json::Value = serde_json::from_str(&self.payload).unwrap_or_default();
+        payload["body"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The payload in its own type.
+    pub(crate) fn payload<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
+        serde_json::from_str(&self.payload)
+            .with_context(|| format!("reading the payload of outbox row {}", self.id))
+    }
+}
+
+pub(super) const COLUMNS: &str = "id, lane, seq, part, conversation_id, message_id, kind, payload, state, attempts, \
+                                  next_at, why, told, external_id, created_at";
+
+/// A delivery about to be put in.
+#[derive(Debug, Clone)]
+pub(crate) struct NewRow<'a> {
+    pub(crate) lane: &'a lanes::Lane,
+    pub(crate) conversation_id: &'a str,
+    pub(crate) message_id: &'a str,
+    pub(crate) kind: &'static str,
+    pub(crate) payload: String,
+}
+
+/// Puts a delivery at the end of its lane.
+pub(crate) async fn enqueue(tx: &mut Tx, new: &NewRow<'_>) -> anyhow::Result<String> {
+    let seq = lanes::next_seq(tx, new.lane).await?;
+    insert(tx, new, seq, 0).await
+}
+
+/// Puts the later parts of a delivery right behind its first: nothing that came after may pass between them.
+pub(crate) async fn enqueue_part(
+    tx: &mut Tx,
+    new: &NewRow<'_>,
+    first: &Row,
+    part: i64,
+) -> anyhow::Result<String> {
+    insert(tx, new, first.seq, part).await
+}
+
+async fn insert(tx: &mut Tx, new: &NewRow<'_>, seq: i64, part: i64) -> anyhow::Result<String> {
+    let id = new_id();
+    let now = tx.now_ms();
+    sqlx::query(
+        "insert into outbox (id, lane, seq, part, conversation_id, message_id, kind, payload, state, pending, attempts,
+                             next_at, why, told, external_id, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', 1, 0, $9, '', 0, '', $9, $9)",
+    )
+    .bind(&id)
+    .bind(&new.lane.id)
+    .bind(seq)
+    .bind(part)
+    .bind(new.conversation_id)
+    .bind(new.message_id)
+    .bind(new.kind)
+    .bind(&new.payload)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("putting a delivery in the outbox")?;
+    Ok(id)
+}
+
+/// Moves a row to `state`, to be looked at again at `next_at` while it is pending.
+pub(crate) async fn set_state(
+    tx: &mut Tx,
+    id: &str,
+    state: State,
+    next_at: i64,
+    why: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query("update outbox set state = $1, pending = $2, next_at = $3, why = $4, updated_at = $5 where id = $6")
+        .bind(state.as_str())
+        .bind(i64::from(state.is_pending()))
+        .bind(next_at)
+        .bind(why)
+        .bind(now)
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("moving an outbox row")?;
+    Ok(())
+}
+
+/// Notes that the thread has heard of a delivery being stuck.
+pub(crate) async fn set_told(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+    sqlx::query("update outbox set told = 1 where id = $1")
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("noting that a delivery was told to be stuck")?;
+    Ok(())
+}
+
+/// Keeps what the remote calls it.
+pub(crate) async fn set_external_id(
+    tx: &mut Tx,
+    id: &str,
+    external_id: &str,
+) -> anyhow::Result<()> {
+    sqlx::query("update outbox set external_id = $1 where id = $2")
+        .bind(external_id)
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping a delivery's external id")?;
+    Ok(())
+}
+
+/// Makes what waits in a lane due now; `false` if nothing does.
+pub(crate) async fn rouse_waiting(tx: &mut Tx, lane: &str) -> anyhow::Result<bool> {
+    let now = tx.now_ms();
+    let roused =
+        sqlx::query("update outbox set next_at = $1 where lane = $2 and state = 'waiting'")
+            .bind(now)
+            .bind(lane)
+            .execute(&mut *tx.inner)
+            .await
+            .context("rousing what waits in a lane")?;
+    Ok(roused.rows_affected() > 0)
+}
+
+/// Whether anything waits behind this row in its lane.
+pub(crate) async fn others_wait(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
+    let found: Option<String> = sqlx::query_scalar(
+        "select id from outbox where lane = $1 and pending = 1 and id <> $2 limit 1",
+    )
+    .bind(&row.lane)
+    .bind(&row.id)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking behind a row")?;
+    Ok(found.is_some())
+}
+
+/// Whether a delivery of this kind waits to be begun for this message or call.
+pub(crate) async fn waits(tx: &mut Tx, message_id: &str, kind: &str) -> anyhow::Result<bool> {
+    let found: Option<String> = sqlx::query_scalar(
+        "select id from outbox where message_id = $1 and kind = $2 and state = 'waiting' limit 1",
+    )
+    .bind(message_id)
+    .bind(kind)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking for a delivery that waits")?;
+    Ok(found.is_some())
+}
+
+/// Replaces what is to be sent: a reply whose names were looked up.
+pub(crate) async fn set_payload(
+    tx: &mut Tx,
+    id: &str,
+    kind: &str,
+    payload: &str,
+) -> anyhow::Result<()> {
+    sqlx::query("update outbox set kind = $1, payload = $2 where id = $3")
+        .bind(kind)
+        .bind(payload)
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("replacing a delivery's payload")?;
+    Ok(())
+}
+
+/// The row with this id.
+pub(crate) async fn by_id(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Row>> {
+    let sql = format!("select {COLUMNS} from outbox where id = $1");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("reading an outbox row")
+}
+
+/// What the remote calls what a row led to; empty while there is nothing.
+pub(crate) async fn external_id(store: &Store, id: &str) -> anyhow::Result<String> {
+    let found: Option<String> = sqlx::query_scalar("select external_id from outbox where id = $1")
+        .bind(id)
+        .fetch_optional(store.reader())
+        .await
+        .context("reading what a delivery led to")?;
+    Ok(found.unwrap_or_default())
+}
+
+const OF_MESSAGE: &str = "where message_id = $1 order by seq, part";
+
+/// The deliveries of one message: what its mark is made of.
+pub(crate) async fn of_message(store: &Store, message_id: &str) -> anyhow::Result<Vec<Row>> {
+    let sql = format!("select {COLUMNS} from outbox {OF_MESSAGE}");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(message_id)
+        .fetch_all(store.reader())
+        .await
+        .context("listing a message's deliveries")
+}
+
+/// The same inside a transaction.
+pub(crate) async fn of_message_in(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
+    let sql = format!("select {COLUMNS} from outbox {OF_MESSAGE}");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(message_id)
+        .fetch_all(&mut *tx.inner)
+        .await
+        .context("listing a message's deliveries")
+}
+
+/// How many deliveries are in a state, and since when the oldest has been there.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Depth {
+    pub(crate) state: String,
+    pub(crate) deliveries: i64,
+    pub(crate) oldest: i64,
+}
+
+/// What is not done, by state.
+pub(crate) async fn depths(store: &Store) -> anyhow::Result<Vec<Depth>> {
+    sqlx::query_as(
+        "select state, count(*) as deliveries, min(created_at) as oldest from outbox
+         where state not in ('delivered', 'dropped') group by state",
+    )
+    .fetch_all(store.reader())
+    .await
+    .context("measuring the outbox")
+}
+
+/// What a person may have to look at: everything that is not done, or was refused or left undecided; oldest first.
+pub(crate) async fn unsettled(
+    store: &Store,
+    after: (i64, &str),
+    limit: i64,
+) -> anyhow::Result<Vec<Row>> {
+    let sql = format!(
+        "select {COLUMNS} from outbox where state not in ('delivered', 'dropped') and created_at >= $1
+             and (created_at > $1 or id > $2)
+         order by created_at, id limit $3"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(after.0)
+        .bind(after.1)
+        .bind(limit)
+        .fetch_all(store.reader())
+        .await
+        .context("listing the outbox")
+}
+
+/// The replies put in before `since` that are first in their lane and have not been told to be stuck. One that has only
+/// just come first is not stuck: it was tried without success, or the lane has not been served since then.
+pub(crate) async fn stuck(store: &Store, since: Timestamp) -> anyhow::Result<Vec<Row>> {
+    let sql = format!(
+        "select {COLUMNS} from outbox o where pending = 1 and kind in ('sms', 'reply') and told = 0 and created_at < $1
+         and not exists (select 1 from outbox before where before.lane = o.lane and before.pending = 1
+                         and (before.seq < o.seq or (before.seq = o.seq and before.part < o.part)))
+         and ((attempts > 0 and (state <> 'sending' or attempts > 1))
+              or exists (select 1 from lane where lane.id = o.lane and lane.served_at < $1))"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(since.as_millisecond())
+        .fetch_all(store.reader())
+        .await
+        .context("looking for stuck replies")
+}
+
+/// Every attempt at a delivery.
+pub(crate) async fn attempts(store: &Store, outbox_id: &str) -> anyhow::Result<Vec<Attempt>> {
+    sqlx::query_as(
+        "select n, started_at, finished_at, outcome, detail from attempt where outbox_id = $1 order by n",
+    )
+    .bind(outbox_id)
+    .fetch_all(store.reader())
+    .await
+    .context("listing attempts")
+}
+
+/// One try at a delivery.
+#[derive(Debug, Clone, FromRow, Serialize)]
+pub struct Attempt {
+    /// Counts from 1.
+    pub n: i64,
+    /// When it was committed, before its request left; milliseconds since the Unix epoch.
+    pub started_at: i64,
+    /// When its outcome was kept.
+    pub finished_at: Option<i64>,
+    /// Empty while there is none.
+    pub outcome: String,
+    /// More of it.
+    pub detail: String,
+}
+
+impl Attempt {
+    /// Since when its fate is known to be unknown: for what a dead process left, since it was found.
+    pub(crate) fn doubted_since(&self) -> Timestamp {
+        super::timestamp(self.finished_at.unwrap_or(self.started_at))
+    }
+
+    /// When it was committed.
+    pub(crate) fn started(&self) -> Timestamp {
+        super::timestamp(self.started_at)
+    }
+}
+
+/// Writes down an attempt before its request leaves.
+pub(crate) async fn begin_attempt(
+    tx: &mut Tx,
+    outbox_id: &str,
+    n: i64,
+    owner: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query(
+        "insert into attempt (outbox_id, n, owner, started_at, outcome, detail, absent_reads)
+         values ($1, $2, $3, $4, '', '', 0)",
+    )
+    .bind(outbox_id)
+    .bind(n)
+    .bind(owner)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("writing down an attempt")?;
+    sqlx::query(
+        "update outbox set state = 'sending', attempts = $1, updated_at = $2 where id = $3",
+    )
+    .bind(n)
+    .bind(now)
+    .bind(outbox_id)
+    .execute(&mut *tx.inner)
+    .await
+    .context("marking a row as being sent")?;
+    Ok(())
+}
+
+/// Keeps how an attempt ended; a later word replaces an earlier one.
+pub(crate) async fn finish_attempt(
+    tx: &mut Tx,
+    outbox_id: &str,
+    n: i64,
+    outcome: &str,
+    detail: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query("update attempt set finished_at = $1, outcome = $2, detail = $3 where outbox_id = $4 and n = $5")
+        .bind(now)
+        .bind(outcome)
+        .bind(detail)
+        .bind(outbox_id)
+        .bind(n)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping an attempt's outcome")?;
+    Ok(())
+}
+
+/// When an attempt was first looked for in vain: at `looked_at`, if that is now.
+pub(crate) async fn first_absent_look(
+    tx: &mut Tx,
+    outbox_id: &str,
+    n: i64,
+    looked_at: Timestamp,
+) -> anyhow::Result<Timestamp> {
+    let first: i64 = sqlx::query_scalar(
+        "update attempt set absent_reads = absent_reads + 1, absent_since = coalesce(absent_since, $1)
+         where outbox_id = $2 and n = $3 returning absent_since",
+    )
+    .bind(looked_at.as_millisecond())
+    .bind(outbox_id)
+    .bind(n)
+    .fetch_one(&mut *tx.inner)
+    .await
+    .context("noting a look in vain")?;
+    Ok(super::timestamp(first))
+}
+
+/// How many attempts at a delivery were proved never to have happened.
+pub(crate) async fn absences(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<i64> {
+    sqlx::query_scalar("select count(*) from attempt where outbox_id = $1 and outcome = 'absent'")
+        .bind(outbox_id)
+        .fetch_one(&mut *tx.inner)
+        .await
+        .context("counting absences")
+}
+
+/// One attempt.
+pub(crate) async fn attempt(tx: &mut Tx, outbox_id: &str, n: i64) -> anyhow::Result<Attempt> {
+    sqlx::query_as(
+        "select n, started_at, finished_at, outcome, detail from attempt where outbox_id = $1 and n = $2",
+    )
+    .bind(outbox_id)
+    .bind(n)
+    .fetch_one(&mut *tx.inner)
+    .await
+    .context("reading an attempt")
+}

@@ -1,0 +1,53 @@
+//! Replies in a thread whose root we have posted but not heard of yet.
+
+use anyhow::Context;
+use jiff::SignedDuration;
+
+use super::Tx;
+
+/// How long a reply is kept for a root that never turns up: it was a thread of somebody else.
+const KEPT: SignedDuration = SignedDuration::from_hours(1);
+
+/// Keeps a reply, as Slack told of it, until its root is known.
+pub(crate) async fn park(
+    tx: &mut Tx,
+    channel: &str,
+    root: &str,
+    ts: &str,
+    event: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query("delete from parked_reply where received_at < $1")
+        .bind(now - i64::try_from(KEPT.as_millis())?)
+        .execute(&mut *tx.inner)
+        .await
+        .context("forgetting parked replies")?;
+    sqlx::query(
+        "insert into parked_reply (channel, root, ts, event, received_at) values ($1, $2, $3, $4, $5)
+         on conflict (channel, ts) do nothing",
+    )
+    .bind(channel)
+    .bind(root)
+    .bind(ts)
+    .bind(event)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("parking a reply")?;
+    Ok(())
+}
+
+/// Takes the replies that waited for this root, oldest first.
+pub(crate) async fn unpark(tx: &mut Tx, channel: &str, root: &str) -> anyhow::Result<Vec<String>> {
+    let mut replies: Vec<(String, String)> = sqlx::query_as(
+        "delete from parked_reply where channel = $1 and root = $2 returning ts, event",
+    )
+    .bind(channel)
+    .bind(root)
+    .fetch_all(&mut *tx.inner)
+    .await
+    .context("taking parked replies")?;
+    // A ts has ten digits before its dot and six behind, so that text order is time order.
+    replies.sort();
+    Ok(replies.into_iter().map(|(_, event)| event).collect())
+}

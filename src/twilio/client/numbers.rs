@@ -1,0 +1,106 @@
+use serde_json::Value;
+
+use super::{Client, json};
+use crate::phone::PhoneNumber;
+use crate::remote::Failure;
+
+/// One of the account's own numbers and whom Twilio asks about it
+/// (<https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource>); what is not set is None.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncomingPhoneNumber {
+    pub sid: String,
+    pub sms_url: Option<String>,
+    pub sms_method: Option<String>,
+    pub sms_fallback_url: Option<String>,
+    pub voice_url: Option<String>,
+    pub voice_method: Option<String>,
+    pub voice_fallback_url: Option<String>,
+    pub voice_fallback_method: Option<String>,
+    pub status_callback: Option<String>,
+    /// Set, it is asked instead of `voice_url`.
+    pub voice_application_sid: Option<String>,
+    /// Set, it is asked instead of `sms_url`.
+    pub sms_application_sid: Option<String>,
+    /// Set, calls go there and `voice_url` is not asked.
+    pub trunk_sid: Option<String>,
+}
+
+/// The account (<https://www.twilio.com/docs/iam/api/account>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub sid: String,
+    pub friendly_name: String,
+    /// `active`, `suspended` or `closed`.
+    pub status: String,
+    /// `Full` or `Trial`.
+    pub kind: String,
+}
+
+impl Client {
+    /// The number, where it is the account's.
+    pub async fn incoming_phone_number(
+        &self,
+        number: &PhoneNumber,
+    ) -> Result<Option<IncomingPhoneNumber>, Failure> {
+        let query = vec![("PhoneNumber", number.as_str().to_owned())];
+        // The filter also finds numbers that contain this one.
+        let read = |value: &Value| {
+            let is_it = json::text(value, "phone_number") == Some(number.as_str());
+            read(value).map(|found| is_it.then_some(found))
+        };
+        let found = self
+            .list(
+                "/IncomingPhoneNumbers.json",
+                query,
+                "incoming_phone_numbers",
+                read,
+                |_| false,
+            )
+            .await?;
+        Ok(found.into_iter().flatten().next())
+    }
+
+    /// Changes what is named, such as `("SmsUrl", "https://…")`, and gives the number back as it is then.
+    pub async fn update_incoming_phone_number(
+        &self,
+        sid: &str,
+        changes: &[(&str, &str)],
+    ) -> Result<IncomingPhoneNumber, Failure> {
+        let answer = self
+            .post(&format!("/IncomingPhoneNumbers/{sid}.json"), changes)
+            .await?;
+        read(&answer).ok_or_else(|| Failure::Unknown {
+            why: "a number without a SID".to_owned(),
+        })
+    }
+
+    /// The account itself. A standard API key may not ask this and is refused; a main key or the auth token may.
+    pub async fn fetch_account(&self) -> Result<Account, Failure> {
+        let answer = self.get(".json", &[]).await?;
+        let string = |name| json::string(&answer, name).unwrap_or_default();
+        Ok(Account {
+            sid: string("sid"),
+            friendly_name: string("friendly_name"),
+            status: string("status"),
+            kind: string("type"),
+        })
+    }
+}
+
+fn read(value: &Value) -> Option<IncomingPhoneNumber> {
+    let string = |name| json::string(value, name);
+    Some(IncomingPhoneNumber {
+        sid: string("sid")?,
+        sms_url: string("sms_url"),
+        sms_method: string("sms_method"),
+        sms_fallback_url: string("sms_fallback_url"),
+        voice_url: string("voice_url"),
+        voice_method: string("voice_method"),
+        voice_fallback_url: string("voice_fallback_url"),
+        voice_fallback_method: string("voice_fallback_method"),
+        status_callback: string("status_callback"),
+        voice_application_sid: string("voice_application_sid"),
+        sms_application_sid: string("sms_application_sid"),
+        trunk_sid: string("trunk_sid"),
+    })
+}

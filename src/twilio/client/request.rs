@@ -1,0 +1,206 @@
+//! One request and its answer, or the word for why there is none.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::{Client, json};
+use crate::remote::{self, Failure};
+
+/// An answer longer than this is not Twilio's: a page of [`PAGE_SIZE`] of the longest messages has half of it.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// Twilio's own default.
+const PAGE_SIZE: &str = "50";
+
+/// A list longer than this many pages is an error, so that a server that always has one more cannot hold us.
+const MAX_PAGES: usize = 400;
+
+/// The account's daily limit: comes as a 429, but waiting a few seconds does not help.
+const DAILY_LIMIT: u32 = 63038;
+
+impl Client {
+    pub(super) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            let query = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(query)
+                .finish();
+            url = format!("{url}?{query}");
+        }
+        self.answer(self.http.get(url)).await
+    }
+
+    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Value, Failure> {
+        let url = self.url(path);
+        self.answer(self.http.post(url).form(form)).await
+    }
+
+    /// All entries that `path` lists under `key`, from page to page, each read by `read`; what could not be read to the
+    /// end is an error and never a shorter list. Stops early behind a page of which every entry is `enough`.
+    pub(super) async fn list<T>(
+        &self,
+        path: &str,
+        mut query: Vec<(&str, String)>,
+        key: &str,
+        read: impl Fn(&Value) -> Option<T>,
+        enough: impl Fn(&T) -> bool,
+    ) -> Result<Vec<T>, Failure> {
+        query.push(("PageSize", PAGE_SIZE.to_owned()));
+        let mut found = Vec::new();
+        let mut page = self.get(path, &query).await?;
+        for _ in 0..MAX_PAGES {
+            let entries = page
+                .get(key)
+                .and_then(Value::as_array)
+                .ok_or_else(|| unknown(format!("a page of {key} without {key}")))?;
+            let read_here = entries
+                .iter()
+                .map(|entry| {
+                    read(entry).ok_or_else(|| unknown(format!("an unreadable entry of {key}")))
+                })
+                .collect::<Result<Vec<T>, Failure>>()?;
+            let is_enough = !read_here.is_empty() && read_here.iter().all(&enough);
+            found.extend(read_here);
+            let next = match page.get("next_page_uri") {
+                Some(Value::String(next)) if !next.is_empty() => next,
+                Some(Value::Null | Value::String(_)) => return Ok(found),
+                _ => {
+                    return Err(unknown(format!(
+                        "a page of {key} that does not say whether it is the last"
+                    )));
+                }
+            };
+            if is_enough {
+                return Ok(found);
+            }
+            // Our credentials go with it: it must lead to the same place.
+            if !next.starts_with(&self.account_path("/")) {
+                return Err(unknown(format!("the next page of {key} is elsewhere")));
+            }
+            let url = format!("{}{next}", self.settings.api_url);
+            page = self.answer(self.http.get(url)).await?;
+        }
+        Err(unknown(format!("more than {MAX_PAGES} pages of {key}")))
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{}", self.settings.api_url, self.account_path(path))
+    }
+
+    fn account_path(&self, path: &str) -> String {
+        format!("/2010-04-01/Accounts/{}{path}", self.settings.account_sid)
+    }
+
+    fn keep_date(&self, response: &Response) {
+        let date = response
+            .headers()
+            .get("date")
+            .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        if let Some(date) = date.and_then(|date| Timestamp::try_from(date).ok())
+            && let Ok(mut kept) = self.date.lock()
+        {
+            *kept = Some((date, Instant::now()));
+        }
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let settings = &self.settings;
+        let request =
+            request.basic_auth(&settings.api_key, Some(settings.api_secret.expose_secret()));
+        let response = request.send().await.map_err(failure)?;
+        let status = response.status();
+        self.keep_date(&response);
+        let retry_after = retry_after(&response);
+        let body = read(response).await;
+        if status.is_success() {
+            return serde_json::from_slice(&body?)
+                .map_err(|_| unknown(format!("{status} without JSON")));
+        }
+        let body: Value = body
+            .ok()
+            .and_then(|body| serde_json::from_slice(&body).ok())
+            .unwrap_or_default();
+        let code = json::number(&body, "code");
+        Err(match status {
+            StatusCode::TOO_MANY_REQUESTS if code != Some(DAILY_LIMIT) => {
+                Failure::RateLimited { retry_after }
+            }
+            // A proxy that did not get the request to its end cannot know what the server behind it got.
+            StatusCode::REQUEST_TIMEOUT if code.is_none() => unknown(status.to_string()),
+            _ if status.is_client_error() => Failure::Refused {
+                code: code.map_or_else(
+                    || format!("http {}", status.as_u16()),
+                    |code| code.to_string(),
+                ),
+                message: without_numbers(json::text(&body, "message").unwrap_or_default()),
+            },
+            _ => unknown(status.to_string()),
+        })
+    }
+}
+
+/// A time in a filter, to the second and in UTC.
+pub(super) fn filter_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(unknown(format!(
+                "an answer of more than {MAX_ANSWER} bytes"
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
+    remote::retry_after(response.headers().get("retry-after")?.to_str().ok()?)
+}
+
+/// What an error of the HTTP client means; without the URL, in which a number can stand.
+pub(super) fn failure(error: reqwest::Error) -> Failure {
+    let is_unsent = error.is_connect();
+    let error = error.without_url();
+    let why = format!("{:#}", anyhow::Error::new(error));
+    if is_unsent {
+        Failure::NotSent { why }
+    } else {
+        Failure::Unknown { why }
+    }
+}
+
+pub(super) fn unknown(why: String) -> Failure {
+    Failure::Unknown { why }
+}
+
+/// Twilio's words are for the log, and quote the number they are about: only its last two digits are left.
+fn without_numbers(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let digits = &rest[start..];
+        let length = digits
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(digits.len());
+        let (digits, after) = digits.split_at(length);
+        if length >= 7 {
+            kept.push_str(rest[..start].strip_suffix('+').unwrap_or(&rest[..start]));
+            kept.push('…');
+            kept.push_str(&digits[length - 2..]);
+        } else {
+            kept.push_str(&rest[..start]);
+            kept.push_str(digits);
+        }
+        rest = after;
+    }
+    kept + rest
+}

@@ -1,0 +1,256 @@
+use std::fmt;
+
+use super::{FormError, Params};
+use crate::phone::Address;
+use crate::twilio::message::MessageState;
+use crate::twilio::{AccountSid, MessageSid};
+
+/// A text that came in (<https://www.twilio.com/docs/messaging/guides/webhook-request>).
+#[derive(Clone, PartialEq, Eq)]
+pub struct InboundSms {
+    pub message_sid: MessageSid,
+    pub account_sid: AccountSid,
+    pub from: Address,
+    pub to: Address,
+    /// Exactly what was sent; empty for a message of pictures only.
+    pub body: String,
+    /// What there is to download, in the order sent.
+    pub media: Vec<Media>,
+    /// How many media Twilio says there are.
+    pub num_media: u32,
+    pub from_city: Option<String>,
+    /// Two letters for North America.
+    pub from_state: Option<String>,
+    /// Two letters.
+    pub from_country: Option<String>,
+    /// What Twilio has answered by itself; only sent with Advanced Opt-Out.
+    pub opt_out_type: Option<OptOut>,
+}
+
+/// One file of a message, at Twilio.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Media {
+    pub url: String,
+    /// A MIME type, as the sender's phone named it.
+    pub content_type: String,
+}
+
+/// The keyword with which somebody left, came back, or asked for help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptOut {
+    Stop,
+    Start,
+    Help,
+}
+
+impl InboundSms {
+    /// Reads the form; what is not indispensable may be missing or odd, so that no text is lost over it.
+    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+        let params = Params(params);
+        let media: Vec<Media> = (0..)
+            .map_while(|n| {
+                Some(Media {
+                    url: params.string(&format!("MediaUrl{n}"))?,
+                    content_type: params
+                        .string(&format!("MediaContentType{n}"))
+                        .unwrap_or_else(|| "application/octet-stream".to_owned()),
+                })
+            })
+            .collect();
+        Ok(Self {
+            message_sid: params.sid("MessageSid")?,
+            account_sid: params.sid("AccountSid")?,
+            from: params.address("From"),
+            to: Address::new(params.required("To")?),
+            body: params.string("Body").unwrap_or_default(),
+            num_media: params.number("NumMedia").unwrap_or(media.len() as u32),
+            media,
+            from_city: params.string("FromCity"),
+            from_state: params.string("FromState"),
+            from_country: params.string("FromCountry"),
+            opt_out_type: match params.get("OptOutType") {
+                Some("STOP") => Some(OptOut::Stop),
+                Some("START") => Some(OptOut::Start),
+                Some("HELP") => Some(OptOut::Help),
+                _ => None,
+            },
+        })
+    }
+}
+
+/// Without the text and where its media are, which must not reach a log.
+impl fmt::Debug for InboundSms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboundSms")
+            .field("message_sid", &self.message_sid)
+            .field("from", &self.from)
+            .field("to", &self.to)
+            .field("num_media", &self.num_media)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Media")
+            .field("content_type", &self.content_type)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a text that went out
+/// (<https://www.twilio.com/docs/messaging/guides/track-outbound-message-status>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageStatus {
+    pub message_sid: MessageSid,
+    pub account_sid: AccountSid,
+    pub status: MessageState,
+    /// Why it failed; explained by [`error_code`](crate::twilio::error_code).
+    pub error_code: Option<u32>,
+    pub from: Option<Address>,
+    pub to: Option<Address>,
+}
+
+impl MessageStatus {
+    /// Reads the form of a status callback.
+    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+        let params = Params(params);
+        Ok(Self {
+            message_sid: params.sid("MessageSid")?,
+            account_sid: params.sid("AccountSid")?,
+            status: MessageState::parse(params.required("MessageStatus")?),
+            error_code: params.number("ErrorCode"),
+            from: params.get("From").map(Address::new),
+            to: params.get("To").map(Address::new),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::twilio::form;
+
+    const SID: &str = "SM00000000000000000000000000000001";
+    const ACCOUNT: &str = "AC00000000000000000000000000000000";
+
+    fn params(more: &str) -> Vec<(String, String)> {
+        form::parse(
+            format!("MessageSid={SID}&AccountSid={ACCOUNT}&To=%2B16195550100&{more}").as_bytes(),
+        )
+    }
+
+    #[test]
+    fn a_text_with_everything() {
+        let sms = InboundSms::from_params(&params(
+            "From=%2B16195550142&Body=+%3C%21channel%3E+%0A&NumMedia=2&FromCity=SAN+DIEGO&FromState=CA\
+             &FromCountry=US&OptOutType=STOP&MediaUrl1=https%3A%2F%2Fb&MediaContentType1=image%2Fpng\
+             &MediaUrl0=https%3A%2F%2Fa&MediaContentType0=image%2Fjpeg&SomethingNew=1",
+        ))
+        .unwrap();
+        assert_eq!(sms.message_sid.as_str(), SID);
+        assert_eq!(sms.account_sid.as_str(), ACCOUNT);
+        assert_eq!(sms.from, Address::new("+16195550142"));
+        assert_eq!(sms.to, Address::new("+16195550100"));
+        assert_eq!(sms.body, " <!channel> \n");
+        assert_eq!(sms.num_media, 2);
+        let media: Vec<_> = sms
+            .media
+            .iter()
+            .map(|m| (m.url.as_str(), m.content_type.as_str()))
+            .collect();
+        assert_eq!(
+            media,
+            [("https://a", "image/jpeg"), ("https://b", "image/png")]
+        );
+        assert_eq!(sms.from_city.as_deref(), Some("SAN DIEGO"));
+        assert_eq!(sms.from_state.as_deref(), Some("CA"));
+        assert_eq!(sms.from_country.as_deref(), Some("US"));
+        assert_eq!(sms.opt_out_type, Some(OptOut::Stop));
+        let debug = format!("{sms:?}");
+        assert!(
+            !debug.contains("channel") && !debug.contains("0142"),
+            "{debug}"
+        );
+    }
+
+    #[test]
+    fn a_text_with_next_to_nothing_still_arrives() {
+        let sms =
+            InboundSms::from_params(&params("Body=&FromCity=&NumMedia=many&OptOutType=LATER"))
+                .unwrap();
+        assert_eq!(sms.body, "");
+        assert!(sms.from.is_withheld());
+        assert_eq!((sms.num_media, sms.media.len()), (0, 0));
+        assert_eq!((sms.from_city, sms.opt_out_type), (None, None));
+    }
+
+    #[test]
+    fn more_media_than_twilio_allows_are_all_kept() {
+        let many: String = (0..11)
+            .map(|n| format!("&MediaUrl{n}=https%3A%2F%2Fm%2F{n}"))
+            .collect();
+        let sms = InboundSms::from_params(&params(&many)).unwrap();
+        assert_eq!((sms.num_media, sms.media.len()), (11, 11));
+        assert_eq!(sms.media[10].content_type, "application/octet-stream");
+    }
+
+    #[test]
+    fn what_is_not_a_text_says_which_field_is_wrong_and_not_what_it_holds() {
+        let table = [
+            (String::new(), FormError::Missing("MessageSid")),
+            (
+                "MessageSid=SM1&To=x".to_owned(),
+                FormError::Malformed("MessageSid"),
+            ),
+            (
+                format!("MessageSid=CA{}&To=x", "0".repeat(32)),
+                FormError::Malformed("MessageSid"),
+            ),
+            (
+                format!("MessageSid={SID}"),
+                FormError::Missing("AccountSid"),
+            ),
+            (
+                format!("MessageSid={SID}&AccountSid={ACCOUNT}"),
+                FormError::Missing("To"),
+            ),
+        ];
+        for (body, error) in table {
+            assert_eq!(
+                InboundSms::from_params(&form::parse(body.as_bytes())),
+                Err(error),
+                "{body}"
+            );
+        }
+        assert_eq!(
+            FormError::Malformed("To").to_string(),
+            "the form's To cannot be read"
+        );
+    }
+
+    #[test]
+    fn a_status_is_read_with_and_without_its_reason() {
+        let status =
+            MessageStatus::from_params(&params("MessageStatus=undelivered&ErrorCode=30003"))
+                .unwrap();
+        assert_eq!(
+            (status.status, status.error_code),
+            (MessageState::Undelivered, Some(30003))
+        );
+        assert_eq!(
+            (status.from, status.to),
+            (None, Some(Address::new("+16195550100")))
+        );
+        let status =
+            MessageStatus::from_params(&params("MessageStatus=teleported&ErrorCode=")).unwrap();
+        assert_eq!(
+            (status.status, status.error_code),
+            (MessageState::Other("teleported".to_owned()), None)
+        );
+        assert_eq!(
+            MessageStatus::from_params(&params("")),
+            Err(FormError::Missing("MessageStatus"))
+        );
+    }
+}

@@ -1,0 +1,427 @@
+use std::fmt;
+
+use jiff::Timestamp;
+
+use super::{FormError, Params};
+use crate::phone::Address;
+use crate::twilio::{AccountSid, CallSid};
+
+/// A call that came in (<https://www.twilio.com/docs/voice/twiml#twilios-request-to-your-application>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboundCall {
+    pub call_sid: CallSid,
+    pub account_sid: AccountSid,
+    pub from: Address,
+    pub to: Address,
+    /// `ringing` at first.
+    pub call_status: String,
+    pub from_city: Option<String>,
+    /// Two letters for North America.
+    pub from_state: Option<String>,
+    /// Two letters.
+    pub from_country: Option<String>,
+    /// The number that was dialled, where its network forwarded the call to us and says so.
+    pub forwarded_from: Option<Address>,
+}
+
+impl InboundCall {
+    /// Reads the form of a call's first request.
+    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+        let params = Params(params);
+        Ok(Self {
+            call_sid: params.sid("CallSid")?,
+            account_sid: params.sid("AccountSid")?,
+            from: params.address("From"),
+            to: Address::new(params.required("To")?),
+            call_status: params.string("CallStatus").unwrap_or_default(),
+            from_city: params.string("FromCity"),
+            from_state: params.string("FromState"),
+            from_country: params.string("FromCountry"),
+            forwarded_from: params.get("ForwardedFrom").map(Address::new),
+        })
+    }
+}
+
+/// How a `Dial` ended (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus-values>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialCallStatus {
+    /// Somebody or something picked up: also a mailbox, and also when it was never connected with the caller.
+    Completed,
+    /// Conferences only.
+    Answered,
+    Busy,
+    NoAnswer,
+    Failed,
+    Canceled,
+    /// A word Twilio did not know when this was written.
+    Other(String),
+}
+
+impl DialCallStatus {
+    /// Takes Twilio's word.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "completed" => Self::Completed,
+            "answered" => Self::Answered,
+            "busy" => Self::Busy,
+            "no-answer" => Self::NoAnswer,
+            "failed" => Self::Failed,
+            "canceled" => Self::Canceled,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// Twilio's word.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Completed => "completed",
+            Self::Answered => "answered",
+            Self::Busy => "busy",
+            Self::NoAnswer => "no-answer",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+/// What Twilio posts to the `action` of a `Dial` when nobody rings or talks any longer
+/// (<https://www.twilio.com/docs/voice/twiml/dial#action>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialResult {
+    /// The caller's leg.
+    pub call_sid: CallSid,
+    pub account_sid: AccountSid,
+    pub from: Address,
+    pub to: Address,
+    /// Of the caller's leg: `in-progress`, or `completed` when the caller has hung up.
+    pub call_status: String,
+    pub dial_call_status: DialCallStatus,
+    /// The leg that was answered, or the last one rung.
+    pub dial_call_sid: Option<CallSid>,
+    /// Seconds.
+    pub dial_call_duration: Option<u32>,
+    /// Whether caller and callee were ever connected; what tells an answer from a mailbox.
+    pub dial_bridged: Option<bool>,
+}
+
+impl DialResult {
+    /// Reads the form of a `Dial`'s action.
+    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+        let params = Params(params);
+        Ok(Self {
+            call_sid: params.sid("CallSid")?,
+            account_sid: params.sid("AccountSid")?,
+            from: params.address("From"),
+            to: params.address("To"),
+            call_status: params.string("CallStatus").unwrap_or_default(),
+            dial_call_status: DialCallStatus::parse(params.required("DialCallStatus")?),
+            dial_call_sid: params.optional_sid("DialCallSid"),
+            dial_call_duration: params.number("DialCallDuration"),
+            dial_bridged: params.get("DialBridged").and_then(|word| word.parse().ok()),
+        })
+    }
+}
+
+/// A step in the life of a leg that a `Number` rang
+/// (<https://www.twilio.com/docs/voice/twiml/number#statuscallback-request-parameters>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallProgress {
+    /// The leg that is rung.
+    pub call_sid: CallSid,
+    /// The caller's leg.
+    pub parent_call_sid: Option<CallSid>,
+    pub call_status: String,
+    /// Seconds; only once the leg has ended.
+    pub call_duration: Option<u32>,
+    /// From 0, in the order things happened, which is not the order of arrival.
+    pub sequence_number: Option<u32>,
+    /// When it happened, to the second.
+    pub timestamp: Option<Timestamp>,
+    pub from: Address,
+    pub to: Address,
+}
+
+impl CallProgress {
+    /// Reads the form of a `Number`'s status callback.
+    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+        let params = Params(params);
+        Ok(Self {
+            call_sid: params.sid("CallSid")?,
+            parent_call_sid: params.optional_sid("ParentCallSid"),
+            call_status: params.required("CallStatus")?.to_owned(),
+            call_duration: params.number("CallDuration"),
+            sequence_number: params.number("SequenceNumber"),
+            timestamp: params
+                .get("Timestamp")
+                .and_then(|time| jiff::fmt::rfc2822::parse(time).ok())
+                .map(|time| time.timestamp()),
+            from: params.address("From"),
+            to: params.address("To"),
+        })
+    }
+}
+
+/// What was keyed in at a `Gather` (<https://www.twilio.com/docs/voice/twiml/gather#action>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatherResult {
+    pub call_sid: CallSid,
+    /// The caller's leg, when it was the callee who was asked.
+    pub parent_call_sid: Option<CallSid>,
+    /// Without the key that finished it; empty when nothing was pressed.
+    pub digits: String,
+    pub from: Address,
+    pub to: Address,
+}
+
+impl GatherResult {
+    /// Reads the form of a `Gather`'s action.
+    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+        let params = Params(params);
+        Ok(Self {
+            call_sid: params.sid("CallSid")?,
+            parent_call_sid: params.optional_sid("ParentCallSid"),
+            digits: params.string("Digits").unwrap_or_default(),
+            from: params.address("From"),
+            to: params.address("To"),
+        })
+    }
+}
+
+/// A `Record` has ended; its recording need not be there yet
+/// (<https://www.twilio.com/docs/voice/twiml/record#action>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordResult {
+    pub call_sid: CallSid,
+    pub recording_url: Option<String>,
+    /// Seconds.
+    pub recording_duration: Option<u32>,
+    /// The key that ended it, or `hangup` when the caller did.
+    pub digits: String,
+    pub from: Address,
+    pub to: Address,
+}
+
+impl RecordResult {
+    /// Reads the form of a `Record`'s action.
+    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+        let params = Params(params);
+        Ok(Self {
+            call_sid: params.sid("CallSid")?,
+            recording_url: params.string("RecordingUrl"),
+            recording_duration: params.number("RecordingDuration"),
+            digits: params.string("Digits").unwrap_or_default(),
+            from: params.address("From"),
+            to: params.address("To"),
+        })
+    }
+}
+
+/// A recording can now be fetched, or never will be
+/// (<https://www.twilio.com/docs/voice/twiml/record#recordingstatuscallback>).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingStatus {
+    pub call_sid: CallSid,
+    pub recording_sid: String,
+    /// A WAV file; with `.mp3` behind it, an MP3. Absent when there is no recording.
+    pub recording_url: Option<String>,
+    /// `in-progress`, `completed`, `absent` or `failed`.
+    pub recording_status: String,
+    /// Seconds.
+    pub recording_duration: Option<u32>,
+}
+
+impl RecordingStatus {
+    /// Reads the form of a recording's status callback.
+    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+        let params = Params(params);
+        Ok(Self {
+            call_sid: params.sid("CallSid")?,
+            recording_sid: params.required("RecordingSid")?.to_owned(),
+            recording_url: params.string("RecordingUrl"),
+            recording_status: params.required("RecordingStatus")?.to_owned(),
+            recording_duration: params.number("RecordingDuration"),
+        })
+    }
+}
+
+/// What was said in a recording (<https://www.twilio.com/docs/voice/twiml/record#transcribecallback>).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Transcription {
+    pub call_sid: CallSid,
+    pub recording_sid: String,
+    /// Empty when it failed.
+    pub transcription_text: String,
+    /// `completed` or `failed`.
+    pub transcription_status: String,
+}
+
+impl Transcription {
+    /// Reads the form of a transcription's callback.
+    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+        let params = Params(params);
+        Ok(Self {
+            call_sid: params.sid("CallSid")?,
+            recording_sid: params.required("RecordingSid")?.to_owned(),
+            transcription_text: params.string("TranscriptionText").unwrap_or_default(),
+            transcription_status: params.required("TranscriptionStatus")?.to_owned(),
+        })
+    }
+}
+
+/// Without what was said, which must not reach a log.
+impl fmt::Debug for Transcription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transcription")
+            .field("call_sid", &self.call_sid)
+            .field("recording_sid", &self.recording_sid)
+            .field("transcription_status", &self.transcription_status)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::twilio::form;
+
+    const CALL: &str = "CA00000000000000000000000000000001";
+    const LEG: &str = "CA00000000000000000000000000000002";
+
+    fn params(more: &str) -> Vec<(String, String)> {
+        let account = "AC00000000000000000000000000000000";
+        form::parse(
+            format!(
+                "CallSid={CALL}&AccountSid={account}&From=%2B16195550142&To=%2B16195550100&{more}"
+            )
+            .as_bytes(),
+        )
+    }
+
+    #[test]
+    fn a_call_is_read_and_a_caller_may_stay_unknown() {
+        let call = InboundCall::from_params(&params(
+            "CallStatus=ringing&FromState=CA&ForwardedFrom=%2B16195550101",
+        ));
+        let call = call.unwrap();
+        assert_eq!(
+            (call.call_sid.as_str(), call.call_status.as_str()),
+            (CALL, "ringing")
+        );
+        assert_eq!(call.from.display(), "(619) 555-0142");
+        assert_eq!(call.forwarded_from, Some(Address::new("+16195550101")));
+        assert_eq!(
+            (call.from_city, call.from_state.as_deref()),
+            (None, Some("CA"))
+        );
+
+        let account = "AC00000000000000000000000000000000";
+        let form = format!("CallSid={CALL}&AccountSid={account}&To=%2B16195550100&From=anonymous");
+        assert!(
+            InboundCall::from_params(&form::parse(form.as_bytes()))
+                .unwrap()
+                .from
+                .is_withheld()
+        );
+        let form = format!("CallSid={CALL}&AccountSid={account}");
+        assert_eq!(
+            InboundCall::from_params(&form::parse(form.as_bytes())),
+            Err(FormError::Missing("To"))
+        );
+    }
+
+    #[test]
+    fn a_mailbox_is_told_from_an_answer() {
+        let form = format!(
+            "DialCallStatus=completed&DialCallSid={LEG}&DialCallDuration=12&DialBridged=false"
+        );
+        let result = DialResult::from_params(&params(&form)).unwrap();
+        assert_eq!(result.dial_call_status, DialCallStatus::Completed);
+        assert_eq!(result.dial_call_sid.unwrap().as_str(), LEG);
+        assert_eq!(
+            (result.dial_call_duration, result.dial_bridged),
+            (Some(12), Some(false))
+        );
+
+        let result = DialResult::from_params(&params("DialCallStatus=no-answer")).unwrap();
+        assert_eq!(result.dial_call_status, DialCallStatus::NoAnswer);
+        assert_eq!((result.dial_call_sid, result.dial_bridged), (None, None));
+        assert_eq!(
+            DialResult::from_params(&params("")),
+            Err(FormError::Missing("DialCallStatus"))
+        );
+    }
+
+    #[test]
+    fn every_word_for_the_end_of_a_dial_is_kept() {
+        for word in [
+            "completed",
+            "answered",
+            "busy",
+            "no-answer",
+            "failed",
+            "canceled",
+            "evaporated",
+        ] {
+            let status = DialCallStatus::parse(word);
+            assert_eq!(status.as_str(), word);
+            assert_eq!(
+                matches!(status, DialCallStatus::Other(_)),
+                word == "evaporated"
+            );
+        }
+    }
+
+    #[test]
+    fn a_step_of_a_leg_has_its_place_and_time() {
+        let form = format!(
+            "CallStatus=completed&ParentCallSid={LEG}&CallDuration=7&SequenceNumber=3\
+             &Timestamp=Sun%2C+01+Nov+2026+10%3A02%3A03+%2B0000"
+        );
+        let progress = CallProgress::from_params(&params(&form)).unwrap();
+        assert_eq!(progress.parent_call_sid.unwrap().as_str(), LEG);
+        assert_eq!(
+            (progress.call_duration, progress.sequence_number),
+            (Some(7), Some(3))
+        );
+        assert_eq!(
+            progress.timestamp,
+            Some("2026-11-01T10:02:03Z".parse().unwrap())
+        );
+        let progress =
+            CallProgress::from_params(&params("CallStatus=ringing&Timestamp=now")).unwrap();
+        assert_eq!((progress.timestamp, progress.parent_call_sid), (None, None));
+    }
+
+    #[test]
+    fn keys_and_recordings_are_read() {
+        let gather = GatherResult::from_params(&params("Digits=1")).unwrap();
+        assert_eq!(
+            (gather.digits.as_str(), gather.parent_call_sid),
+            ("1", None)
+        );
+        assert_eq!(GatherResult::from_params(&params("")).unwrap().digits, "");
+
+        let record = "RecordingUrl=https%3A%2F%2Fr&RecordingDuration=4&Digits=hangup";
+        let record = RecordResult::from_params(&params(record)).unwrap();
+        assert_eq!(
+            (record.recording_url.as_deref(), record.recording_duration),
+            (Some("https://r"), Some(4))
+        );
+        assert_eq!(record.digits, "hangup");
+
+        let sid = "RecordingSid=RE00000000000000000000000000000001";
+        let status =
+            RecordingStatus::from_params(&params(&format!("{sid}&RecordingStatus=absent")))
+                .unwrap();
+        assert_eq!(
+            (status.recording_url, status.recording_status.as_str()),
+            (None, "absent")
+        );
+
+        let said = format!("{sid}&TranscriptionStatus=completed&TranscriptionText=ring+me");
+        let said = Transcription::from_params(&params(&said)).unwrap();
+        assert_eq!(said.transcription_text, "ring me");
+        assert!(!format!("{said:?}").contains("ring me"));
+    }
+}

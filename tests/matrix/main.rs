@@ -1,0 +1,293 @@
+//! The fault matrix: what can go wrong, at each place where it can, against the real binary and the stand-ins.
+//!
+//! `cargo test --test matrix` tries each cell once and shows that each of the deliberate mistakes is caught;
+//! `-- --long --minutes 60` goes on at random; `--seed N` repeats a run, `--only WORDS` takes the cells with these
+//! words, `--jobs N` runs so many at once. A failed cell's log is put where QDN_TEST_TRACES says.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test program: whatever is not as it should be ends the cell"
+)]
+
+mod cells;
+mod checker;
+#[macro_use]
+#[path = "../suite/desk/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "shared with the stories, which use all of it"
+)]
+mod desk;
+mod load;
+mod site;
+mod table;
+mod trouble;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use cells::Cell;
+use desk::Database;
+use load::Load;
+use site::Site;
+use table::{Result, Table};
+
+/// How many cells run at once: they mostly wait.
+const JOBS: usize = 8;
+
+/// How many more on Postgres: a small one takes 100 connections, and each process has up to ten.
+const POSTGRES_JOBS: usize = 4;
+
+/// How long a long run takes.
+const MINUTES: u64 = 30;
+
+/// How long a cell with a mistake may take to come right, which it should not.
+const MISTAKEN: Duration = Duration::from_secs(15);
+
+struct Arguments {
+    seed: u64,
+    long: bool,
+    minutes: u64,
+    only: Option<String>,
+    jobs: usize,
+}
+
+impl Arguments {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a seed that differs from run to run"
+    )]
+    fn read() -> std::result::Result<Arguments, String> {
+        let mut arguments = Arguments {
+            seed: jiff::Timestamp::now().as_millisecond() as u64 % 1_000_000_007,
+            long: false,
+            minutes: MINUTES,
+            only: None,
+            jobs: JOBS,
+        };
+        let mut given = std::env::args().skip(1);
+        while let Some(name) = given.next() {
+            let mut value = || given.next().ok_or(format!("{name} wants a value"));
+            let number = |value: String| value.parse::<u64>().map_err(|error| error.to_string());
+            match name.as_str() {
+                "--long" => arguments.long = true,
+                "--minutes" => arguments.minutes = number(value()?)?,
+                "--seed" => arguments.seed = number(value()?)?,
+                "--jobs" => arguments.jobs = number(value()?)?.max(1) as usize,
+                "--only" => arguments.only = Some(value()?),
+                // What cargo hands to every test program, a test's name among it.
+                "--nocapture" | "--quiet" | "-q" | "--exact" | "--include-ignored" => {}
+                other if other.starts_with("--test-threads") => {}
+                other if other.starts_with('-') => return Err(format!("unknown argument {other}")),
+                words => arguments.only = Some(words.to_owned()),
+            }
+        }
+        Ok(arguments)
+    }
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> std::process::ExitCode {
+    let arguments = match Arguments::read() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("{error}");
+            return std::process::ExitCode::from(2);
+        }
+    };
+    println!("seed {}", arguments.seed);
+    let mut table = Table::default();
+    let mut cells = possible(cells::all(), &arguments).await;
+    if !arguments.long && arguments.only.is_none() {
+        cells.retain(|cell| !cell.is_left_to_sqlite(arguments.seed));
+    }
+    match arguments.long {
+        true => at_random(&cells, &arguments, &mut table).await,
+        false => each_once(cells, &arguments, &mut table).await,
+    }
+    let (passed, failed) = table.print();
+    println!("{passed} passed, {failed} failed");
+    std::process::ExitCode::from(u8::from(failed > 0))
+}
+
+/// Those cells that were asked for and that can run here; says loudly which cannot.
+async fn possible(cells: Vec<Cell>, arguments: &Arguments) -> Vec<Cell> {
+    let has_postgres = Database::has_postgres().await;
+    let mut cells = cells;
+    if let Some(only) = &arguments.only {
+        cells.retain(|cell| cell.name().contains(only.as_str()));
+    }
+    let before = cells.len();
+    cells.retain(|cell| has_postgres || cell.database == Database::Sqlite);
+    if cells.len() < before {
+        println!(
+            "SKIPPED: {} cells on Postgres, because none answers",
+            before - cells.len()
+        );
+    }
+    let before = cells.len();
+    cells.retain(|cell| cfg!(debug_assertions) || !cell.needs_trial());
+    if cells.len() < before {
+        println!(
+            "SKIPPED: {} cells that need a debug build",
+            before - cells.len()
+        );
+    }
+    cells
+}
+
+async fn each_once(cells: Vec<Cell>, arguments: &Arguments, table: &mut Table) {
+    let turns = Turns::new(arguments);
+    let mut running = FuturesUnordered::new();
+    for (index, cell) in cells.into_iter().enumerate() {
+        let seed = arguments
+            .seed
+            .wrapping_mul(1_000)
+            .wrapping_add(index as u64);
+        running.push(in_turn(turns.clone(), cell, seed).boxed());
+    }
+    for cells in cells::mistakes() {
+        let cells = possible(cells, arguments).await;
+        if !cells.is_empty() {
+            running.push(caught(turns.clone(), cells, arguments.seed).boxed());
+        }
+    }
+    while let Some(result) = running.next().await {
+        table.add(result);
+    }
+}
+
+async fn at_random(cells: &[Cell], arguments: &Arguments, table: &mut Table) {
+    let deadline = Instant::now() + Duration::from_secs(arguments.minutes * 60);
+    let turns = Turns::new(arguments);
+    let mut rng = StdRng::seed_from_u64(arguments.seed);
+    let mut running = FuturesUnordered::new();
+    let mut left: Vec<Cell> = Vec::new();
+    while Instant::now() < deadline || !running.is_empty() {
+        while running.len() < arguments.jobs + POSTGRES_JOBS
+            && Instant::now() < deadline
+            && !cells.is_empty()
+        {
+            if left.is_empty() {
+                left = cells.to_vec();
+                left.shuffle(&mut rng);
+            }
+            if let Some(cell) = left.pop() {
+                let cell = cell.varied(&mut rng);
+                running.push(in_turn(turns.clone(), cell, rng.random()).boxed());
+            }
+        }
+        if let Some(result) = running.next().await {
+            table.add(result);
+        }
+    }
+}
+
+/// Whose turn it is.
+#[derive(Clone)]
+struct Turns {
+    sqlite: Arc<Semaphore>,
+    postgres: Arc<Semaphore>,
+}
+
+impl Turns {
+    fn new(arguments: &Arguments) -> Turns {
+        Turns {
+            sqlite: Arc::new(Semaphore::new(arguments.jobs)),
+            postgres: Arc::new(Semaphore::new(POSTGRES_JOBS.min(arguments.jobs))),
+        }
+    }
+}
+
+async fn in_turn(turns: Turns, cell: Cell, seed: u64) -> Result {
+    let turns = match cell.database {
+        Database::Postgres => turns.postgres,
+        Database::Sqlite => turns.sqlite,
+    };
+    let _turn = turns.acquire_owned().await;
+    let begun = Instant::now();
+    let problems = run(&cell, seed, site::PATIENCE).await;
+    Result {
+        fault: cell.fault.clone(),
+        place: cell.place.clone(),
+        seconds: begun.elapsed(),
+        problems: problems
+            .into_iter()
+            .map(|problem| format!("{problem} [{:?}, cell seed {seed}]", cell.database))
+            .collect(),
+        note: String::new(),
+    }
+}
+
+/// A mistake is made on purpose: the checker has to find it in one of these cells.
+async fn caught(turns: Turns, cells: Vec<Cell>, seed: u64) -> Result {
+    let _turn = turns.sqlite.acquire_owned().await;
+    let begun = Instant::now();
+    let mistake = cells[0].mistake.unwrap_or_default();
+    let mut note = String::new();
+    for cell in &cells {
+        let problems = run(cell, seed, MISTAKEN).await;
+        if let Some(problem) = problems.first() {
+            let by = problem.split(':').next().unwrap_or_default();
+            note = format!("caught by \"{by}\" ({} at {})", cell.fault, cell.place);
+            break;
+        }
+    }
+    Result {
+        fault: "a mistake".into(),
+        place: mistake.to_owned(),
+        seconds: begun.elapsed(),
+        problems: match note.is_empty() {
+            true => vec!["nothing caught it".to_owned()],
+            false => Vec::new(),
+        },
+        note,
+    }
+}
+
+/// Plays a cell to its end; what broke.
+async fn run(cell: &Cell, seed: u64, patience: Duration) -> Vec<String> {
+    let cell = cell.clone();
+    // A task of its own: whatever panics in it is a result like any other.
+    let played = tokio::spawn(async move { play(&cell, seed, patience).await });
+    match played.await {
+        Ok(problems) => problems,
+        Err(error) => vec![format!("the cell itself: {error}")],
+    }
+}
+
+async fn play(cell: &Cell, seed: u64, patience: Duration) -> Vec<String> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let die_at = cell.trouble.variable();
+    let mistake = cell
+        .mistake
+        .map(|mistake| ("QDN_TRIAL_MISTAKE", mistake.to_owned()));
+    let variables: Vec<(&str, String)> = die_at.into_iter().chain(mistake).collect();
+    let variables: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let mut site = Site::prepare(cell.database, &variables).await;
+    let load = Load::new(&site.desk.twilio, &site.desk.slack, seed, cell.shape);
+    if let Err(problem) = cell.trouble.befall(&mut site, &load, &mut rng).await {
+        site.problems.push(format!("the cell itself: {problem}"));
+    }
+    if site.problems.is_empty() {
+        site.come_right(&load, cell.asks, patience).await;
+    }
+    if !site.problems.is_empty() && cell.mistake.is_none() {
+        site.keep_traces(&cell.name());
+    }
+    site.close().await
+}

@@ -1,0 +1,220 @@
+//! The demo, as somebody in front of its page uses it.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::desk::{BACKUP_PHONE, PATIENCE, SERGIO, SERGIO_PHONE, signal};
+
+/// The first caller on the page.
+const ROSA: &str = "+16195550142";
+/// A dispatcher on the page.
+const DANA: &str = "U0DANA";
+
+/// A demo that runs, and its page.
+struct Demo {
+    child: Child,
+    stdout: BufReader<tokio::process::ChildStdout>,
+    /// What it printed so far.
+    printed: Vec<String>,
+    /// `http://127.0.0.1:port`
+    address: String,
+    http: reqwest::Client,
+    /// Where it keeps its files while it runs.
+    temporary: tempfile::TempDir,
+}
+
+impl Demo {
+    /// Starts it with nothing at all in its environment but where temporary files go.
+    async fn start() -> Demo {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let temporary = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_qdn-relay"))
+            .args(["demo", "--port", "0"])
+            .env_clear()
+            .env("TMPDIR", temporary.path())
+            .current_dir(temporary.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut printed = Vec::new();
+        for _ in 0..2 {
+            let mut line = String::new();
+            stdout.read_line(&mut line).await.unwrap();
+            printed.push(line);
+        }
+        let address = printed[0]
+            .split_whitespace()
+            .find(|word| word.starts_with("http://"))
+            .unwrap_or_else(|| panic!("an address in {printed:?}"))
+            .trim_end_matches('/')
+            .to_owned();
+        Demo {
+            child,
+            stdout,
+            printed,
+            address,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            temporary,
+        }
+    }
+
+    /// Does something on the page.
+    async fn act(&self, what: &str, body: Value) -> Value {
+        let request = self.http.post(format!("{}/{what}", self.address));
+        let response = request.json(&body).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{what}");
+        response.json().await.unwrap()
+    }
+
+    /// Watches the page until it shows this.
+    async fn expect<T>(&self, what: &str, find: impl Fn(&Value) -> Option<T>) -> T {
+        let mut last = Value::Null;
+        let watched = tokio::time::timeout(PATIENCE, async {
+            let url = format!("{}/events", self.address);
+            let mut stream = self.http.get(url).send().await.unwrap().bytes_stream();
+            let mut text = Vec::new();
+            while let Some(more) = stream.next().await {
+                text.extend_from_slice(&more.unwrap());
+                while let Some(end) = text.windows(2).position(|two| two == b"\n\n") {
+                    let event: Vec<u8> = text.drain(..end + 2).collect();
+                    let event = String::from_utf8(event).unwrap();
+                    if let Some(state) = event.lines().find_map(|line| line.strip_prefix("data: "))
+                    {
+                        last = serde_json::from_str(state).unwrap();
+                        if let Some(found) = find(&last) {
+                            return found;
+                        }
+                    }
+                }
+            }
+            panic!("the page's events ended");
+        })
+        .await;
+        watched.unwrap_or_else(|_| panic!("{what}, but the page shows {last:#}"))
+    }
+
+    /// A signal ends it with 0, and nothing is left behind.
+    async fn expect_end(mut self, by: &str) {
+        // A page that is open keeps nothing from ending.
+        let open = self.http.get(format!("{}/events", self.address));
+        let _open = open.send().await.unwrap();
+        signal(self.child.id().unwrap(), by).await;
+        let status = tokio::time::timeout(Duration::from_secs(10), self.child.wait())
+            .await
+            .expect("it ends at once")
+            .unwrap();
+        assert_eq!(status.code(), Some(0), "{by}");
+        let mut more = String::new();
+        self.stdout.read_to_string(&mut more).await.unwrap();
+        let mut errors = self.child.stderr.take().unwrap();
+        errors.read_to_string(&mut more).await.unwrap();
+        assert_eq!(more, "", "it prints an address and how to stop");
+        let left: Vec<_> = self.temporary.path().read_dir().unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+/// The message with these words.
+fn message(state: &Value, words: &str) -> Option<Value> {
+    let messages = state["messages"].as_array()?;
+    let shows = |one: &&Value| {
+        one["text"]
+            .as_str()
+            .is_some_and(|text| text.contains(words))
+    };
+    messages.iter().find(shows).cloned()
+}
+
+#[tokio::test]
+async fn a_text_is_answered_on_the_page() {
+    let demo = Demo::start().await;
+    assert_eq!(demo.printed.len(), 2);
+    let addresses = demo.printed.concat().matches("http://").count();
+    assert_eq!(addresses, 1, "one address to open: {:?}", demo.printed);
+    let page = demo.http.get(&demo.address).send().await.unwrap();
+    assert!(page.text().await.unwrap().contains("qdn-relay"));
+
+    let text = json!({"from": ROSA, "body": "Is the boat tour on?", "picture": null});
+    assert_eq!(demo.act("text", text).await["status"], 200);
+    let root = demo
+        .expect("a thread", |state| message(state, "Is the boat tour on?"))
+        .await;
+    let reply = json!({"user": DANA, "text": "It is, at *5 pm*", "thread_ts": root["ts"], "broadcast": false});
+    demo.act("say", reply).await;
+    demo.expect("the answer on the phone, delivered", |state| {
+        let texts = state["callers"][0]["texts"].as_array()?;
+        let answer = texts.iter().find(|text| text["inbound"] == false)?;
+        (answer["body"] == "It is, at 5 pm" && answer["status"] == "delivered").then_some(())
+    })
+    .await;
+    demo.expect("the mark on the reply", |state| {
+        let reply = message(state, "5 pm")?;
+        (reply["reactions"][0]["name"] == "white_check_mark").then_some(())
+    })
+    .await;
+    demo.expect("no objections", |state| {
+        (state["violations"] == json!([])).then_some(())
+    })
+    .await;
+    demo.expect_end("TERM").await;
+}
+
+#[tokio::test]
+async fn calls_ring_whoever_is_available() {
+    let demo = Demo::start().await;
+    let call = demo.act("call", json!({"from": ROSA})).await;
+    let is = |person: usize, what: &'static str| {
+        move |state: &Value| {
+            let call = state["calls"].as_array()?.last()?;
+            (call["phones"][person]["is"] == what).then_some(())
+        }
+    };
+    demo.expect("Sergio's phone rings", is(0, "ringing")).await;
+    let does = |act: &str, number: &str| json!({"sid": call["sid"], "number": number, "act": act});
+    demo.act("call-act", does("pick_up", SERGIO_PHONE)).await;
+    demo.expect("he is asked", is(0, "answered")).await;
+    let mut one = does("press", SERGIO_PHONE);
+    one["keys"] = json!("1");
+    demo.act("call-act", one).await;
+    demo.expect("they talk", is(0, "talking")).await;
+    demo.act("call-act", does("hang_up", SERGIO_PHONE)).await;
+    demo.expect("it ends", |state| {
+        (state["calls"][0]["is_over"] == true).then_some(())
+    })
+    .await;
+
+    let away = json!({"user": SERGIO, "text": "/qdn away 30m lunch"});
+    assert_eq!(demo.act("command", away).await["status"], 200);
+    demo.expect("the channel is told", |state| message(state, "(lunch)"))
+        .await;
+    demo.act("call", json!({"from": ROSA})).await;
+    demo.expect("the backup's phone rings at once", is(1, "ringing"))
+        .await;
+    demo.expect("Sergio's does not", |state| {
+        (state["calls"][1]["lines"].as_array()?.len() == 1).then_some(())
+    })
+    .await;
+
+    let call = demo
+        .expect("the second call", |state| {
+            Some(state["calls"][1]["sid"].clone())
+        })
+        .await;
+    let decline = json!({"sid": call, "number": BACKUP_PHONE, "act": "decline"});
+    demo.act("call-act", decline).await;
+    demo.expect("the beep", |state| {
+        (state["calls"][1]["may_speak"] == true).then_some(())
+    })
+    .await;
+    // Stopping in the middle of a call is no different.
+    demo.expect_end("INT").await;
+}

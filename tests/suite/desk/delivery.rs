@@ -1,0 +1,103 @@
+//! What the stories of the delivery promise look at: conversations, the audit trail, the metrics.
+
+use qdn_relay::sandbox::slack::Message;
+use sqlx::Connection;
+
+use super::{CHANNEL, DORA, Desk, LINE, PATIENCE};
+
+impl Desk {
+    /// A caller's first text; the thread it began.
+    pub(crate) async fn open(&self, caller: &str) -> Message {
+        let known = self.slack.roots(CHANNEL).len();
+        self.twilio.text(caller, LINE, "Help").await;
+        self.expect_roots(known + 1).await.remove(known)
+    }
+
+    /// Dora writes in a thread.
+    pub(crate) async fn reply(&self, root: &Message, words: &str) -> String {
+        self.slack
+            .post_as(DORA, CHANNEL, Some(&root.ts), words)
+            .await
+    }
+
+    /// The words of every SMS to `caller` that Twilio accepted, in order.
+    pub(crate) fn texted(&self, caller: &str) -> Vec<String> {
+        let created = self.twilio.created().into_iter();
+        created
+            .filter(|sms| sms.to == caller)
+            .map(|sms| sms.body)
+            .collect()
+    }
+
+    /// Waits until `caller` has been sent these and nothing else.
+    pub(crate) async fn expect_texted(&self, caller: &str, expected: &[&str]) {
+        let reached = self
+            .twilio
+            .wait_until(PATIENCE, |_| self.texted(caller).len() >= expected.len())
+            .await;
+        assert!(
+            reached && self.texted(caller) == expected,
+            "texted: {expected:?}, but there is: {:?}",
+            self.texted(caller)
+        );
+    }
+
+    /// How often the audit trail holds this decision.
+    pub(crate) async fn audited(&self, decision: &str) -> usize {
+        let sql = format!("select seq from audit where decision = '{decision}'");
+        self.numbers(sql).await.len()
+    }
+
+    /// One column of numbers from the database.
+    pub(crate) async fn numbers(&self, sql: String) -> Vec<i64> {
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&self.database.url())
+            .await
+            .unwrap();
+        let numbers = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        numbers
+    }
+
+    /// One column of words from the database.
+    pub(crate) async fn words(&self, sql: String) -> Vec<String> {
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&self.database.url())
+            .await
+            .unwrap();
+        let words = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        words
+    }
+
+    /// Waits until the audit trail holds this decision that often.
+    pub(crate) async fn expect_audited(&self, decision: &str, times: usize) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let found = self.audited(decision).await;
+            if found == times {
+                return;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{decision} {times} times in the audit trail, but it is there {found} times"
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What `/metrics` says of one series; 0 if it does not name it.
+    pub(crate) async fn metric(&mut self, series: &str) -> f64 {
+        let url = self.url("/metrics");
+        let page = reqwest::get(url).await.unwrap().text().await.unwrap();
+        page.lines()
+            .find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,168 @@
+//! What stories expect: each waits for its condition, and says what is there instead if it does not come.
+
+use qdn_relay::sandbox::slack::Message;
+use qdn_relay::sandbox::twilio::Created;
+use serde_json::Value;
+use sqlx::{AnyConnection, Connection, Executor};
+
+use super::{CHANNEL, Desk, PATIENCE};
+
+impl Desk {
+    /// The only thread in the channel.
+    pub(crate) async fn expect_thread(&self) -> Message {
+        self.expect_roots(1).await.remove(0)
+    }
+
+    /// That many messages in the channel, oldest first.
+    pub(crate) async fn expect_roots(&self, count: usize) -> Vec<Message> {
+        let reached = self
+            .slack
+            .wait_until(|world| world.roots(CHANNEL).len() >= count, PATIENCE)
+            .await;
+        let roots = self.slack.roots(CHANNEL);
+        assert!(
+            reached && roots.len() == count,
+            "{count} messages in the channel, but there are: {:#?}",
+            self.shown(&roots)
+        );
+        roots
+    }
+
+    /// What stands in the thread under its root, oldest first, as people see it.
+    pub(crate) async fn expect_in_thread(&self, root: &str, expected: &[&str]) {
+        let reached = self
+            .slack
+            .wait_until(
+                |world| world.thread(CHANNEL, root).len() >= expected.len(),
+                PATIENCE,
+            )
+            .await;
+        let shown = self.replies(root);
+        assert!(
+            reached && shown == expected,
+            "in the thread: {expected:#?}, but there is: {shown:#?}"
+        );
+    }
+
+    /// The thread under its root, as people see it.
+    pub(crate) fn replies(&self, root: &str) -> Vec<String> {
+        self.shown(&self.slack.thread(CHANNEL, root))
+    }
+
+    fn shown(&self, messages: &[Message]) -> Vec<String> {
+        messages
+            .iter()
+            .map(|message| self.slack.rendered(message))
+            .collect()
+    }
+
+    /// A message that contains these words appears in the thread.
+    pub(crate) async fn expect_words_in_thread(&self, root: &str, words: &str) -> Message {
+        let found = |desk: &Desk| {
+            desk.slack
+                .thread(CHANNEL, root)
+                .into_iter()
+                .find(|message| desk.slack.rendered(message).contains(words))
+        };
+        let slack = &self.slack;
+        let reached = slack
+            .wait_until(
+                |world| {
+                    world
+                        .thread(CHANNEL, root)
+                        .iter()
+                        .any(|message| world.rendered(message).contains(words))
+                },
+                PATIENCE,
+            )
+            .await;
+        match found(self) {
+            Some(message) if reached => message,
+            _ => panic!(
+                "\"{words}\" in the thread, but there is: {:#?}",
+                self.replies(root)
+            ),
+        }
+    }
+
+    /// That many SMS were created at Twilio, in order.
+    pub(crate) async fn expect_sms(&self, count: usize) -> Vec<Created> {
+        let created = self.twilio.wait_for_created(count, PATIENCE).await.unwrap();
+        assert_eq!(
+            created.len(),
+            count,
+            "SMS created: {:#?}",
+            created.iter().map(|sms| &sms.body).collect::<Vec<_>>()
+        );
+        created
+    }
+
+    /// Exactly these marks on a message.
+    pub(crate) async fn expect_marks(&self, ts: &str, marks: &[&str]) {
+        let reached = self
+            .slack
+            .wait_until(|world| world.reactions(CHANNEL, ts) == marks, PATIENCE)
+            .await;
+        assert!(
+            reached,
+            "marks {marks:?}, but there are {:?}",
+            self.slack.reactions(CHANNEL, ts)
+        );
+    }
+
+    /// Nothing is left in the outbox: whatever was to happen has happened.
+    pub(crate) async fn expect_quiet(&self) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let pending = self.pending().await;
+            if pending == 0 {
+                return;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{pending} deliveries are still pending"
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// How many deliveries wait to be tried at once.
+    async fn pending(&self) -> i64 {
+        // A mark that waits for the carrier's silence is no unfinished business.
+        self.query_one("select count(*) from outbox where pending = 1 and (kind <> 'mark' or state <> 'waiting')").await
+    }
+
+    /// One number from the database.
+    pub(crate) async fn query_one(&self, sql: &'static str) -> i64 {
+        let mut connection = self.connection().await;
+        let number = sqlx::query_scalar(sql)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        connection.close().await.unwrap();
+        number
+    }
+
+    /// Changes the database behind the service's back.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        let mut connection = self.connection().await;
+        connection.execute(sql).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// A connection of the story's own.
+    pub(crate) async fn connection(&self) -> AnyConnection {
+        sqlx::any::install_default_drivers();
+        AnyConnection::connect(&self.database.url()).await.unwrap()
+    }
+
+    /// The rows of the audit trail that pass these filters.
+    pub(crate) async fn audit(&self, filters: &[&str]) -> Vec<Value> {
+        let arguments = [&["audit", "--format", "jsonl"], filters].concat();
+        let printed = self.run(&arguments).await.unwrap();
+        printed
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}

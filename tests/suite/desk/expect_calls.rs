@@ -1,0 +1,63 @@
+//! What stories of calls expect.
+
+use qdn_relay::sandbox::twilio::{Event, LiveCall};
+
+use super::{CHANNEL, Desk, PATIENCE};
+
+impl Desk {
+    /// The same desk, with one more variable for its service.
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Desk {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The ts of the first message in the channel, where a call begins its thread.
+    pub(crate) async fn expect_thread_of_call(&self) -> String {
+        let reached = self
+            .slack
+            .wait_until(|world| !world.roots(CHANNEL).is_empty(), PATIENCE)
+            .await;
+        assert!(reached, "a call's thread in the channel");
+        self.slack.roots(CHANNEL).remove(0).ts
+    }
+
+    /// A message of ours comes to contain these words.
+    pub(crate) async fn expect_root_words(&self, ts: &str, words: &str) {
+        let says = |shown: Option<String>| shown.is_some_and(|shown| shown.contains(words));
+        let reached = self
+            .slack
+            .wait_until(
+                |world| {
+                    let message = world.message(CHANNEL, ts);
+                    says(message.map(|message| world.rendered(message)))
+                },
+                PATIENCE,
+            )
+            .await;
+        let shown = self.slack.message(CHANNEL, ts);
+        let shown = shown.map(|message| self.slack.rendered(&message));
+        assert!(reached, "\"{words}\", but there is: {shown:#?}");
+    }
+
+    /// This telephone rings in a call that is going on.
+    pub(crate) async fn expect_ringing(&self, call: &LiveCall, number: &str) {
+        self.until(|| call.ringing().iter().any(|rings| rings == number))
+            .await;
+    }
+
+    /// Something happens in a call that is going on.
+    pub(crate) async fn expect_event(&self, call: &LiveCall, is_it: impl Fn(&Event) -> bool) {
+        self.until(|| call.events().iter().any(|happened| is_it(&happened.event)))
+            .await;
+    }
+
+    async fn until(&self, is_so: impl Fn() -> bool) {
+        let mut changes = self.twilio.changes();
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !is_so() {
+                changes.changed().await.unwrap();
+            }
+        });
+        assert!(waited.await.is_ok(), "it did not happen in the call");
+    }
+}

@@ -1,0 +1,25 @@
+//! The Slack app's manifest, as far as the suite reads it.
+
+/// The whole file.
+pub(crate) const TEXT: &str = include_str!("../../../manifest.yaml");
+
+/// The list under a key.
+pub(crate) fn list(key: &str) -> Vec<String> {
+    let heading = format!("{key}:");
+    let below = TEXT.lines().skip_while(|line| line.trim() != heading);
+    let items: Vec<String> = below
+        .skip(1)
+        .map_while(|line| line.trim().strip_prefix("- "))
+        .map(str::to_owned)
+        .collect();
+    assert!(!items.is_empty(), "{key} is not in the manifest");
+    items
+}
+
+/// Every value of a key, in order.
+pub(crate) fn values(key: &str) -> Vec<&'static str> {
+    let heading = format!("{key}: ");
+    TEXT.lines()
+        .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix(&heading))
+        .collect()
+}

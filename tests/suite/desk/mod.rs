@@ -1,0 +1,357 @@
+//! A desk for one story: the real binary as a process of its own, its database, and the stand-ins for Twilio and Slack.
+//!
+//! A story ends with [`Desk::close`], which fails on anything unexpected: a request the vendors would not accept, an
+//! error in the log, a text or a number or a secret in it, an audit chain that does not hold, a process that does not
+//! stop by itself.
+
+mod database;
+mod delivery;
+mod expect;
+mod expect_calls;
+mod log;
+pub(crate) mod manifest;
+mod presence;
+pub(crate) mod process;
+mod proxy;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use qdn_relay::sandbox::slack::{self, SlackStandIn};
+use qdn_relay::sandbox::twilio::{self, TwilioStandIn};
+
+pub(crate) use database::Database;
+pub(crate) use presence::{Redis, StatusPage, silence};
+pub(crate) use process::{Relay, run, signal};
+pub(crate) use proxy::Proxy;
+
+/// Our number.
+pub(crate) const LINE: &str = "+16195550100";
+/// Another number of ours, for desks with two lines.
+pub(crate) const SECOND_LINE: &str = "+16195550101";
+/// A caller.
+pub(crate) const ALICE: &str = "+16195550142";
+/// Another caller.
+pub(crate) const BOB: &str = "+16195550143";
+/// Sergio's telephone.
+pub(crate) const SERGIO_PHONE: &str = "+16195550111";
+/// The backup dispatcher's telephone.
+pub(crate) const BACKUP_PHONE: &str = "+18585550112";
+/// `#qdn-dispatch`.
+pub(crate) const CHANNEL: &str = "C0DISPATCH";
+/// Sergio in Slack.
+pub(crate) const SERGIO: &str = "U0SERGIO";
+/// A dispatcher.
+pub(crate) const DORA: &str = "U0DORA";
+/// Somebody who is in the workspace but not in the channel.
+pub(crate) const STRANGER: &str = "U0STRANGER";
+/// Where Twilio and Slack think the service is.
+pub(crate) const PUBLIC_URL: &str = "https://desk.example.com";
+
+/// How long a condition may take to come true. Generous: it is only used up by a failing test.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a desk is made of before it starts.
+pub(crate) struct Builder {
+    database: Database,
+    toml: String,
+    environment: Vec<(String, String)>,
+}
+
+impl Builder {
+    /// More lines for `qdn.toml`, after those that every desk has.
+    pub(crate) fn toml(mut self, more: &str) -> Builder {
+        self.toml.push_str(more);
+        self
+    }
+
+    /// Another part of `qdn.toml` in place of the one every desk has.
+    pub(crate) fn replace(mut self, from: &str, to: &str) -> Builder {
+        assert!(
+            self.toml.contains(from),
+            "{from} does not stand in the configuration"
+        );
+        self.toml = self.toml.replace(from, to);
+        self
+    }
+
+    /// One more variable.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Builder {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the stand-ins and the service; back when it is ready.
+    pub(crate) async fn start(self) -> Desk {
+        let desk = self.prepare().await;
+        desk.started().await
+    }
+
+    /// The same without starting the service.
+    pub(crate) async fn prepare(self) -> Desk {
+        // Ignoring "installed already": every desk of this process asks for the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let twilio = TwilioStandIn::start(twilio_settings()).await.unwrap();
+        let slack = SlackStandIn::start(slack_settings()).await.unwrap();
+        slack.add_channel(CHANNEL, "qdn-dispatch", false);
+        slack.invite_bot(CHANNEL);
+        for (id, name) in [(SERGIO, "Sergio"), (DORA, "Dora"), (STRANGER, "Stranger")] {
+            slack.add_user(id, name);
+        }
+        slack.join(CHANNEL, SERGIO);
+        slack.join(CHANNEL, DORA);
+        let folder = tempfile::tempdir().unwrap();
+        let database = self.database.create(folder.path()).await;
+        let apis = format!(
+            "[twilio]\napi_url = \"{}\"\n[slack]\napi_url = \"{}\"\n",
+            twilio.url(),
+            slack.url()
+        );
+        let config = folder.path().join("qdn.toml");
+        std::fs::write(&config, format!("{}\n{apis}", self.toml)).unwrap();
+        Desk {
+            twilio,
+            slack,
+            _folder: folder,
+            config,
+            database,
+            environment: self.environment,
+            relay: None,
+            expected_errors: Vec::new(),
+        }
+    }
+}
+
+/// For requests of a story's own. Every story has a runtime of its own, so no connection is kept from one to the next.
+pub(crate) fn http() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let builder = reqwest::Client::builder().no_proxy();
+        builder.pool_max_idle_per_host(0).build().unwrap()
+    })
+}
+
+/// A desk, its stand-ins and its service.
+pub(crate) struct Desk {
+    pub twilio: TwilioStandIn,
+    pub slack: SlackStandIn,
+    _folder: tempfile::TempDir,
+    pub config: PathBuf,
+    pub database: database::Created,
+    pub environment: Vec<(String, String)>,
+    pub relay: Option<Relay>,
+    expected_errors: Vec<String>,
+}
+
+/// The account at Twilio: it has two numbers, of which most desks use one.
+fn twilio_settings() -> twilio::Settings {
+    let numbers = [LINE, SECOND_LINE].map(str::to_owned).to_vec();
+    twilio::Settings {
+        numbers,
+        ..twilio::Settings::default()
+    }
+}
+
+/// The app at Slack has what the manifest asks for and nothing else, so a scope or an event that it lacks fails stories.
+fn slack_settings() -> slack::Settings {
+    slack::Settings {
+        scopes: manifest::list("bot"),
+        subscriptions: manifest::list("bot_events"),
+        ..slack::Settings::default()
+    }
+}
+
+/// The configuration that every desk has: QDN with Sergio and a backup dispatcher, timers scaled down.
+pub(crate) const TOML: &str = r##"
+public_url = "https://desk.example.com"
+listen = "127.0.0.1:0"
+
+[[people]]
+name = "Sergio"
+phone = "+16195550111"
+slack = "U0SERGIO"
+
+[[people]]
+name = "Backup"
+phone = "+18585550112"
+
+[[lines]]
+name = "QDN"
+number = "+16195550100"
+channel = "#qdn-dispatch"
+ring = [
+  { people = ["Sergio"], seconds = 15 },
+  { people = ["Backup"], seconds = 20, always = true },
+]
+
+[delivery]
+request_timeout = "500ms"
+validity = "1s"
+settle_after = "2s"
+backfill_every = "1s"
+stale_reply = "10m"
+"##;
+
+impl Desk {
+    /// A desk on this database.
+    pub(crate) fn on(database: Database) -> Builder {
+        Builder {
+            database,
+            toml: TOML.to_owned(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Starts the service of a desk that was only prepared.
+    pub(crate) async fn started(mut self) -> Desk {
+        self.start_relay().await;
+        self
+    }
+
+    /// Starts the service, again or for the first time, and leads Twilio's and Slack's requests to it.
+    pub(crate) async fn start_relay(&mut self) {
+        let relay = Relay::start(&self.config, &self.variables()).await;
+        self.lead_to(relay.address);
+        self.relay = Some(relay);
+    }
+
+    /// The same for a service that outlives writing to a full disk: it is told "no" instead of being killed.
+    pub(crate) async fn start_relay_that_may_run_out_of_room(&mut self) {
+        let relay = Relay::start_without_xfsz(&self.config, &self.variables()).await;
+        self.lead_to(relay.address);
+        self.relay = Some(relay);
+    }
+
+    /// Twilio and Slack know the service by its public address; the way there ends at this one.
+    pub(crate) fn lead_to(&self, address: SocketAddr) {
+        self.twilio.set_relay(PUBLIC_URL, Some(address));
+        self.slack.set_relay(PUBLIC_URL, Some(address));
+    }
+
+    /// The service's process.
+    pub(crate) fn relay(&mut self) -> &mut Relay {
+        self.relay.as_mut().expect("the service runs")
+    }
+
+    /// Its address for a request of our own.
+    pub(crate) fn url(&mut self, path: &str) -> String {
+        format!("http://{}{path}", self.relay().address)
+    }
+
+    /// Asks the service; status, content type and body.
+    pub(crate) async fn get(&mut self, path: &str) -> (u16, String, String) {
+        let response = http().get(self.url(path)).send().await.unwrap();
+        let content_type = response.headers().get("content-type");
+        let content_type = content_type.map_or("", |value| value.to_str().unwrap());
+        let (status, content_type) = (response.status().as_u16(), content_type.to_owned());
+        (status, content_type, response.text().await.unwrap())
+    }
+
+    /// Takes the story's Postgres database away, or brings it back with an empty suffix.
+    pub(crate) async fn rename_database(&self, suffix: &str) {
+        self.database.rename(suffix).await;
+    }
+
+    /// Everything in the environment of the service.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let twilio = twilio_settings();
+        let slack = slack::Settings::default();
+        let mut variables: Vec<(String, String)> = [
+            ("TWILIO_ACCOUNT_SID", twilio.account_sid),
+            ("TWILIO_AUTH_TOKEN", twilio.auth_token),
+            ("TWILIO_API_KEY", twilio.api_key),
+            ("TWILIO_API_SECRET", twilio.api_secret),
+            ("SLACK_BOT_TOKEN", slack.bot_token),
+            ("SLACK_SIGNING_SECRET", slack.signing_secret),
+            ("QDN_DATABASE_URL", self.database.url()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec();
+        variables.extend(self.environment.iter().cloned());
+        variables
+    }
+
+    /// An error line with these words may stand in the log.
+    pub(crate) fn expect_error(&mut self, words: &str) {
+        self.expected_errors.push(words.to_owned());
+    }
+
+    /// Runs another command of the program beside the service; its standard output if it succeeds.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        process::run(&self.config, &self.variables(), arguments).await
+    }
+
+    /// Ends the story; fails on anything unexpected.
+    pub(crate) async fn close(mut self) {
+        if let Some(mut relay) = self.relay.take() {
+            let code = relay.terminate().await;
+            assert_eq!(
+                code,
+                Some(0),
+                "SIGTERM ends the service with 0; its log:\n{}",
+                relay.log().join("\n")
+            );
+            log::check(&relay.log(), &self.expected_errors, &self.said());
+        }
+        let verified = self.run(&["audit", "verify"]).await;
+        assert!(
+            verified.as_ref().is_ok_and(|said| said.contains("intact")),
+            "the audit chain: {verified:?}"
+        );
+        assert_eq!(
+            self.twilio.violations(),
+            Vec::<String>::new(),
+            "Twilio would not have it"
+        );
+        assert_eq!(
+            self.slack.violations(),
+            Vec::<String>::new(),
+            "Slack would not have it"
+        );
+        assert_eq!(
+            self.twilio.uses_of_auth_token(),
+            0,
+            "the auth token is for signatures only"
+        );
+        self.database.drop().await;
+    }
+
+    /// Everything that was said and must not stand in a log.
+    fn said(&self) -> Vec<String> {
+        let texts = self
+            .twilio
+            .messages()
+            .into_iter()
+            .map(|message| message.body);
+        let posts = self
+            .slack
+            .roots(CHANNEL)
+            .into_iter()
+            .map(|message| message.text);
+        // Short ones stand in a log by chance.
+        texts
+            .chain(posts)
+            .filter(|words| words.len() >= 8)
+            .collect()
+    }
+}
+
+/// Makes each story a test on SQLite, and one on Postgres.
+macro_rules! stories {
+    ($($story:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() { super::$story($crate::desk::Database::Sqlite).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                if $crate::desk::Database::has_postgres().await {
+                    super::$story($crate::desk::Database::Postgres).await;
+                }
+            })*
+        }
+    };
+}

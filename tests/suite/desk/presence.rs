@@ -1,0 +1,153 @@
+//! Where availability comes from besides the slash command: a real Redis, and pages that stand in for people's own.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
+use tokio::net::{TcpListener, TcpStream};
+
+/// Redis, with names for people that no other story uses: the keys' names are part of the contract.
+pub(crate) struct Redis {
+    connection: MultiplexedConnection,
+    url: String,
+}
+
+impl Redis {
+    /// Connects. Says loudly if there is none, and fails where it has to be there.
+    pub(crate) async fn connect() -> Option<Redis> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tests have no configuration file"
+        )]
+        let (url, in_ci) = (
+            std::env::var("QDN_TEST_REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned()),
+            std::env::var_os("CI").is_some(),
+        );
+        let client = redis::Client::open(url.as_str()).unwrap();
+        match client.get_multiplexed_async_connection().await {
+            Ok(connection) => Some(Redis { connection, url }),
+            Err(error) => {
+                assert!(!in_ci, "Redis has to be there in CI: {error}");
+                // Straight to the terminal: the test harness hides what passing tests print.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "\nSKIPPED: the stories with Redis, because none answers ({error}). Set QDN_TEST_REDIS=redis://host:port\n"
+                );
+                None
+            }
+        }
+    }
+
+    /// As QDN_REDIS_URL takes it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A name that nobody else has.
+    pub(crate) fn name(&self, begins: &str) -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        format!("{begins}-{}-{count}", std::process::id())
+    }
+
+    /// Writes somebody's presence as their telephone would.
+    pub(crate) async fn set(&self, name: &str, presence: &str) {
+        let mut connection = self.connection.clone();
+        let key = format!("qdn:availability:{name}");
+        let _: () = connection.set_ex(key, presence, 300).await.unwrap();
+    }
+
+    /// Lets it expire.
+    pub(crate) async fn expire(&self, name: &str) {
+        let mut connection = self.connection.clone();
+        let key = format!("qdn:availability:{name}");
+        let _: () = connection.del(key).await.unwrap();
+    }
+
+    /// Begins to lead connections to `address` to Redis.
+    pub(crate) async fn lead_here(&self, address: SocketAddr) {
+        let there = self.url.trim_start_matches("redis://").to_owned();
+        let listener = TcpListener::bind(address).await.unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut far = TcpStream::connect(&there).await.unwrap();
+                tokio::spawn(async move {
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        });
+    }
+}
+
+/// An address at which somebody listens and never answers.
+pub(crate) async fn silence() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            kept.push(connection);
+        }
+    });
+    address
+}
+
+/// A page that says whether somebody can be rung.
+#[derive(Clone)]
+pub(crate) struct StatusPage {
+    address: SocketAddr,
+    answer: Arc<Mutex<(u16, String, Duration)>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl StatusPage {
+    pub(crate) async fn start(status: &str) -> StatusPage {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let page = StatusPage {
+            address: listener.local_addr().unwrap(),
+            answer: Arc::default(),
+            asked: Arc::default(),
+        };
+        page.says(status);
+        let handler = page.clone();
+        let routes = axum::Router::new().fallback(move || handler.clone().answered());
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        page
+    }
+
+    async fn answered(self) -> Response {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let (status, body, after) = self.answer.lock().unwrap().clone();
+        tokio::time::sleep(after).await;
+        let status = axum::http::StatusCode::from_u16(status).unwrap();
+        (status, body).into_response()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/presence", self.address)
+    }
+
+    /// From now on it says this.
+    pub(crate) fn says(&self, status: &str) {
+        self.answers(
+            200,
+            &format!("{{\"status\": \"{status}\"}}"),
+            Duration::ZERO,
+        );
+    }
+
+    /// From now on it answers this, this much later.
+    pub(crate) fn answers(&self, status: u16, body: &str, after: Duration) {
+        *self.answer.lock().unwrap() = (status, body.to_owned(), after);
+    }
+
+    /// How often it was asked.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,199 @@
+//! The real binary as a process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::PATIENCE;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_qdn-relay");
+
+/// How long SIGTERM may take, as the command promises.
+const GRACE: Duration = Duration::from_secs(25);
+
+fn command(config: &Path, variables: &[(String, String)], arguments: &[&str]) -> Command {
+    let mut command = Command::new(BINARY);
+    command
+        .args(arguments)
+        .arg("--config")
+        .arg(config)
+        .env_clear()
+        .kill_on_drop(true);
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
+    command.current_dir(config.parent().unwrap());
+    command
+}
+
+/// Runs a command to its end: its standard output, or its status and its standard error.
+pub(crate) async fn run(
+    config: &Path,
+    variables: &[(String, String)],
+    arguments: &[&str],
+) -> Result<String, String> {
+    let output = command(config, variables, arguments)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => Err(format!("{}: {}", output.status, text(&output.stderr))),
+    }
+}
+
+/// A running service.
+pub(crate) struct Relay {
+    pub address: SocketAddr,
+    pub child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    lines: watch::Receiver<usize>,
+}
+
+impl Relay {
+    /// Starts `serve` and waits until it is ready.
+    pub(crate) async fn start(config: &Path, variables: &[(String, String)]) -> Relay {
+        Relay::watch(command(config, variables, &["serve"])).await
+    }
+
+    /// The same with SIGXFSZ ignored, so that a write beyond the file size limit fails as one to a full disk does.
+    pub(super) async fn start_without_xfsz(config: &Path, variables: &[(String, String)]) -> Relay {
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg("trap '' XFSZ; exec \"$0\" \"$@\"")
+            .args([BINARY, "serve", "--config"])
+            .arg(config)
+            .env_clear()
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(config.parent().unwrap())
+            .kill_on_drop(true);
+        Relay::watch(command).await
+    }
+
+    async fn watch(mut command: Command) -> Relay {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let (count, lines) = watch::channel(0);
+        let count = Arc::new(count);
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        tokio::spawn(collect(BufReader::new(stdout), log.clone(), count.clone()));
+        tokio::spawn(collect(BufReader::new(stderr), log.clone(), count));
+        let mut relay = Relay {
+            address: ([127, 0, 0, 1], 0).into(),
+            child,
+            log,
+            lines,
+        };
+        let ready = relay.wait_for_log(|line| line["message"] == "ready").await;
+        relay.address = ready["address"].as_str().unwrap().parse().unwrap();
+        relay
+    }
+
+    /// Waits for a line of the log.
+    pub(crate) async fn wait_for_log(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            loop {
+                self.lines.mark_unchanged();
+                let found = self
+                    .log()
+                    .iter()
+                    .filter_map(|line| serde_json::from_str(line).ok())
+                    .find(|line| is_it(line));
+                if let Some(line) = found {
+                    return line;
+                }
+                if self.lines.changed().await.is_err() {
+                    panic!("the service ended; its log:\n{}", self.log().join("\n"));
+                }
+            }
+        });
+        match waited.await {
+            Ok(line) => line,
+            Err(_) => panic!(
+                "the log did not say so; it says:\n{}",
+                self.log().join("\n")
+            ),
+        }
+    }
+
+    /// Every line so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// Sends it a signal by its name.
+    pub(crate) async fn signal(&self, name: &str) {
+        signal(self.pid(), name).await;
+    }
+
+    /// SIGTERM; the exit code.
+    pub(crate) async fn terminate(&mut self) -> Option<i32> {
+        self.signal("TERM").await;
+        self.ended().await
+    }
+
+    /// Waits until it has ended; the exit code.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let status = tokio::time::timeout(GRACE, self.child.wait())
+            .await
+            .expect("it ends within its grace")
+            .unwrap();
+        // The readers end with the pipes: then the log is whole.
+        while self.lines.changed().await.is_ok() {}
+        status.code()
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the service's log:\n{}", self.log().join("\n"));
+        }
+    }
+}
+
+/// Sends a signal by its name.
+pub(crate) async fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill")
+        .arg(format!("-{name}"))
+        .arg(pid.to_string())
+        .status()
+        .await
+        .unwrap();
+    assert!(status.success(), "kill -{name} {pid}");
+}
+
+async fn collect(
+    mut reader: impl tokio::io::AsyncBufRead + Unpin,
+    log: Arc<Mutex<Vec<String>>>,
+    count: Arc<watch::Sender<usize>>,
+) {
+    let mut line = String::new();
+    while reader.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+        log.lock().unwrap().push(line.trim_end().to_owned());
+        count.send_modify(|count| *count += 1);
+        line.clear();
+    }
+}

@@ -1,0 +1,33 @@
+//! Stories through the real binary's HTTP surface, against the sandbox's stand-ins.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a story takes for granted fails it where it stands"
+)]
+
+#[macro_use]
+mod desk;
+
+mod any_call;
+mod availability;
+mod call_audit;
+mod calls;
+mod catching_up;
+mod command;
+mod degraded;
+mod demo;
+mod forged;
+mod lost_answers;
+mod lost_posts;
+mod operator;
+mod papers;
+mod pressure;
+mod replies;
+mod screening;
+mod setup;
+mod statuses;
+mod stopping;
+mod stuck;
+mod texts;
+mod trouble;
+mod voicemail;
