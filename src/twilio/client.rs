@@ -6,8 +6,10 @@
 
 mod calls;
 pub(super) mod json;
+mod media;
 mod messages;
 mod numbers;
+mod public_internet;
 mod recordings;
 mod request;
 #[cfg(test)]
@@ -24,6 +26,7 @@ use url::Url;
 use super::AccountSid;
 
 pub use calls::{CallFilter, CallResource};
+pub use media::Media;
 pub use messages::{MediaResource, MessageFilter, NewMessage};
 pub use numbers::{Account, IncomingPhoneNumber};
 
@@ -51,6 +54,8 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// For where the API sends us on: other hosts, which never see the credentials.
+    elsewhere: reqwest::Client,
     settings: Arc<Settings>,
     /// The `Date` of Twilio's last answer, and when it came by a clock that nobody sets.
     date: Arc<Mutex<Option<(Timestamp, Instant)>>>,
@@ -67,19 +72,28 @@ impl Client {
             "the address of Twilio's API must be http or https, and without ? and #"
         );
         settings.api_url = settings.api_url.trim_end_matches('/').to_owned();
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            // Always well before the request times out, for then nobody could say that nothing was sent.
-            .connect_timeout(CONNECT_TIMEOUT.min(settings.request_timeout / 2))
-            .timeout(settings.request_timeout)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            // As for Slack: where requests go stands in the configuration, not in a variable meant for other programs.
-            .no_proxy()
+        let builder = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                // Always well before the request times out, for then nobody could say that nothing was sent.
+                .connect_timeout(CONNECT_TIMEOUT.min(settings.request_timeout / 2))
+                .timeout(settings.request_timeout)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                // As for Slack: where requests go stands in the configuration, not in a variable meant for other programs.
+                .no_proxy()
+        };
+        let http = builder()
             .build()
             .context("the HTTP client for Twilio's API")?;
+        let elsewhere = builder()
+            .https_only(true)
+            .dns_resolver(Arc::new(public_internet::PublicOnly))
+            .build()
+            .context("the HTTP client for Twilio's files")?;
         Ok(Self {
             http,
+            elsewhere,
             settings: Arc::new(settings),
             date: Arc::default(),
         })

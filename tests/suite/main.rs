@@ -16,6 +16,7 @@ mod catching_up;
 mod command;
 mod degraded;
 mod demo;
+mod files_elsewhere;
 mod forged;
 mod lost_answers;
 mod lost_posts;

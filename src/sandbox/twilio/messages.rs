@@ -231,4 +231,9 @@ impl TwilioStandIn {
     pub fn set_media_auth(&self, needed: bool) {
         self.core.lock().media_auth = needed;
     }
+
+    /// Whoever fetches media or a recording is sent on to this address.
+    pub fn set_files_elsewhere(&self, url: Option<&str>) {
+        self.core.lock().files_elsewhere = url.map(str::to_owned);
+    }
 }

@@ -77,6 +77,8 @@ pub(super) struct State {
     pub(super) media: Vec<MediaRecord>,
     /// Whether media are given out only with credentials, and then by a redirect to another host.
     pub(super) media_auth: bool,
+    /// Where whoever fetches media or a recording is sent on to, whatever is asked for.
+    pub(super) files_elsewhere: Option<String>,
     pub(super) callbacks: Callbacks,
     pub(super) callback_log: Vec<Callback>,
     /// (our number, their number) of those who said STOP.
@@ -109,6 +111,7 @@ impl State {
             created: Vec::new(),
             media: Vec::new(),
             media_auth: false,
+            files_elsewhere: None,
             callbacks: Callbacks::default(),
             callback_log: Vec::new(),
             opted_out: HashSet::new(),

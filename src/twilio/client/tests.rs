@@ -1,5 +1,6 @@
 //! The client against a listener that behaves as badly as a network can.
 
+mod files;
 mod listener;
 mod lists;
 

@@ -84,6 +84,9 @@ impl Core {
             .iter()
             .find(|recording| recording.sid == sid && recording.available)
             .ok_or_else(|| Refusal::not_found(&asked.path))?;
+        if let (Some(elsewhere), "wav" | "mp3") = (&state.files_elsewhere, kind) {
+            return Ok(super::media::sent_on(elsewhere));
+        }
         match kind {
             "wav" => {
                 let sound = silence(recording.duration);

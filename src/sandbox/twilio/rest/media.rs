@@ -38,6 +38,11 @@ async fn bytes_on_second_host(
     }
 }
 
+pub(super) fn sent_on(location: &str) -> Response {
+    let location = [(header::LOCATION, location.to_owned())];
+    (StatusCode::TEMPORARY_REDIRECT, location).into_response()
+}
+
 fn bytes(media: &MediaRecord) -> Response {
     let content_type = media.content_type.clone();
     ([(header::CONTENT_TYPE, content_type)], media.bytes.clone()).into_response()
@@ -91,13 +96,11 @@ impl Core {
             });
             return Ok(Json(json).into_response());
         }
+        if let Some(elsewhere) = &state.files_elsewhere {
+            return Ok(sent_on(elsewhere));
+        }
         if state.media_auth {
-            let location = format!("{}/{sid}", self.media_url());
-            let redirect = (
-                StatusCode::TEMPORARY_REDIRECT,
-                [(header::LOCATION, location)],
-            );
-            return Ok(redirect.into_response());
+            return Ok(sent_on(&format!("{}/{sid}", self.media_url())));
         }
         Ok(bytes(media))
     }

@@ -1,0 +1,152 @@
+//! Sound and pictures that Twilio keeps: asked of the API with credentials, and where it sends us on, of that address
+//! without.
+//!
+//! The address in a callback is never asked, so nobody else is ever given the credentials. Where the API sends us on, we
+//! go once, over https and to an address of the public Internet: an answer must not make us ask our own network.
+
+use reqwest::{RequestBuilder, Response, StatusCode, header};
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::Client;
+use super::public_internet::{self, NotPublic};
+use super::request::{failure, retry_after, unknown};
+use crate::remote::Failure;
+
+/// A file that Twilio keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// As the answer says, such as `image/jpeg`; empty where it does not.
+    pub content_type: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Client {
+    /// The bytes at a path below the account, such as `/Recordings/RE….mp3` or `/Messages/MM…/Media/ME…`; the path is made
+    /// of SIDs that the caller has checked. What has more than `at_most` bytes is refused as `too_large`, without being
+    /// read to the end; a way on to where nobody goes as `bad_redirect`; what the API does not give as `http 404`.
+    pub async fn fetch_media(&self, path: &str, at_most: usize) -> Result<Media, Failure> {
+        let settings = &self.settings;
+        let url = Url::parse(&self.url(path)).map_err(|_| refused("bad_path", "no address"))?;
+        let request = self
+            .http
+            .get(url.clone())
+            .basic_auth(&settings.api_key, Some(settings.api_secret.expose_secret()));
+        let location = match fetch(request, at_most).await? {
+            Fetched::Media(media) => return Ok(media),
+            Fetched::Elsewhere(location) => location,
+        };
+        let elsewhere = url
+            .join(&location)
+            .map_err(|_| refused("bad_redirect", "Twilio sends us on to no address"))?;
+        let request = self.without_credentials(&url, elsewhere)?;
+        match fetch(request, at_most).await? {
+            Fetched::Media(media) => Ok(media),
+            Fetched::Elsewhere(_) => Err(refused("bad_redirect", "Twilio sends us on twice")),
+        }
+    }
+
+    pub(super) fn without_credentials(
+        &self,
+        api: &Url,
+        mut url: Url,
+    ) -> Result<RequestBuilder, Failure> {
+        // Whoever stands there would get them otherwise, should the address bring some.
+        let stripped = url.set_username("").and_then(|()| url.set_password(None));
+        stripped.map_err(|()| refused("bad_redirect", "Twilio sends us on to no address"))?;
+        // A stand-in for Twilio on this machine has its files on this machine.
+        if public_internet::is_this_machine(api) && public_internet::is_this_machine(&url) {
+            return Ok(self.http.get(url));
+        }
+        if url.scheme() != "https" {
+            return Err(refused(
+                "bad_redirect",
+                "Twilio sends us on to an address that is not https",
+            ));
+        }
+        if !public_internet::may_lead_there(&url) {
+            return Err(refused("bad_redirect", NOT_PUBLIC));
+        }
+        Ok(self.elsewhere.get(url))
+    }
+}
+
+const NOT_PUBLIC: &str = "Twilio sends us on to an address that is not of the public Internet";
+
+pub(super) enum Fetched {
+    Media(Media),
+    Elsewhere(String),
+}
+
+pub(super) async fn fetch(request: RequestBuilder, at_most: usize) -> Result<Fetched, Failure> {
+    let response = request.send().await.map_err(not_got)?;
+    let status = response.status();
+    if status.is_redirection() {
+        let location = response.headers().get(header::LOCATION);
+        let location = location.and_then(|location| location.to_str().ok());
+        return match location {
+            Some(location) => Ok(Fetched::Elsewhere(location.to_owned())),
+            None => Err(unknown(format!("{status} without a place to go"))),
+        };
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        let retry_after = retry_after(&response);
+        return Err(Failure::RateLimited { retry_after });
+    }
+    if status.is_client_error() {
+        let code = format!("http {}", status.as_u16());
+        return Err(refused(&code, "the file is not given"));
+    }
+    if !status.is_success() {
+        return Err(unknown(status.to_string()));
+    }
+    let content_type = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let bytes = read(response, at_most).await?;
+    Ok(Fetched::Media(Media {
+        content_type,
+        bytes,
+    }))
+}
+
+async fn read(mut response: Response, at_most: usize) -> Result<Vec<u8>, Failure> {
+    let too_large = || refused("too_large", "the file is too large");
+    let says = response.content_length().map(usize::try_from);
+    if says.is_some_and(|says| says.is_ok_and(|says| says > at_most) || says.is_err()) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        if bytes.len() + chunk.len() > at_most {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    match bytes.is_empty() {
+        true => Err(unknown("an empty file".to_owned())),
+        false => Ok(bytes),
+    }
+}
+
+/// A name that leads into a private network is no failure of the network, and will lead there the next time too.
+fn not_got(error: reqwest::Error) -> Failure {
+    let mut cause = std::error::Error::source(&error);
+    while let Some(one) = cause {
+        if one.is::<NotPublic>() {
+            return refused("bad_redirect", NOT_PUBLIC);
+        }
+        cause = one.source();
+    }
+    failure(error)
+}
+
+pub(super) fn refused(code: &str, message: &str) -> Failure {
+    Failure::Refused {
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
+}
