@@ -8,9 +8,9 @@ use rand::rngs::StdRng;
 
 use crate::desk::Database;
 use crate::load::Shape;
-use crate::trouble::Script;
 use crate::trouble::Trouble::{self, *};
 use crate::trouble::Vendor::{self, Slack, Twilio};
+use crate::trouble::{ALWAYS, Script};
 
 /// One trouble at one place.
 #[derive(Debug, Clone)]
@@ -280,8 +280,8 @@ fn unreported(what: &str, effect: Effect) -> Cell {
 /// Neither the answer nor the list says what became of it, and no callback comes: a person decides.
 fn list_unreadable() -> Cell {
     let broken = Effect::Status(500).not_accepted();
-    let scripts = vec![lost_sms(1), script(Twilio, "Messages.list", broken, 7)];
-    let trouble = WebhooksLost { scripts };
+    let scripts = vec![lost_sms(1), script(Twilio, "Messages.list", broken, ALWAYS)];
+    let trouble = Blind { scripts };
     Cell::new(
         "unreadable, no callbacks",
         "Messages.list, an answer lost",
@@ -294,7 +294,7 @@ fn list_unreadable() -> Cell {
 fn answer_and_list_lost() -> Cell {
     let broken = Effect::Status(500).not_accepted();
     let trouble = Lasting {
-        scripts: vec![lost_sms(2), script(Twilio, "Messages.list", broken, 0)],
+        scripts: vec![lost_sms(2), script(Twilio, "Messages.list", broken, ALWAYS)],
         time: Duration::from_millis(2_500),
     };
     Cell::new(

@@ -82,6 +82,17 @@ impl Site {
         }
     }
 
+    /// Whether a reply waits for a person's decision.
+    pub(crate) async fn asks(&mut self, load: &Load) -> bool {
+        match Seen::take(self, load.said()).await {
+            Ok(seen) => seen.outbox.iter().any(|row| row.state == "undecided"),
+            Err(error) => {
+                self.problems.push(format!("the database: {error}"));
+                false
+            }
+        }
+    }
+
     /// Starts the service again, without what made it die.
     pub(crate) async fn restart(&mut self) {
         self.desk

@@ -34,8 +34,12 @@ pub(crate) struct Script {
     pub vendor: Vendor,
     pub endpoint: &'static str,
     pub fault: Fault,
+    /// How many of them, or [`ALWAYS`].
     pub times: usize,
 }
+
+/// Every request, until the trouble is over.
+pub(crate) const ALWAYS: usize = 0;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Trouble {
@@ -63,6 +67,8 @@ pub(crate) enum Trouble {
         scripts: Vec<Script>,
         time: Duration,
     },
+    /// No webhook comes and these requests go wrong until somebody is asked, or a reply has left twice.
+    Blind { scripts: Vec<Script> },
     /// Refuses connections for a time.
     Down { vendor: Vendor, time: Duration },
     /// No webhook of either vendor comes through, for as long as people talk; these requests go wrong meanwhile.
@@ -169,18 +175,23 @@ impl Trouble {
                 used_up(&site.desk, scripts).await
             }
             Trouble::Lasting { scripts, time } => {
-                for one in scripts {
-                    let faults = faults(&site.desk, one.vendor);
-                    match one.times {
-                        0 => faults.always(one.endpoint, one.fault.clone()),
-                        times => faults.push_many(one.endpoint, times, one.fault.clone()),
-                    }
-                }
+                script(&site.desk, scripts);
                 let talk = talk(load, false);
                 tokio::time::sleep(*time).await;
                 site.check_now(load).await;
                 calm(&site.desk);
                 ended(talk).await
+            }
+            Trouble::Blind { scripts } => {
+                site.desk.lead_to(NOWHERE);
+                script(&site.desk, scripts);
+                ended(talk(load, false)).await?;
+                used_up(&site.desk, scripts).await?;
+                until_asked(site, load).await?;
+                calm(&site.desk);
+                let address = site.desk.relay().address;
+                site.desk.lead_to(address);
+                Ok(())
             }
             Trouble::Down { vendor, time } => {
                 match vendor {
@@ -302,7 +313,11 @@ fn faults(desk: &Desk, vendor: Vendor) -> &Faults {
 
 fn script(desk: &Desk, scripts: &[Script]) {
     for one in scripts {
-        faults(desk, one.vendor).push_many(one.endpoint, one.times, one.fault.clone());
+        let faults = faults(desk, one.vendor);
+        match one.times {
+            ALWAYS => faults.always(one.endpoint, one.fault.clone()),
+            times => faults.push_many(one.endpoint, times, one.fault.clone()),
+        }
     }
 }
 
@@ -323,6 +338,19 @@ async fn used_up(desk: &Desk, scripts: &[Script]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Waits until a reply is put before a person, or something is wrong that cannot come right.
+async fn until_asked(site: &mut Site, load: &Load) -> Result<(), String> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while tokio::time::Instant::now() < deadline {
+        site.check_now(load).await;
+        if !site.problems.is_empty() || site.asks(load).await {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err("nobody was ever asked".into())
 }
 
 async fn stopped(site: &mut Site, load: &Load, rng: &mut StdRng) -> Result<(), String> {

@@ -51,7 +51,7 @@ pub(crate) const STRANGER: &str = "U0STRANGER";
 pub(crate) const PUBLIC_URL: &str = "https://desk.example.com";
 
 /// How long a condition may take to come true. Generous: it is only used up by a failing test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a desk is made of before it starts.
 pub(crate) struct Builder {
