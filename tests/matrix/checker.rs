@@ -56,6 +56,14 @@ pub(crate) fn run(checks: &[Check], seen: &Seen) -> Vec<String> {
         .collect()
 }
 
+/// Whether a problem can come of a machine that stands still: what was late, or a person asked because requests were.
+pub(crate) fn may_be_slowness(problem: &str) -> bool {
+    let mut names = AT_THE_END.iter().map(|(name, _)| *name);
+    problem.starts_with(ASKED_WITHOUT_NEED) || names.any(|name| problem.starts_with(name))
+}
+
+const ASKED_WITHOUT_NEED: &str = "nobody is asked without need";
+
 /// People were asked what the service could have found out by itself.
 pub(crate) fn asked_without_need(seen: &Seen) -> Vec<String> {
     let asked = seen
@@ -63,12 +71,7 @@ pub(crate) fn asked_without_need(seen: &Seen) -> Vec<String> {
         .iter()
         .filter(|entry| entry.decision == "undecided");
     asked
-        .map(|entry| {
-            format!(
-                "nobody is asked without need: {} ({})",
-                entry.subject, entry.reason
-            )
-        })
+        .map(|entry| format!("{ASKED_WITHOUT_NEED}: {} ({})", entry.subject, entry.reason))
         .collect()
 }
 

@@ -22,6 +22,7 @@ mod checker;
 mod desk;
 mod load;
 mod site;
+mod stall;
 mod table;
 mod trouble;
 
@@ -57,6 +58,9 @@ const MISTAKEN: Duration = Duration::from_secs(15);
 
 /// How many loads a mistake may slip through.
 const TRIES: usize = 3;
+
+/// How often a cell is played again whose only trouble may have been the machine's slowness.
+const AGAIN: usize = 3;
 
 struct Arguments {
     seed: u64,
@@ -110,6 +114,7 @@ async fn main() -> std::process::ExitCode {
         }
     };
     println!("seed {}", arguments.seed);
+    tokio::spawn(stall::watch());
     let mut table = Table::default();
     let mut cells = possible(cells::all(), &arguments).await;
     if !arguments.long && arguments.only.is_none() {
@@ -220,7 +225,18 @@ async fn in_turn(turns: Turns, cell: Cell, seed: u64) -> Result {
     };
     let _turn = turns.acquire_owned().await;
     let begun = Instant::now();
-    let problems = run(&cell, seed, site::PATIENCE).await;
+    let mut problems = run(&cell, seed, site::PATIENCE).await;
+    let mut note = String::new();
+    for _ in 0..AGAIN {
+        if problems.is_empty()
+            || !problems.iter().all(|it| checker::may_be_slowness(it))
+            || !stall::since(begun.into_std())
+        {
+            break;
+        }
+        note = "again, because the machine stood still".into();
+        problems = run(&cell, seed, site::PATIENCE).await;
+    }
     Result {
         fault: cell.fault.clone(),
         place: cell.place.clone(),
@@ -229,7 +245,7 @@ async fn in_turn(turns: Turns, cell: Cell, seed: u64) -> Result {
             .into_iter()
             .map(|problem| format!("{problem} [{:?}, cell seed {seed}]", cell.database))
             .collect(),
-        note: String::new(),
+        note,
     }
 }
 
