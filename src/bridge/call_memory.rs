@@ -115,9 +115,14 @@ impl CallMemory {
             .remove_if(person, |_, (talks_in, _)| talks_in == call);
     }
 
-    /// Notes that nobody talks in this call any longer.
+    /// Notes that nobody talks in this call any longer: it is over.
     pub(crate) fn is_over(&self, call: &str, now: Timestamp) {
         facts(&self.remembered(call, now)).is_over = true;
+        self.nobody_talks(call);
+    }
+
+    /// Notes that nobody talks in this call at the moment, whatever was told of its telephones or was not.
+    pub(crate) fn nobody_talks(&self, call: &str) {
         self.0.talking.retain(|_, (of, _)| of != call);
     }
 

@@ -56,6 +56,10 @@ pub(crate) enum Change {
     },
     /// Somebody talks with the caller.
     Talking { person: String },
+    /// Somebody's telephone was put down.
+    HasHungUp { person: String },
+    /// A round is over and nobody talks with the caller, whatever was thought before.
+    NobodyTalks,
     /// The talk is over.
     Answered { person: String, seconds: i64 },
     /// The caller hung up before anybody took the call.
@@ -192,6 +196,12 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
         }
         Change::Talking { person } => {
             calls::advance(tx, call, State::Talking, person, 0).await?;
+        }
+        Change::HasHungUp { person } => {
+            calls::talk_over(tx, call, person).await?;
+        }
+        Change::NobodyTalks => {
+            calls::talk_over(tx, call, "").await?;
         }
         Change::Answered { person, seconds } => {
             calls::advance(tx, call, State::Answered, person, *seconds).await?;

@@ -149,7 +149,12 @@ pub(crate) async fn progressed(app: &App, progress: &CallProgress, of: &LegOf) {
         // It may be a mailbox: so far only this process takes it for a talk, until the end of the ring tells.
         "in-progress" if !screened => app.calls.memory.talks(&of.person, &of.call, now),
         "in-progress" => {}
-        _ => app.calls.memory.has_hung_up(&of.person, &of.call),
+        _ => {
+            app.calls.memory.has_hung_up(&of.person, &of.call);
+            // The end of the ring may never be told: nobody is to count as being on the phone until then.
+            let person = of.person.clone();
+            fact.changes.push(Change::HasHungUp { person });
+        }
     }
     // No audit row of its own: the row of what the end of the ring led to holds how every telephone fared.
     app.calls.ledger.put(fact).wait().await;

@@ -304,8 +304,10 @@ impl Ended {
             result.dial_call_status,
             DialCallStatus::Completed | DialCallStatus::Answered
         );
+        // Whoever takes the call can be gone before the two are put together: a caller who is still there goes on.
+        let put_through = result.dial_bridged != Some(false) || result.call_status == "completed";
         let connected = match line.screen {
-            true => result.dial_bridged == Some(true) || pressed.is_some(),
+            true => result.dial_bridged == Some(true) || (pressed.is_some() && put_through),
             false => result.dial_bridged.unwrap_or(picked_up),
         };
         if connected {
@@ -365,6 +367,7 @@ fn follow(
     };
     situation.tried = phones(&progress.out());
     situation.rung = phones(&progress.rung());
+    app.calls.memory.nobody_talks(of_call.sid);
     let (others, from, reason) = match ended {
         Ended::Answered { person } => {
             app.calls.memory.is_over(of_call.sid, app.clock.now());
@@ -460,6 +463,7 @@ fn follow(
         _ => {}
     }
     fact.changes.push(Change::RoundEnded { round, others });
+    fact.changes.push(Change::NobodyTalks);
     let rang = Rang {
         from,
         round: round + 1,

@@ -186,6 +186,20 @@ pub(crate) async fn advance(
     Ok(moved.rows_affected() == 1)
 }
 
+/// Notes that nobody talks in this call any longer, or that `person` does not; what came of it is told apart from this.
+pub(crate) async fn talk_over(tx: &mut Tx, sid: &str, person: &str) -> anyhow::Result<()> {
+    sqlx::query(
+        "update call set state = 'ringing', rank = 0, taken_by = ''
+         where sid = $1 and state = 'talking' and ($2 = '' or taken_by = $2)",
+    )
+    .bind(sid)
+    .bind(person)
+    .execute(&mut *tx.inner)
+    .await
+    .context("noting that a talk is over")?;
+    Ok(())
+}
+
 /// Keeps which outbox row put the call into its thread.
 pub(crate) async fn set_post(tx: &mut Tx, sid: &str, post_id: &str) -> anyhow::Result<()> {
     sqlx::query("update call set post_id = $1 where sid = $2")

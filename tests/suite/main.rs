@@ -19,6 +19,7 @@ mod demo;
 mod files_elsewhere;
 mod forged;
 mod lost_answers;
+mod lost_ends;
 mod lost_posts;
 mod operator;
 mod papers;

@@ -85,6 +85,25 @@ fn an_answer_is_a_connection_or_our_own_key_press() {
             format!("{talked}&{completed}"),
             answered("Sergio"),
         ),
+        // They took it and were gone before the two were put together, and the caller is still there.
+        (
+            true,
+            "1",
+            format!("{rings}&{completed}&DialCallSid={LEG}&DialBridged=false"),
+            swallowed("Sergio"),
+        ),
+        (
+            true,
+            "1",
+            format!("CallStatus=completed&{completed}&DialCallSid={LEG}&DialBridged=false"),
+            answered("Sergio"),
+        ),
+        (
+            true,
+            "1",
+            format!("CallStatus=no-answer&{completed}&DialCallSid={LEG}&DialBridged=false"),
+            Ended::CallerGone,
+        ),
         // A mailbox: it was picked up, and nobody pressed a key.
         (
             true,
