@@ -4,7 +4,7 @@
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::call_thread;
+use super::{call_thread, missed_text};
 use crate::config::{Config, Line};
 use crate::conversation;
 use crate::phone::Address;
@@ -101,7 +101,7 @@ pub(super) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
         config,
     };
     if then.iter().any(|then| matches!(then, Then::Missed { .. })) {
-        call_thread::text_the_caller(tx, &mut scene).await?;
+        missed_text::send(tx, &mut scene, fact.at).await?;
     }
     call_thread::show(tx, &scene, &before, begins_thread).await?;
     for then in then {

@@ -9,13 +9,7 @@ use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
 use crate::store::calls::{self, Call, TurnRow};
 use crate::store::conversations::Conversation;
-use crate::store::messages::{NewMessage, Origin};
-use crate::store::{Tx, messages, outbox};
-use crate::twilio::segment;
-
-/// Twilio's codes for numbers that take no texts at all: landlines, and what is no mobile.
-/// <https://www.twilio.com/docs/api/errors>
-const TAKES_NO_TEXTS: [i64; 2] = [30_006, 21_614];
+use crate::store::{Tx, outbox};
 
 /// Everything that is shown of a call.
 pub(crate) struct Scene<'a> {
@@ -26,7 +20,7 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    fn caller(&self) -> Address {
+    pub(super) fn caller(&self) -> Address {
         Address::new(&self.call.caller)
     }
 
@@ -90,46 +84,6 @@ async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow:
     let conversation = &scene.conversation;
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
     delivery::enqueue(tx, &lane, &conversation.id, &scene.call.sid, delivery).await
-}
-
-/// Texts a caller whom nobody answered, where the line has words for it and the number takes texts; once for a call.
-pub(super) async fn text_the_caller(tx: &mut Tx, scene: &mut Scene<'_>) -> anyhow::Result<()> {
-    let caller = scene.caller();
-    let line = scene.config.line_of(&scene.call.line);
-    let Some(words) = line.and_then(|line| line.missed_call_text.as_deref()) else {
-        return Ok(());
-    };
-    let reachable = caller.phone().is_some() && !caller.is_withheld();
-    if !reachable || scene.call.is_texted() {
-        return Ok(());
-    }
-    if calls::refuses_texts(tx, &scene.conversation.id, &TAKES_NO_TEXTS).await? {
-        return Ok(());
-    }
-    let conversation = &scene.conversation;
-    let new = NewMessage {
-        conversation_id: &conversation.id,
-        origin: Origin::Desk,
-        external_id: &format!("missed:{}", scene.call.sid),
-        author: "",
-        body: words,
-        channel: "",
-        ts: "",
-        kept_inside: false,
-    };
-    let Some(message) = messages::insert(tx, &new).await? else {
-        return Ok(());
-    };
-    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
-    for body in segment::split(words.trim()) {
-        let sms = Delivery::Sms { body };
-        delivery::enqueue(tx, &lane, &conversation.id, &message, &sms).await?;
-    }
-    calls::set_texted(tx, &scene.call.sid).await?;
-    if let Some(call) = calls::by_sid(tx, &scene.call.sid).await? {
-        scene.call = call;
-    }
-    Ok(())
 }
 
 /// Does what follows from a change, behind the call's own message.

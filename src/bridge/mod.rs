@@ -11,6 +11,7 @@ pub(crate) mod command;
 pub(crate) mod delivery_status;
 pub(crate) mod inbound_call;
 pub(crate) mod inbound_sms;
+mod missed_text;
 pub(crate) mod outcome;
 pub(crate) mod settlement;
 pub(crate) mod slack_reply;

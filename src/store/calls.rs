@@ -221,6 +221,23 @@ pub(crate) async fn set_texted(tx: &mut Tx, sid: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether this conversation's caller was sent the text for missed calls for a call that came after `since`.
+pub(crate) async fn texted_since(
+    tx: &mut Tx,
+    conversation_id: &str,
+    since: Timestamp,
+) -> anyhow::Result<bool> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "select 1 from call where conversation_id = $1 and texted = 1 and started_at > $2 limit 1",
+    )
+    .bind(conversation_id)
+    .bind(since.as_millisecond())
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking when a caller was texted")?;
+    Ok(found.is_some())
+}
+
 /// Keeps a call's recording.
 pub(crate) async fn set_recording(
     tx: &mut Tx,

@@ -21,6 +21,7 @@ mod forged;
 mod lost_answers;
 mod lost_ends;
 mod lost_posts;
+mod missed_texts;
 mod operator;
 mod papers;
 mod pressure;

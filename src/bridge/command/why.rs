@@ -93,7 +93,8 @@ fn in_words(app: &App, call: &Call, entries: &[Entry]) -> String {
                 let person = detail["person"].as_str().unwrap_or_default();
                 told.push(wording::reasons::answered(person, seconds));
             }
-            "phone_picked_up" | "caller_hung_up" | "key_pressed" | "message_left" => {
+            "phone_picked_up" | "caller_hung_up" | "key_pressed" | "message_left"
+            | "caller_texted" | "caller_not_texted" => {
                 told.push(wording::reasons::happened(&entry.reason));
             }
             _ => {}
