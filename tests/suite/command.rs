@@ -15,6 +15,7 @@ stories! {
     a_time_and_a_reason_can_be_given,
     colleagues_are_named_or_mentioned,
     it_expires_by_itself,
+    lines_that_share_a_channel_get_one_note,
     what_was_said_survives_a_restart,
     help_and_unknown_words_show_the_usage,
     only_members_change_anything,
@@ -204,6 +205,20 @@ async fn it_expires_by_itself(database: Database) {
     qdn(&desk, SERGIO, "away 2s").await;
     expect_status(&desk, "*Sergio*: away").await;
     expect_status(&desk, "*Sergio*: available, assumed").await;
+    desk.close().await;
+}
+
+async fn lines_that_share_a_channel_get_one_note(database: Database) {
+    let desk = Desk::on(database)
+        .toml(
+            "\n[[lines]]\nname = \"Airport\"\nnumber = \"+16195550101\"\nchannel = \"#qdn-dispatch\"\n\
+             ring = [{ people = [\"Sergio\"], seconds = 5 }]\n",
+        )
+        .start()
+        .await;
+    qdn(&desk, SERGIO, "away").await;
+    desk.expect_quiet().await;
+    expect_told(&desk, 1).await;
     desk.close().await;
 }
 

@@ -1,5 +1,7 @@
 //! `/qdn available`, `away`, `dnd`, `status`: who can be rung, said by whoever may say so.
 
+use std::collections::HashSet;
+
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -97,7 +99,7 @@ pub(super) async fn change(
         until: until.map(|until| Moment::new(until, now, zone)),
         reason: &asked.reason,
     };
-    for line in lines {
+    for line in one_of_each_channel(lines) {
         let content = wording::availability_changed(&person.name, &writer, &told).into();
         let announce = Delivery::Announce {
             channel: line.channel.clone(),
@@ -180,6 +182,14 @@ fn lines_of<'a>(config: &'a Config, person: &Person) -> Vec<&'a Line> {
     } else {
         lines
     }
+}
+
+/// Two lines can share a channel, and one note is enough there.
+fn one_of_each_channel(lines: Vec<&Line>) -> impl Iterator<Item = &Line> {
+    let mut channels = HashSet::new();
+    lines
+        .into_iter()
+        .filter(move |line| channels.insert(line.channel.as_str()))
 }
 
 /// Whether the writer is in the channel of one of these lines; otherwise what to tell them.
@@ -286,19 +296,19 @@ fn named<'a>(word: &str, config: &'a Config) -> Option<&'a Person> {
     }
 }
 
-/// The next time the clock shows this, today or tomorrow.
+/// The next time the clock shows this, today or tomorrow. A time that a change of the clock leaves out is shown an hour
+/// later, and one that it repeats is shown twice.
 fn next_at(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let time = Time::strptime("%H:%M", text).ok()?;
     let today = now.to_zoned(zone.clone()).date();
-    let on = |date: jiff::civil::Date| {
-        date.to_datetime(time)
-            .to_zoned(zone.clone())
-            .ok()
-            .map(|at| at.timestamp())
-    };
-    on(today)
-        .filter(|at| *at > now)
-        .or_else(|| on(today.tomorrow().ok()?))
+    [today, today.tomorrow().ok()?]
+        .into_iter()
+        .flat_map(|date| {
+            let shown = || zone.to_ambiguous_zoned(date.to_datetime(time));
+            [shown().compatible(), shown().later()]
+        })
+        .filter_map(|at| Some(at.ok()?.timestamp()))
+        .find(|at| *at > now)
 }
 
 #[cfg(test)]
@@ -394,6 +404,26 @@ mod tests {
                 parse(&words, &config, now, &zone),
                 Err(NotUnderstood::Time(word.to_owned())),
                 "{text}"
+            );
+        }
+        for (now, text, until) in [
+            // Over midnight.
+            ("2026-07-02T06:50:00Z", "00:15", "2026-07-02T07:15:00Z"),
+            ("2026-07-02T06:50:00Z", "23:50", "2026-07-03T06:50:00Z"),
+            ("2026-07-02T06:50:00Z", "9:05", "2026-07-02T16:05:00Z"),
+            // The clock goes forward from 2:00 to 3:00, and back from 2:00 to 1:00.
+            ("2026-03-08T09:00:00Z", "02:30", "2026-03-08T10:30:00Z"),
+            ("2026-03-08T09:00:00Z", "14:00", "2026-03-08T21:00:00Z"),
+            ("2026-03-07T23:00:00Z", "14:00", "2026-03-08T21:00:00Z"),
+            ("2026-11-01T07:30:00Z", "01:30", "2026-11-01T08:30:00Z"),
+            ("2026-11-01T08:45:00Z", "01:30", "2026-11-01T09:30:00Z"),
+            ("2026-11-01T09:45:00Z", "01:30", "2026-11-02T09:30:00Z"),
+            ("2026-11-01T08:45:00Z", "14:00", "2026-11-01T22:00:00Z"),
+        ] {
+            assert_eq!(
+                next_at(text, at(now), &zone),
+                Some(at(until)),
+                "{text} at {now}"
             );
         }
         let stranger = parse(&["1h", "<@U0DORA|dora>"], &config, now, &zone);
