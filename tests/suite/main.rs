@@ -25,6 +25,7 @@ mod missed_texts;
 mod operator;
 mod papers;
 mod pressure;
+mod reconstruct;
 mod replies;
 mod screening;
 mod setup;
