@@ -234,6 +234,10 @@ pub struct Desk {
     pub page_after: Duration,
     /// In which people read and type clock times.
     pub timezone: TimeZone,
+    /// Whether typography that alone makes a text dearer is made plain.
+    pub smart_encoding: bool,
+    /// A reply in more parts than this is asked about first.
+    pub warn_segments: u32,
 }
 
 impl Config {

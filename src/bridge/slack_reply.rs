@@ -264,7 +264,7 @@ async fn send(
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mentions = mrkdwn::mentions(text);
     let deliveries: Vec<Delivery> = if mentions.users.is_empty() && mentions.channels.is_empty() {
-        to_texts(text, &Names::default())
+        to_texts(app, text, &Names::default())
             .into_iter()
             .map(|body| Delivery::Sms { body })
             .collect()
@@ -292,8 +292,12 @@ async fn send(
 }
 
 /// Slack's words as the texts a phone shows, split at words where they are too long for one.
-pub(crate) fn to_texts(slack_text: &str, names: &Names) -> Vec<String> {
-    twilio::segment::split(mrkdwn::plain_text(slack_text, names).trim())
+pub(crate) fn to_texts(app: &App, slack_text: &str, names: &Names) -> Vec<String> {
+    let words = mrkdwn::plain_text(slack_text, names);
+    match app.config.desk.smart_encoding {
+        true => twilio::segment::split(twilio::segments::fold(words.trim()).trim()),
+        false => twilio::segment::split(words.trim()),
+    }
 }
 
 /// A reply that cannot leave at all: it is kept as refused, marked and explained.

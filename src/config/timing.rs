@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use toml::Value;
 
-use super::written::Text;
+use super::file::flag;
+use super::written::{Text, whole};
 use super::{Delivery, Desk, Problems, duration};
 
 #[derive(Deserialize, Default)]
@@ -24,6 +26,8 @@ pub(super) struct FileDesk {
     remind_after: Option<Text>,
     page_after: Option<Text>,
     timezone: Option<Text>,
+    smart_encoding: Option<Value>,
+    warn_segments: Option<Value>,
 }
 
 /// What Twilio allows for ValidityPeriod. <https://www.twilio.com/docs/messaging/api/message-resource>
@@ -104,6 +108,19 @@ pub(super) fn desk(file: FileDesk, problems: &mut Problems) -> Desk {
         remind_after: time("desk.remind_after", file.remind_after, "5m", problems),
         page_after: time("desk.page_after", file.page_after, "10m", problems),
         timezone: timezone(file.timezone, problems),
+        smart_encoding: flag(
+            "desk.smart_encoding".into(),
+            file.smart_encoding,
+            true,
+            problems,
+        ),
+        warn_segments: whole(
+            "desk.warn_segments",
+            file.warn_segments,
+            4,
+            1..=1_000,
+            problems,
+        ),
     }
 }
 

@@ -1,8 +1,12 @@
 //! Values as they stand in the file, whatever their type: a wrong one is reported with its key and what would be right,
 //! together with everything else that is wrong, instead of ending the reading.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Deserializer};
 use toml::Value;
+
+use super::Problems;
 
 /// A text. A value of another type is taken as it is written, and the check of its key then judges it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -15,6 +19,31 @@ impl<'de> Deserialize<'de> for Text {
             other => other.to_string(),
         }))
     }
+}
+
+/// A whole number in `range`.
+pub(super) fn whole(
+    key: &str,
+    value: Option<Value>,
+    default: u32,
+    range: RangeInclusive<u32>,
+    problems: &mut Problems,
+) -> u32 {
+    let Some(value) = value else { return default };
+    let number = value
+        .as_integer()
+        .and_then(|number| u32::try_from(number).ok());
+    number
+        .filter(|number| range.contains(number))
+        .unwrap_or_else(|| {
+            let remedy = format!(
+                "it must be a whole number, {} to {}; the default is {default}",
+                range.start(),
+                range.end()
+            );
+            problems.add(key, value, remedy);
+            default
+        })
 }
 
 /// A key as reports name it: `lines[0].number`.

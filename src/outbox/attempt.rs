@@ -118,7 +118,7 @@ async fn deliver(
         }
         Delivery::Reply { slack_text } => {
             let names = app.directory.names(&mrkdwn::mentions(&slack_text)).await;
-            names.map(|names| Outcome::Resolved(slack_reply::to_texts(&slack_text, &names)))
+            names.map(|names| Outcome::Resolved(slack_reply::to_texts(app, &slack_text, &names)))
         }
         Delivery::Post {
             reply,

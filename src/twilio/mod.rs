@@ -8,6 +8,7 @@ pub mod error_code;
 pub mod form;
 pub mod message;
 pub mod segment;
+pub mod segments;
 mod sid;
 pub mod signature;
 pub mod twiml;

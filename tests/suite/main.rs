@@ -14,6 +14,7 @@ mod call_audit;
 mod calls;
 mod catching_up;
 mod command;
+mod cost;
 mod degraded;
 mod demo;
 mod files_elsewhere;

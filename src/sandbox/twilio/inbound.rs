@@ -12,7 +12,6 @@ use super::TwilioStandIn;
 use super::core::Core;
 use super::messages::MessageRecord;
 use super::schema;
-use super::segments;
 use super::state::MediaRecord;
 use super::webhook::{Answer, Forgery, HTTP_RETRIEVAL_FAILURE, INVALID_CONTENT_TYPE, Webhook};
 
@@ -289,7 +288,10 @@ impl InboundText {
             ("FromCountry", country(&self.from)),
             ("To", &self.to),
             ("ToZip", ""),
-            ("NumSegments", &segments::count(&self.body).to_string()),
+            (
+                "NumSegments",
+                &crate::twilio::segments::count(&self.body).to_string(),
+            ),
             ("MessageSid", sid),
             ("AccountSid", &core.settings.account_sid),
             ("From", &self.from),

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::TwilioStandIn;
 use super::rest::date;
-use super::segments;
 
 /// A create that was accepted, as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +85,7 @@ impl MessageRecord {
             "from": self.from,
             "messaging_service_sid": null,
             "num_media": self.media_urls.len().to_string(),
-            "num_segments": segments::count(&self.body).to_string(),
+            "num_segments": crate::twilio::segments::count(&self.body).to_string(),
             "price": null,
             "price_unit": "USD",
             "sid": self.sid,

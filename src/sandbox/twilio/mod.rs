@@ -13,7 +13,6 @@ mod number;
 mod people;
 mod rest;
 mod schema;
-mod segments;
 mod state;
 #[cfg(test)]
 mod tests;
