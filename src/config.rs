@@ -236,6 +236,8 @@ pub struct Desk {
     pub timezone: TimeZone,
     /// Whether typography that alone makes a text dearer is made plain.
     pub smart_encoding: bool,
+    /// Whether the second of two people who answer a caller at once is asked first.
+    pub collision_guard: bool,
     /// A reply in more parts than this is asked about first.
     pub warn_segments: u32,
 }

@@ -149,7 +149,9 @@ fn mark_of_part(part: &Part, now: Timestamp) -> (Mark, Option<Timestamp>) {
     match part.state {
         State::Refused => return (Mark::Failed, None),
         State::Unknown | State::Undecided | State::Dropped => return (Mark::NotConfirmed, None),
-        State::Waiting | State::Sending | State::Held => return (Mark::None, None),
+        State::Waiting | State::Sending | State::Held | State::Asked => {
+            return (Mark::None, None);
+        }
         State::Delivered => {}
     }
     match &part.heard {
@@ -332,6 +334,7 @@ mod tests {
             (vec![part(State::Refused, None)], Mark::Failed),
             (vec![part(State::Unknown, None)], Mark::NotConfirmed),
             (vec![part(State::Undecided, None)], Mark::NotConfirmed),
+            (vec![part(State::Asked, None)], Mark::None),
             (vec![delivered(), part(State::Waiting, None)], Mark::None),
             (
                 vec![delivered(), part(State::Unknown, None)],

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::store::conversations::Conversation;
 use crate::store::lanes::Lane;
-use crate::store::outbox::NewRow;
+use crate::store::outbox::{NewRow, State};
 use crate::store::{self, Tx};
 
 /// What an outbox row asks for. It is whole when it is put in: nothing is composed when it is sent.
@@ -39,6 +40,8 @@ pub(crate) enum Delivery {
         thread_ts: String,
         content: Content,
     },
+    /// New words in place of a question that one person sees, by the address that came with their press.
+    Respond { response_url: String, text: String },
     /// Bring the mark on a dispatcher's message up to date with what became of it.
     Mark,
     /// A dispatcher's words whose mentions still need names.
@@ -63,6 +66,7 @@ impl Delivery {
             Delivery::Announce { .. } => "announce",
             Delivery::Update { .. } => "update",
             Delivery::Ephemeral { .. } => "ephemeral",
+            Delivery::Respond { .. } => "respond",
             Delivery::Mark => "mark",
             Delivery::Reply { .. } => "reply",
             Delivery::Sms { .. } => "sms",
@@ -259,6 +263,56 @@ pub(crate) async fn enqueue_mark(
         enqueue(tx, &lane, conversation_id, message_id, &Delivery::Mark).await?;
     }
     store::lanes::rouse(tx, &lane).await
+}
+
+/// Puts a question of ours into the conversation's thread; its row, by which [`reword`] finds it.
+pub(crate) async fn enqueue_question(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    content: Content,
+) -> anyhow::Result<String> {
+    let question = Delivery::Post {
+        reply: content,
+        root: None,
+        new_thread: false,
+        broadcast: false,
+    };
+    let lane = thread_lane(&conversation.line, &conversation.id);
+    enqueue(tx, &lane, &conversation.id, "", &question).await
+}
+
+/// New words for a question that was put into the thread, wherever it has got to; `row` may be empty.
+pub(crate) async fn reword(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    row: &str,
+    content: Content,
+) -> anyhow::Result<()> {
+    let Some(asked) = store::outbox::by_id(tx, row).await? else {
+        return Ok(());
+    };
+    match State::parse(&asked.state) {
+        Some(State::Waiting | State::Held) => {
+            let reply = Delivery::Post {
+                reply: content,
+                root: None,
+                new_thread: false,
+                broadcast: false,
+            };
+            store::outbox::set_payload(tx, row, reply.kind(), &reply.payload()).await
+        }
+        Some(State::Delivered) => {
+            let update = Delivery::Update {
+                channel: conversation.channel.clone(),
+                ts: asked.external_id.clone(),
+                content,
+            };
+            let lane = update_lane(&conversation.line, &asked.external_id);
+            enqueue(tx, &lane, "", "", &update).await.map(drop)
+        }
+        // It is under way: whoever answers it is told that it was answered.
+        _ => Ok(()),
+    }
 }
 
 /// Puts a sentence of ours into the conversation's thread.

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use crate::app::App;
+use crate::bridge::held;
 use crate::bridge::outcome::after_now;
-use crate::bridge::wording;
+use crate::bridge::wording::{self, replies};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -23,6 +24,10 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
                     action.value.as_deref().unwrap_or_default(),
                 )
                 .await?;
+            }
+            id @ (replies::HELD_SEND | replies::HELD_INSIDE) => {
+                let message = action.value.as_deref().unwrap_or_default();
+                held::decide(app, pressed, id, message).await?;
             }
             _ => tell(app, pressed, wording::unknown_button()).await?,
         }
@@ -107,7 +112,11 @@ async fn replace_buttons(
 }
 
 /// Tells who pressed, alone.
-async fn tell(app: &App, pressed: &BlockActions, sentence: String) -> anyhow::Result<()> {
+pub(super) async fn tell(
+    app: &App,
+    pressed: &BlockActions,
+    sentence: String,
+) -> anyhow::Result<()> {
     let (Some(channel), Some(line)) = (&pressed.channel, app.config.lines.first()) else {
         return Ok(());
     };

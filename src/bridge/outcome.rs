@@ -6,12 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::{delivery_status, settlement, slack_reply, wording};
+use crate::bridge::{self, delivery_status, settlement, slack_reply, wording};
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::store::audit::NewEntry;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
 use crate::store::outbox::{Attempt, Row, State};
-use crate::store::{Tx, conversations, messages, outbox};
+use crate::store::{Tx, conversations, held, messages, outbox};
 use crate::twilio::error_code;
 
 /// Keeps how an attempt or a look ended and gives the lane back.
@@ -208,6 +208,22 @@ async fn resolved(
         delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
         return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
+    if held::of_message(tx, &row.message_id).await?.is_none()
+        && let Some(why) = bridge::held::too_long(app, bodies.iter().map(String::as_str))
+    {
+        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+        let message = messages::by_id_in(tx, &row.message_id).await?;
+        let reply = bridge::held::Reply {
+            message_id: &message.id,
+            external_id: &message.external_id,
+            writer: &message.author,
+            channel: &message.channel,
+            root: &conversation.thread_ts,
+            ts: &message.ts,
+        };
+        let rows = [row.id.clone()];
+        return bridge::held::hold(tx, app, &conversation, &reply, &rows, &why).await;
+    }
     let mut parts = Vec::with_capacity(bodies.len());
     let lane = Lane {
         id: row.lane.clone(),
@@ -258,6 +274,11 @@ async fn refused(
             wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number);
         delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await?;
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
+    } else if code == "user_not_in_channel" {
+        tracing::info!(
+            outbox = row.id,
+            "somebody outside the channel could not be told"
+        );
     } else {
         tracing::error!(
             outbox = row.id,

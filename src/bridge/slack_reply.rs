@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
+use crate::bridge::held::{self, Why};
 use crate::bridge::{inbound_sms::storable, wording};
 use crate::conversation::{self, Kind, Written};
 use crate::delivery::{self, Delivery};
@@ -145,6 +146,10 @@ async fn keep(
         external_id.push_str(&format!("#{}", new_id()));
     }
     let text = storable(&message.text);
+    // Words to a colleague about somebody who cannot be texted are not worth a question.
+    let can_be_texted = Address::new(&conversation.caller).can_be_texted();
+    let is_inside =
+        written.kind == Kind::Note || (written.kind == Kind::ToColleague && !can_be_texted);
     let new = NewMessage {
         conversation_id: &conversation.id,
         origin: Origin::Slack,
@@ -153,7 +158,7 @@ async fn keep(
         body: &text,
         channel,
         ts: message.ts.as_str(),
-        kept_inside: written.kind != Kind::Reply,
+        kept_inside: is_inside,
     };
     let Some(message_id) = messages::insert(tx, &new).await? else {
         return Ok(Received::Known);
@@ -166,11 +171,22 @@ async fn keep(
         (Kind::Note, _) => ("kept_inside", "its writer marked it as a note"),
         (Kind::ToColleague, _) => ("kept_inside", "it begins with a colleague's name"),
     };
-    let mut rows = Vec::new();
-    match written.kind {
-        Kind::Reply => rows = send(tx, app, conversation, &message_id, message, &text).await?,
-        Kind::Note => {}
-        Kind::ToColleague => tell_writer(tx, conversation, message, written).await?,
+    let rows = match is_inside {
+        true => Vec::new(),
+        false => send(tx, app, conversation, &message_id, message, &text).await?,
+    };
+    let reply = held::Reply {
+        message_id: &message_id,
+        external_id: &external_id,
+        writer: written.user.as_str(),
+        channel,
+        root: written.root.as_str(),
+        ts: message.ts.as_str(),
+    };
+    if let Some(why) = question(tx, app, conversation, written, age, &reply, &rows).await? {
+        held::hold(tx, app, conversation, &reply, &rows, &why).await?;
+        crate::trial::point("reply.row_kept");
+        return Ok(Received::Reply);
     }
     if age == Age::Stale && !rows.is_empty() {
         for row in &rows {
@@ -186,7 +202,7 @@ async fn keep(
         let question = wording::stale(written.user.as_str(), &message_id, &text);
         delivery::enqueue_notice(tx, &conversation.line, &conversation.id, question).await?;
     }
-    if written.kind != Kind::Reply || age == Age::Stale {
+    if is_inside || age == Age::Stale {
         delivery::enqueue_mark(tx, &conversation.id, &message_id).await?;
     }
     crate::trial::point("reply.row_kept");
@@ -201,35 +217,38 @@ async fn keep(
         }),
         at: None,
     });
-    Ok(if written.kind == Kind::Reply {
-        Received::Reply
-    } else {
-        Received::Inside
+    Ok(match is_inside {
+        true => Received::Inside,
+        false => Received::Reply,
     })
 }
 
-async fn tell_writer(
+/// Why the writer of this reply is asked before it leaves, if there is a reason to.
+async fn question(
     tx: &mut Tx,
+    app: &App,
     conversation: &Conversation,
-    message: &MessageEvent,
     written: &Written,
-) -> anyhow::Result<()> {
-    let user = written.user.as_str();
-    let held = Delivery::Ephemeral {
-        channel: message.channel.as_str().to_owned(),
-        user: user.to_owned(),
-        thread_ts: written.root.as_str().to_owned(),
-        content: wording::held_back_mention().into(),
-    };
-    delivery::enqueue(
-        tx,
-        &delivery::ephemeral_lane(&conversation.line, user),
-        &conversation.id,
-        "",
-        &held,
-    )
-    .await?;
-    Ok(())
+    age: Age,
+    reply: &held::Reply<'_>,
+    rows: &[String],
+) -> anyhow::Result<Option<Why>> {
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    if written.kind == Kind::ToColleague {
+        return Ok(Some(Why::Colleague));
+    }
+    // Of what is found late everybody is asked in the thread.
+    if age == Age::Stale {
+        return Ok(None);
+    }
+    let texts = outbox::of_message_in(tx, reply.message_id).await?;
+    let words: Vec<String> = texts.iter().map(outbox::Row::words).collect();
+    match held::too_long(app, words.iter().map(String::as_str)) {
+        Some(why) => Ok(Some(why)),
+        None => held::collision(tx, app, conversation, reply).await,
+    }
 }
 
 /// Puts in what the reply asks for; the rows of its texts.

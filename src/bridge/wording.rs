@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod reasons;
+pub(crate) mod replies;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -107,11 +108,6 @@ pub(crate) const SOMEBODY: &str = "somebody";
 
 /// What a caller reads in place of a channel that Slack does not name.
 pub(crate) const A_CHANNEL: &str = "a channel";
-
-/// A reply begins with a colleague's name.
-pub(crate) fn held_back_mention() -> String {
-    "Not texted to the caller, because it begins with a colleague's name. To text it, write it again with the name further back.".into()
-}
 
 /// The sender of a text has no telephone that takes texts.
 pub(crate) fn cannot_be_texted(caller: &Address) -> String {

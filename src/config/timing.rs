@@ -27,6 +27,7 @@ pub(super) struct FileDesk {
     page_after: Option<Text>,
     timezone: Option<Text>,
     smart_encoding: Option<Value>,
+    collision_guard: Option<Value>,
     warn_segments: Option<Value>,
 }
 
@@ -111,6 +112,12 @@ pub(super) fn desk(file: FileDesk, problems: &mut Problems) -> Desk {
         smart_encoding: flag(
             "desk.smart_encoding".into(),
             file.smart_encoding,
+            true,
+            problems,
+        ),
+        collision_guard: flag(
+            "desk.collision_guard".into(),
+            file.collision_guard,
             true,
             problems,
         ),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use serde_json::json;
 
 use super::failed::{back_off, outcome_of};
 use super::mark::mark;
@@ -187,6 +188,14 @@ async fn deliver(
                 )
                 .await
                 .map(|_| done(String::new(), None))
+        }
+        Delivery::Respond { response_url, text } => {
+            let replace = json!({ "replace_original": true, "text": text });
+            match outside.slack.respond(&response_url, &replace).await {
+                // The address is good for half an hour. What it would have said is known to who pressed.
+                Err(Failure::Refused { .. }) => Ok(done(String::new(), None)),
+                other => other.map(|()| done(String::new(), None)),
+            }
         }
         Delivery::Mark => mark(app, outside, row, attempt).await?,
         Delivery::Call { call } => call_message::bring_up_to_date(app, outside, row, &call).await?,

@@ -62,6 +62,9 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
 /// After how many seconds a reply that has not left counts as stuck; a busy moment is not worth a word.
 const STUCK: f64 = 15.0;
 
+/// After how many seconds a reply that its writer was asked about is asked about in the thread.
+const FORGOTTEN: f64 = 120.0;
+
 /// However short the other waits are set.
 const LEAST_STUCK: Duration = Duration::from_secs(2);
 
@@ -74,11 +77,19 @@ async fn tell_stuck(app: App, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep(patience / 3) => {}
             _ = stop.changed() => return,
         }
-        let since = jiff::SignedDuration::try_from(patience)
-            .ok()
-            .and_then(|patience| app.clock.now().checked_sub(patience).ok());
-        let Some(since) = since else { continue };
-        match bridge::stuck::tell(&app, since).await {
+        let ago = |patience: Duration| {
+            let patience = jiff::SignedDuration::try_from(patience).ok()?;
+            app.clock.now().checked_sub(patience).ok()
+        };
+        let forgotten = delivery::scaled(app.config.delivery.settle_after, FORGOTTEN);
+        let (Some(since), Some(asked)) = (ago(patience), ago(forgotten.max(LEAST_STUCK))) else {
+            continue;
+        };
+        let told = match bridge::stuck::tell(&app, since).await {
+            Ok(()) => bridge::held::remind(&app, asked).await,
+            failed => failed,
+        };
+        match told {
             Err(error) if seldom.is_due() => tracing::warn!(
                 error = format!("{error:#}"),
                 "stuck replies cannot be looked for; trying again"

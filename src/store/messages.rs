@@ -1,6 +1,7 @@
 //! What people wrote, each once: (origin, external id) is the dedupe key.
 
 use anyhow::Context;
+use jiff::SignedDuration;
 use sqlx::FromRow;
 
 use super::{Store, Tx, new_id};
@@ -47,6 +48,9 @@ pub(crate) struct NewMessage<'a> {
 pub(crate) struct Message {
     pub(crate) id: String,
     pub(crate) external_id: String,
+    /// Who wrote it: the caller's number or the Slack user.
+    pub(crate) author: String,
+    pub(crate) body: String,
     pub(crate) channel: String,
     pub(crate) ts: String,
     kept_inside: i64,
@@ -60,6 +64,9 @@ impl Message {
         self.kept_inside != 0
     }
 }
+
+/// How far back answers are looked for that may have crossed with another's.
+const LATELY: SignedDuration = SignedDuration::from_mins(5);
 
 /// Keeps the message; `None` if it was kept before.
 pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<Option<String>> {
@@ -101,8 +108,7 @@ pub(crate) async fn is_known(
     Ok(found.is_some())
 }
 
-const BY_ID: &str =
-    "select id, external_id, channel, ts, kept_inside, mark from message where id = $1";
+const BY_ID: &str = "select id, external_id, author, body, channel, ts, kept_inside, mark from message where id = $1";
 
 /// The message with this id.
 pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Message> {
@@ -120,6 +126,36 @@ pub(crate) async fn by_id_in(tx: &mut Tx, id: &str) -> anyhow::Result<Message> {
         .fetch_one(&mut *tx.inner)
         .await
         .context("reading a message")
+}
+
+/// What others than `author` have lately answered in a conversation: who, and the ts. What was held back is no answer.
+pub(crate) async fn answers_by_others(
+    tx: &mut Tx,
+    conversation_id: &str,
+    author: &str,
+) -> anyhow::Result<Vec<(String, String)>> {
+    let since = tx.now_ms() - i64::try_from(LATELY.as_millis())?;
+    sqlx::query_as(
+        "select author, ts from message m where conversation_id = $1 and created_at >= $2 and origin = 'slack'
+             and kept_inside = 0 and author <> $3
+             and not exists (select 1 from held where held.message_id = m.id and held.state <> 'sent')",
+    )
+    .bind(conversation_id)
+    .bind(since)
+    .bind(author)
+    .fetch_all(&mut *tx.inner)
+    .await
+    .context("looking for the answers of others")
+}
+
+/// Keeps that the message must not reach the caller.
+pub(crate) async fn keep_inside(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+    sqlx::query("update message set kept_inside = 1 where id = $1")
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping a message inside")?;
+    Ok(())
 }
 
 /// Whether this is a message that stands in Slack.

@@ -10,6 +10,7 @@ pub(crate) mod calls;
 mod connect;
 pub(crate) mod conversations;
 pub(crate) mod facts;
+pub(crate) mod held;
 mod id;
 pub(crate) mod lanes;
 pub(crate) mod messages;

@@ -27,6 +27,8 @@ pub enum State {
     Undecided,
     /// Given up by a person, or no longer needed.
     Dropped,
+    /// Not tried before its writer says so.
+    Asked,
 }
 
 impl State {
@@ -41,14 +43,17 @@ impl State {
             State::Refused => "refused",
             State::Undecided => "undecided",
             State::Dropped => "dropped",
+            State::Asked => "asked",
         }
     }
 
     /// The state of this name.
     pub fn parse(text: &str) -> Option<State> {
-        use State::{Delivered, Dropped, Held, Refused, Sending, Undecided, Unknown, Waiting};
+        use State::{
+            Asked, Delivered, Dropped, Held, Refused, Sending, Undecided, Unknown, Waiting,
+        };
         [
-            Waiting, Sending, Unknown, Held, Delivered, Refused, Undecided, Dropped,
+            Waiting, Sending, Unknown, Held, Delivered, Refused, Undecided, Dropped, Asked,
         ]
         .into_iter()
         .find(|state| state.as_str() == text)
@@ -182,6 +187,23 @@ pub(crate) async fn set_state(
         .execute(&mut *tx.inner)
         .await
         .context("moving an outbox row")?;
+    Ok(())
+}
+
+/// Takes a row up again as if it had just been put in: at the end of its lane.
+pub(crate) async fn move_to_end(tx: &mut Tx, lane: &lanes::Lane, id: &str) -> anyhow::Result<()> {
+    let seq = lanes::next_seq(tx, lane).await?;
+    let now = tx.now_ms();
+    sqlx::query(
+        "update outbox set seq = $1, part = 0, state = 'waiting', pending = 1, next_at = $2, why = '', told = 0,
+             created_at = $2, updated_at = $2 where id = $3",
+    )
+    .bind(seq)
+    .bind(now)
+    .bind(id)
+    .execute(&mut *tx.inner)
+    .await
+    .context("moving a row to the end of its lane")?;
     Ok(())
 }
 

@@ -538,7 +538,9 @@ fn marks(seen: &Seen) -> Vec<String> {
             .filter(|row| row.message_id == message.id);
         let is_arrived = sms.is_empty() && rows.any(|row| arrived.contains(row.id.as_str()));
         let failed = |status: &str| matches!(status, "failed" | "undelivered" | "canceled");
-        let wanted = if reply.is_note {
+        let wanted = if reply.is_note && reply.is_to_colleague() {
+            ""
+        } else if reply.is_note {
             "lock"
         } else if sms.iter().any(|sms| failed(&sms.status)) {
             "x"
@@ -583,6 +585,7 @@ fn audit_complete(seen: &Seen) -> Vec<String> {
     }
     for reply in &seen.said.replies {
         let decisions: &[&str] = match reply.is_note {
+            true if reply.is_to_colleague() => &["asked_writer"],
             true => &["kept_inside"],
             false => &["reply_received", "reply_found_late"],
         };

@@ -59,6 +59,13 @@ pub(crate) struct Reply {
     pub acknowledged: Option<u64>,
 }
 
+impl Reply {
+    /// It begins with a colleague's name: its writer is asked, and nobody answers.
+    pub(crate) fn is_to_colleague(&self) -> bool {
+        self.is_note && self.body.starts_with('@')
+    }
+}
+
 /// Everything said so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Said {

@@ -19,6 +19,7 @@ mod degraded;
 mod demo;
 mod files_elsewhere;
 mod forged;
+mod held;
 mod lost_answers;
 mod lost_ends;
 mod lost_posts;

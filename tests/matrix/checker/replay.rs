@@ -152,11 +152,12 @@ fn apply(conversation: &mut Conversation, entry: &Entry) {
         }
     };
     match entry.decision.as_str() {
-        decision @ ("text_received" | "reply_received" | "reply_found_late" | "kept_inside") => {
-            all(if decision == "reply_found_late" {
-                "undecided"
-            } else {
-                "waiting"
+        decision @ ("text_received" | "reply_received" | "reply_found_late" | "asked_writer"
+        | "kept_inside") => {
+            all(match decision {
+                "reply_found_late" => "undecided",
+                "asked_writer" => "asked",
+                _ => "waiting",
             });
             let inside = decision == "kept_inside";
             let message = entry.word("message").to_owned();

@@ -1,0 +1,96 @@
+//! Replies that wait for their writer's word.
+
+use anyhow::Context;
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::{Store, Tx};
+
+/// A reply that its writer was asked about.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Held {
+    pub(crate) conversation_id: String,
+    /// Their Slack user id.
+    pub(crate) writer: String,
+    /// `open` until it is decided.
+    pub(crate) state: String,
+    /// The outbox row of the question in the thread, empty while only the writer was asked.
+    pub(crate) notice: String,
+}
+
+impl Held {
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == "open"
+    }
+}
+
+const COLUMNS: &str = "conversation_id, writer, state, notice";
+
+/// Notes that the writer is asked; asked again, it is open again.
+pub(crate) async fn open(
+    tx: &mut Tx,
+    message_id: &str,
+    conversation_id: &str,
+    writer: &str,
+    reason: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query(
+        "insert into held (message_id, conversation_id, writer, reason, state, asked_at, notice)
+         values ($1, $2, $3, $4, 'open', $5, '')
+         on conflict (message_id) do update set reason = excluded.reason, state = 'open',
+             asked_at = excluded.asked_at, notice = ''",
+    )
+    .bind(message_id)
+    .bind(conversation_id)
+    .bind(writer)
+    .bind(reason)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("keeping that a writer is asked")?;
+    Ok(())
+}
+
+/// What was asked about this message, if anything was.
+pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Held>> {
+    let sql = format!("select {COLUMNS} from held where message_id = $1");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(message_id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking for a held reply")
+}
+
+/// Keeps what was decided: `sent`, `inside` or `gone`.
+pub(crate) async fn close(tx: &mut Tx, message_id: &str, state: &str) -> anyhow::Result<()> {
+    sqlx::query("update held set state = $1 where message_id = $2")
+        .bind(state)
+        .bind(message_id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping what was decided about a reply")?;
+    Ok(())
+}
+
+/// Keeps which outbox row asks in the thread.
+pub(crate) async fn set_notice(tx: &mut Tx, message_id: &str, notice: &str) -> anyhow::Result<()> {
+    sqlx::query("update held set notice = $1 where message_id = $2")
+        .bind(notice)
+        .bind(message_id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping where a question stands")?;
+    Ok(())
+}
+
+/// The messages whose writers were asked before `since`, have not answered, and were not asked in the thread.
+pub(crate) async fn undecided(store: &Store, since: Timestamp) -> anyhow::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select message_id from held where state = 'open' and notice = '' and asked_at < $1 order by asked_at",
+    )
+    .bind(since.as_millisecond())
+    .fetch_all(store.reader())
+    .await
+    .context("looking for replies that nobody has decided about")
+}

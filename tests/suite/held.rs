@@ -1,0 +1,237 @@
+//! Replies that their writer is asked about before they leave.
+
+use std::time::Duration;
+
+use qdn_relay::sandbox::slack::{Ephemeral, Forgery, Message};
+
+use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, PATIENCE, SERGIO, STRANGER};
+
+stories! {
+    words_to_a_colleague_leave_only_when_their_writer_says_so,
+    words_to_a_colleague_can_be_kept_inside,
+    of_two_who_answer_at_once_the_second_is_asked,
+    the_collision_guard_can_be_switched_off,
+    a_dear_reply_is_asked_about,
+    a_forgotten_question_is_asked_in_the_thread,
+    only_who_may_decides_and_only_once,
+}
+
+impl Desk {
+    /// A message that only this person sees, with these words in it.
+    pub(crate) async fn expect_ephemeral(&self, user: &str, words: &str) -> Ephemeral {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let told = self.slack.ephemerals(user);
+            if let Some(found) = told.iter().rev().find(|one| one.text.contains(words)) {
+                return found.clone();
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{user} should be told \"{words}\", but was told {told:#?}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) async fn says(&self, user: &str, root: &Message, words: &str) -> String {
+        self.slack
+            .post_as(user, CHANNEL, Some(&root.ts), words)
+            .await
+    }
+}
+
+async fn words_to_a_colleague_leave_only_when_their_writer_says_so(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let held = desk.reply(&root, "<@U0SERGIO> is on his way").await;
+    let question = desk.expect_ephemeral(DORA, "begins with a colleague").await;
+    assert_eq!(question.buttons(), ["held_send", "held_inside"]);
+    desk.reply(&root, "Ten minutes").await;
+    desk.expect_texted(ALICE, &["Ten minutes"]).await;
+    desk.expect_marks(&held, &[]).await;
+    desk.slack
+        .press(DORA, CHANNEL, &question.ts, "held_send")
+        .await;
+    desk.expect_texted(ALICE, &["Ten minutes", "@Sergio is on his way"])
+        .await;
+    desk.expect_ephemeral(DORA, "has it sent").await;
+    let sms = desk.expect_sms(2).await.remove(1);
+    desk.twilio
+        .deliver_status(&sms.sid, "delivered", None)
+        .await;
+    desk.expect_marks(&held, &["white_check_mark"]).await;
+    assert_eq!(desk.audited("asked_writer").await, 1);
+    assert_eq!(desk.audited("decided_send").await, 1);
+    desk.close().await;
+}
+
+async fn words_to_a_colleague_can_be_kept_inside(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let held = desk.reply(&root, "<@U0SERGIO> can you take it?").await;
+    let question = desk.expect_ephemeral(DORA, "begins with a colleague").await;
+    desk.slack
+        .press(DORA, CHANNEL, &question.ts, "held_inside")
+        .await;
+    desk.expect_marks(&held, &["lock"]).await;
+    desk.expect_ephemeral(DORA, "keeps it inside").await;
+    desk.expect_quiet().await;
+    desk.expect_texted(ALICE, &[]).await;
+    assert_eq!(desk.audited("decided_inside").await, 1);
+    desk.close().await;
+}
+
+async fn of_two_who_answer_at_once_the_second_is_asked(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let (alice, bob) = (desk.open(ALICE).await, desk.open(BOB).await);
+    desk.reply(&alice, "On our way").await;
+    desk.says(SERGIO, &alice, "I am coming").await;
+    // Nobody else has answered these.
+    desk.says(SERGIO, &bob, "Hello Bob").await;
+    desk.says(SERGIO, &bob, "Which gate?").await;
+    desk.reply(&alice, "Ten minutes").await;
+    let question = desk.expect_ephemeral(SERGIO, "<@U0DORA> answered").await;
+    desk.expect_texted(ALICE, &["On our way", "Ten minutes"])
+        .await;
+    desk.expect_texted(BOB, &["Hello Bob", "Which gate?"]).await;
+    desk.slack
+        .press(SERGIO, CHANNEL, &question.ts, "held_send")
+        .await;
+    desk.expect_texted(ALICE, &["On our way", "Ten minutes", "I am coming"])
+        .await;
+    assert!(desk.slack.ephemerals(DORA).is_empty());
+    desk.close().await;
+}
+
+async fn the_collision_guard_can_be_switched_off(database: Database) {
+    let desk = Desk::on(database)
+        .toml("\n[desk]\ncollision_guard = false\n")
+        .start()
+        .await;
+    let root = desk.open(ALICE).await;
+    desk.reply(&root, "On our way").await;
+    desk.says(SERGIO, &root, "I am coming").await;
+    desk.expect_texted(ALICE, &["On our way", "I am coming"])
+        .await;
+    desk.close().await;
+}
+
+async fn a_dear_reply_is_asked_about(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let fits = "a".repeat(4 * 153);
+    let dear = "b".repeat(4 * 153 + 1);
+    let named = format!("{} <@U0SERGIO>", "c".repeat(4 * 153));
+    for words in [&fits, &dear, &named] {
+        desk.reply(&root, words).await;
+    }
+    let question = desk.expect_ephemeral(DORA, "as 5 texts").await;
+    desk.expect_quiet().await;
+    let asked = desk.slack.ephemerals(DORA);
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    desk.expect_texted(ALICE, &[&fits]).await;
+    for question in asked.iter().filter(|one| one.ts != question.ts) {
+        desk.slack
+            .press(DORA, CHANNEL, &question.ts, "held_send")
+            .await;
+    }
+    desk.slack
+        .press(DORA, CHANNEL, &question.ts, "held_inside")
+        .await;
+    desk.expect_sms(2).await;
+    desk.expect_quiet().await;
+    desk.expect_sms(2).await;
+    desk.close().await;
+}
+
+async fn a_forgotten_question_is_asked_in_the_thread(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let held = desk.reply(&root, "<@U0SERGIO> is on his way").await;
+    let asked = desk
+        .expect_words_in_thread(&root.ts, "has not said whether")
+        .await;
+    assert_eq!(asked.buttons(), ["held_send", "held_inside"]);
+    // Now everybody in the channel may decide.
+    desk.slack
+        .press(SERGIO, CHANNEL, &asked.ts, "held_inside")
+        .await;
+    desk.expect_marks(&held, &["lock"]).await;
+    desk.expect_words_in_thread(&root.ts, "keeps it inside")
+        .await;
+    let question = desk.expect_ephemeral(DORA, "begins with a colleague").await;
+    desk.slack
+        .press(DORA, CHANNEL, &question.ts, "held_send")
+        .await;
+    desk.expect_ephemeral(DORA, "decided that already").await;
+    desk.expect_quiet().await;
+    desk.expect_texted(ALICE, &[]).await;
+    desk.close().await;
+}
+
+async fn only_who_may_decides_and_only_once(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.reply(&root, "<@U0SERGIO> is on his way").await;
+    let question = desk.expect_ephemeral(DORA, "begins with a colleague").await;
+    let press = desk
+        .slack
+        .press_payload(DORA, CHANNEL, &question.ts, "held_send")
+        .unwrap();
+    let by = |user: &str| {
+        let mut payload = press.clone();
+        payload["user"]["id"] = user.into();
+        payload
+    };
+    let forged = desk
+        .slack
+        .send_interaction(&press, Forgery::WrongSecret)
+        .await
+        .unwrap();
+    assert_eq!(forged.status, 403);
+    for user in [SERGIO, STRANGER] {
+        let sent = desk
+            .slack
+            .send_interaction(&by(user), Forgery::Genuine)
+            .await;
+        assert_eq!(sent.unwrap().status, 200);
+    }
+    desk.expect_ephemeral(SERGIO, "who wrote it, can decide")
+        .await;
+    desk.expect_texted(ALICE, &[]).await;
+    let asked = desk
+        .expect_words_in_thread(&root.ts, "has not said whether")
+        .await;
+    desk.slack.take_violations();
+    let mut stranger = press.clone();
+    stranger["user"]["id"] = STRANGER.into();
+    stranger["container"]["is_ephemeral"] = false.into();
+    stranger["container"]["message_ts"] = asked.ts.clone().into();
+    let sent = desk
+        .slack
+        .send_interaction(&stranger, Forgery::Genuine)
+        .await;
+    assert_eq!(sent.unwrap().status, 200);
+    desk.expect_quiet().await;
+    desk.expect_texted(ALICE, &[]).await;
+    let mut unknown = press.clone();
+    unknown["actions"][0]["value"] = "m_gone".into();
+    desk.slack
+        .send_interaction(&unknown, Forgery::Genuine)
+        .await
+        .unwrap();
+    desk.expect_ephemeral(DORA, "not there any more").await;
+    for _ in 0..2 {
+        desk.slack
+            .send_interaction(&press, Forgery::Genuine)
+            .await
+            .unwrap();
+    }
+    desk.expect_ephemeral(DORA, "decided that already").await;
+    desk.expect_texted(ALICE, &["@Sergio is on his way"]).await;
+    desk.expect_quiet().await;
+    desk.expect_texted(ALICE, &["@Sergio is on his way"]).await;
+    assert_eq!(desk.audited("decided_send").await, 1);
+    desk.slack.take_violations();
+    desk.close().await;
+}
