@@ -50,6 +50,8 @@ pub(crate) enum Delivery {
     Sms { body: String },
     /// Bring the message of a call up to date with what became of it.
     Call { call: String },
+    /// A file of a caller's text into the thread.
+    Picture(Picture),
     /// A caller's recorded message into the thread: its SID at Twilio, its file's name and title.
     Recording {
         recording: String,
@@ -71,14 +73,31 @@ impl Delivery {
             Delivery::Reply { .. } => "reply",
             Delivery::Sms { .. } => "sms",
             Delivery::Call { .. } => "call",
+            Delivery::Picture(_) => "picture",
             Delivery::Recording { .. } => "recording",
         }
     }
 
-    fn payload(&self) -> String {
+    pub(crate) fn payload(&self) -> String {
         // An enum of strings and JSON values always serializes.
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// A file of a caller's text, of whatever kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Picture {
+    /// The text at Twilio, and the file's own SID there.
+    pub(crate) message_sid: String,
+    pub(crate) media_sid: String,
+    /// A MIME type, as the sender's phone named it.
+    pub(crate) content_type: String,
+    /// What it is called in Slack.
+    pub(crate) name: String,
+    /// The row that posts the words, which go first.
+    pub(crate) after: String,
+    /// Its id at Slack once it is there, where nobody sees it yet.
+    pub(crate) uploaded: Option<String>,
 }
 
 /// Words for Slack: `text` for notifications and screen readers, `blocks` for the eye.
@@ -113,6 +132,8 @@ pub(crate) enum Outcome {
     },
     /// A reply whose names are known now: the texts that take its place, in order.
     Resolved(Vec<String>),
+    /// A caller's file is at Slack under this id and can be shown; `None`: it is not there any more.
+    Uploaded(Option<String>),
     /// Not acted on; try again after this long.
     Again { after: Duration, why: String },
     /// Not acted on because of the channel or the account, until somebody mends that.
@@ -192,6 +213,19 @@ pub(crate) fn ephemeral_lane(line: &str, user: &str) -> Lane {
     Lane {
         id: format!("ephemeral:{line}:{user}"),
         gate: slack_gate(line),
+    }
+}
+
+/// The gate of callers' files: what Twilio is slow to give out must not hold up words.
+pub(crate) fn pictures_gate(line: &str) -> String {
+    format!("pictures:{line}")
+}
+
+/// A conversation's files from the caller, in order.
+pub(crate) fn pictures_lane(line: &str, conversation_id: &str) -> Lane {
+    Lane {
+        id: format!("pictures:{conversation_id}"),
+        gate: pictures_gate(line),
     }
 }
 

@@ -29,6 +29,9 @@ const MEMBERS_BUDGET: Duration = Duration::from_secs(2);
 /// The name under which the workspace is remembered over a restart.
 const TEAM_FACT: &str = "slack.team_id";
 
+/// The same for the bot's own user.
+const BOT_FACT: &str = "slack.bot_user_id";
+
 type Cache<T> = DashMap<String, (Timestamp, T)>;
 
 /// The cache; cloning it costs nothing.
@@ -40,6 +43,7 @@ struct Inner {
     slack: Client,
     clock: Clock,
     team: RwLock<Option<TeamId>>,
+    bot: RwLock<Option<UserId>>,
     channels: DashMap<String, ChannelId>,
     members: Cache<Arc<Vec<UserId>>>,
     user_names: Cache<String>,
@@ -52,6 +56,7 @@ impl Directory {
             slack,
             clock,
             team: RwLock::new(None),
+            bot: RwLock::new(None),
             channels: DashMap::new(),
             members: DashMap::new(),
             user_names: DashMap::new(),
@@ -64,8 +69,19 @@ impl Directory {
         self.0.team.read().ok()?.clone()
     }
 
-    /// Takes our workspace from the database, as Slack last named it.
+    /// Whether this is the bot's own user. What it uploads need not bear a bot's id, and is no reply.
+    pub(crate) fn is_bot(&self, user: &UserId) -> bool {
+        self.0
+            .bot
+            .read()
+            .is_ok_and(|bot| bot.as_ref() == Some(user))
+    }
+
+    /// Takes our workspace and the bot's user from the database, as Slack last named them.
     pub(crate) async fn recall_team(&self, store: &Store) -> anyhow::Result<()> {
+        if let Some(bot) = store::facts::read(store, BOT_FACT).await? {
+            self.set_bot(UserId::new(bot));
+        }
         if let Some(team) = store::facts::read(store, TEAM_FACT).await? {
             self.set_team(TeamId::new(team));
         }
@@ -80,6 +96,12 @@ impl Directory {
             .auth_test()
             .await
             .context("asking Slack who we are")?;
+        if !self.is_bot(&identity.user_id) {
+            let mut tx = store.begin().await?;
+            store::facts::write(&mut tx, BOT_FACT, identity.user_id.as_str()).await?;
+            tx.commit().await?;
+            self.set_bot(identity.user_id);
+        }
         if self.team().as_ref() != Some(&identity.team_id) {
             let mut tx = store.begin().await?;
             store::facts::write(&mut tx, TEAM_FACT, identity.team_id.as_str()).await?;
@@ -87,6 +109,12 @@ impl Directory {
             self.set_team(identity.team_id);
         }
         Ok(())
+    }
+
+    fn set_bot(&self, user: UserId) {
+        if let Ok(mut bot) = self.0.bot.write() {
+            *bot = Some(user);
+        }
     }
 
     fn set_team(&self, team: TeamId) {

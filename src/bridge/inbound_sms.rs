@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
+use crate::bridge::pictures_in::{self, Enclosed};
 use crate::bridge::wording::{self, Moment, TextIn};
 use crate::config::Line;
 use crate::conversation;
@@ -64,9 +65,10 @@ pub(crate) async fn receive(
     crate::trial::point("sms.message_kept");
     let came_at = came_at.filter(|at| tx.now().duration_since(*at) >= LATE);
     let clock_time = came_at.map(|at| Moment::new(at, tx.now(), &app.config.desk.timezone).shown());
+    let enclosed = Enclosed::of(sms);
     let text = TextIn {
         body: &body,
-        media: &sms.media,
+        media: &enclosed.to_be_shown,
         came_at: clock_time.as_deref(),
     };
     let idle_for = app.config.desk.new_thread_after;
@@ -83,6 +85,7 @@ pub(crate) async fn receive(
     };
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
     let row = delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?;
+    pictures_in::enqueue(&mut tx, &conversation, &message_id, &row, sms, &enclosed).await?;
     crate::trial::point("sms.row_kept");
     tx.audit(NewEntry {
         line: line.name.clone(),

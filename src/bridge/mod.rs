@@ -15,6 +15,7 @@ pub(crate) mod inbound_sms;
 mod members;
 mod missed_text;
 pub(crate) mod outcome;
+mod pictures_in;
 pub(crate) mod settlement;
 pub(crate) mod slack_reply;
 pub(crate) mod stuck;

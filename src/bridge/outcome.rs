@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::{self, delivery_status, settlement, slack_reply, wording};
+use crate::bridge::{self, delivery_status, pictures_in, settlement, slack_reply, wording};
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::store::audit::NewEntry;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
@@ -66,6 +66,7 @@ async fn follow(
         _ if !is_open || row.attempts != attempt.n => Ok(()),
         Outcome::Marked { shown, again, .. } => marked(tx, row, attempt, shown, *again).await,
         Outcome::Resolved(bodies) => resolved(tx, app, row, attempt, bodies).await,
+        Outcome::Uploaded(file) => pictures_in::uploaded(tx, row, attempt, file.as_deref()).await,
         Outcome::Again { after, why } => {
             outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
             outbox::set_state(tx, id, State::Waiting, after_now(tx, *after), why).await?;
@@ -279,6 +280,8 @@ async fn refused(
             outbox = row.id,
             "somebody outside the channel could not be told"
         );
+    } else if row.kind == "picture" {
+        pictures_in::lost(tx, row, code).await?;
     } else {
         tracing::error!(
             outbox = row.id,

@@ -44,7 +44,7 @@ pub(crate) async fn receive(
     message: &MessageEvent,
     event: &str,
 ) -> anyhow::Result<Received> {
-    let written = match conversation::read(message, team, app_id) {
+    let written = match read(app, message, team, app_id) {
         Ok(written) => written,
         Err(why) => return Ok(Received::Ignored(why)),
     };
@@ -75,7 +75,7 @@ pub(crate) async fn receive_late(
     team: &TeamId,
     message: &MessageEvent,
 ) -> anyhow::Result<Received> {
-    let written = match conversation::read(message, team, None) {
+    let written = match read(app, message, team, None) {
         Ok(written) => written,
         Err(why) => return Ok(Received::Ignored(why)),
     };
@@ -109,11 +109,25 @@ pub(crate) async fn receive_parked(
         let Event::Message(message) = &callback.event else {
             continue;
         };
-        if let Ok(written) = conversation::read(message, &team, callback.api_app_id.as_deref()) {
+        if let Ok(written) = read(app, message, &team, callback.api_app_id.as_deref()) {
             keep(tx, app, conversation, message, &written).await?;
         }
     }
     Ok(())
+}
+
+/// What a person of ours wrote in a thread, or why it is nothing for a caller.
+fn read(
+    app: &App,
+    message: &MessageEvent,
+    team: &TeamId,
+    app_id: Option<&str>,
+) -> Result<Written, &'static str> {
+    let is_bot = |user| app.directory.is_bot(user);
+    match message.user.as_ref().is_some_and(is_bot) {
+        true => Err("written by ourselves"),
+        false => conversation::read(message, team, app_id),
+    }
 }
 
 /// Whether a reply may be sent unasked.

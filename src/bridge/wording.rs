@@ -1,6 +1,7 @@
 //! Every sentence that a person can read: plain, short, no jargon.
 
 pub(crate) mod calls;
+pub(crate) mod pictures;
 pub(crate) mod reasons;
 pub(crate) mod replies;
 
@@ -15,12 +16,12 @@ use crate::phone::Address;
 use crate::slack::blocks::{self, Button, Style};
 use crate::slack::mrkdwn::escape;
 use crate::twilio::error_code::Meaning;
-use crate::twilio::form::Media;
 
 /// A caller's text as it is shown.
 pub(crate) struct TextIn<'a> {
     pub(crate) body: &'a str,
-    pub(crate) media: &'a [Media],
+    /// The names of the files that follow it.
+    pub(crate) media: &'a [String],
     /// When it came, "14:02", if that was long before it is shown.
     pub(crate) came_at: Option<&'a str>,
 }
@@ -67,19 +68,7 @@ fn words(text: &TextIn<'_>) -> Vec<Value> {
         shown.push(blocks::literal(&text.shown()));
     }
     if !text.media.is_empty() {
-        let kinds: Vec<String> = text
-            .media
-            .iter()
-            .map(|medium| escape(&medium.content_type))
-            .collect();
-        let came = match text.media.len() {
-            1 => "A file came with it".to_owned(),
-            several => format!("{several} files came with it"),
-        };
-        shown.push(blocks::context(&format!(
-            "{came}: {}. It is kept in Twilio's message log.",
-            kinds.join(", ")
-        )));
+        shown.push(blocks::context(&pictures::follow(text.media)));
     }
     if let Some(came_at) = text.came_at {
         shown.push(blocks::context(&format!(
@@ -94,8 +83,7 @@ impl TextIn<'_> {
         match (self.body.trim().is_empty(), self.media.len()) {
             (false, _) => self.body.to_owned(),
             (true, 0) => "(an empty text)".to_owned(),
-            (true, 1) => "(a file)".to_owned(),
-            (true, several) => format!("({several} files)"),
+            (true, _) => format!("({})", pictures::count(self.media)),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::failed::{back_off, outcome_of};
 use super::mark::mark;
 use super::post::{self, Thread};
-use super::{Outside, call_message, recording, settle};
+use super::{Outside, call_message, picture, recording, settle};
 use crate::app::App;
 use crate::bridge::slack_reply;
 use crate::delivery::{Delivery, Outcome, PostedIn};
@@ -199,6 +199,7 @@ async fn deliver(
         }
         Delivery::Mark => mark(app, outside, row, attempt).await?,
         Delivery::Call { call } => call_message::bring_up_to_date(app, outside, row, &call).await?,
+        Delivery::Picture(shown) => picture::deliver(app, outside, row, attempt, &shown).await?,
         Delivery::Recording {
             recording,
             file,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
+use super::picture;
 use crate::app::App;
 use crate::delivery::{self, Outcome};
 use crate::remote::Failure;
@@ -34,7 +35,7 @@ pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failu
             why: "too many requests".into(),
         },
         Failure::Refused { code, message } => refusal(row, code, &message),
-        Failure::Unknown { why } if is_repeatable(&row.kind) => Outcome::Again {
+        Failure::Unknown { why } if is_repeatable(row) => Outcome::Again {
             after: back_off(app, attempt.n),
             why: format!("{UNSURE}{why}"),
         },
@@ -43,8 +44,12 @@ pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failu
 }
 
 /// Whether doing it twice is the same as doing it once, or harms nobody.
-pub(super) fn is_repeatable(kind: &str) -> bool {
-    !matches!(kind, "sms" | "post" | "announce" | "recording")
+pub(super) fn is_repeatable(row: &Row) -> bool {
+    match row.kind.as_str() {
+        "sms" | "post" | "announce" | "recording" => false,
+        "picture" => picture::is_unseen(row),
+        _ => true,
+    }
 }
 
 fn refusal(row: &Row, code: String, message: &str) -> Outcome {

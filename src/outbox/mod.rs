@@ -12,6 +12,7 @@ mod failed;
 mod machine;
 mod mark;
 mod pace;
+mod picture;
 mod post;
 mod recording;
 mod settle;
@@ -43,6 +44,7 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
         for (gate, pace) in [
             (delivery::slack_gate(number), pace::Pace::slack_channel()),
             (delivery::twilio_gate(number), pace::Pace::unlimited()),
+            (delivery::pictures_gate(number), pace::Pace::files()),
         ] {
             workers.spawn(worker::Worker::new(app, outside, gate, pace, &owner).run(stop.clone()));
         }

@@ -14,11 +14,15 @@ const REACTIONS: (f64, f64) = (20.0, 50.0 / 60.0);
 /// How many requests of one gate may be under way at once.
 const IN_FLIGHT: usize = 16;
 
+/// How many files may be: each is held in memory.
+const FILES_IN_FLIGHT: usize = 4;
+
 /// A gate's pace.
 #[derive(Debug)]
 pub(super) struct Pace {
     bucket: Option<Bucket>,
     rests_until: Option<Instant>,
+    in_flight: usize,
 }
 
 #[derive(Debug)]
@@ -34,6 +38,14 @@ impl Pace {
         Pace::of(SLACK_CHANNEL)
     }
 
+    /// Files go to the same channel by other methods, which are paced as its messages are.
+    pub(super) fn files() -> Pace {
+        Pace {
+            in_flight: FILES_IN_FLIGHT,
+            ..Pace::of(SLACK_CHANNEL)
+        }
+    }
+
     pub(super) fn reactions() -> Pace {
         Pace::of(REACTIONS)
     }
@@ -43,6 +55,7 @@ impl Pace {
         Pace {
             bucket: None,
             rests_until: None,
+            in_flight: IN_FLIGHT,
         }
     }
 
@@ -56,6 +69,7 @@ impl Pace {
         Pace {
             bucket: Some(bucket),
             rests_until: None,
+            in_flight: IN_FLIGHT,
         }
     }
 
@@ -67,7 +81,7 @@ impl Pace {
             }
             self.rests_until = None;
         }
-        let free = IN_FLIGHT.saturating_sub(in_flight);
+        let free = self.in_flight.saturating_sub(in_flight);
         let Some(bucket) = &mut self.bucket else {
             return Ok(free);
         };

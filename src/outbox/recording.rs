@@ -64,7 +64,7 @@ pub(super) async fn deliver(
     let bytes = match outside.twilio.recording(upload.recording).await {
         Ok(bytes) => bytes,
         // Right after the call it may not be there yet, whatever the callback says.
-        Err(Failure::Refused { code, .. }) if !is_old && code == "http 404" => {
+        Err(Failure::Refused { code, .. }) if !is_old && is_not_there(&code) => {
             return Ok(Ok(again(attempt, "the recording is not there yet")));
         }
         Err(Failure::Refused { code, .. }) if is_credentials(&code) && !is_old => {
@@ -103,6 +103,11 @@ fn again(attempt: &Attempt, why: &str) -> Outcome {
         after: NOT_YET.saturating_mul(tries).min(NOT_YET_AT_MOST),
         why: why.to_owned(),
     }
+}
+
+/// The host that Twilio sends us on to refuses an address that has expired; the next one is new.
+pub(super) fn is_not_there(code: &str) -> bool {
+    code == "http 404" || code.starts_with("elsewhere http 4")
 }
 
 fn is_credentials(code: &str) -> bool {

@@ -5,7 +5,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Outside, failed, post, recording};
+use super::{Outside, failed, picture, post, recording};
 use crate::app::App;
 use crate::delivery::{Delivery, Outcome, PostedIn};
 use crate::phone::Address;
@@ -29,7 +29,7 @@ pub(super) async fn look(
     tried: &Attempt,
 ) -> Outcome {
     let row = &claimed.row;
-    if failed::is_repeatable(&row.kind) {
+    if failed::is_repeatable(row) {
         return Outcome::Again {
             after: std::time::Duration::ZERO,
             why: format!("{}the program stopped", failed::UNSURE),
@@ -45,6 +45,7 @@ pub(super) async fn look(
     let looked = match row.kind.as_str() {
         "sms" => look_for_sms(app, outside, row, tried).await,
         "recording" => recording::look(app, outside, row, tried).await,
+        "picture" => picture::look(app, outside, row, tried).await,
         _ => look_for_post(app, outside, row, tried).await,
     };
     crate::trial::point("look.read");

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::{Outside, Seldom, attempt, settle};
+use super::{Outside, Seldom, attempt, picture, settle};
 use crate::app::App;
 use crate::bridge;
 use crate::delivery::Outcome;
@@ -151,8 +151,14 @@ impl Worker {
                     attempt::run(&self.app, &self.outside, &claimed, attempt).await;
                 if let Ok(mut pace) = self.pace.lock() {
                     // Most looks at a mark find it as it should be: they are free.
-                    if let Outcome::Marked { requests, .. } = outcome {
-                        pace.correct(1, requests);
+                    match &outcome {
+                        Outcome::Marked { requests, .. } => pace.correct(1, *requests),
+                        // Nothing that a channel counts.
+                        Outcome::Uploaded(_) => pace.correct(1, 0),
+                        Outcome::Again { why, .. } if why == picture::WORDS_FIRST => {
+                            pace.correct(1, 0);
+                        }
+                        _ => {}
                     }
                     if let Some(rest) = rest {
                         pace.rest(Instant::now(), rest);

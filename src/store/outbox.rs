@@ -308,6 +308,16 @@ pub(crate) async fn external_id(store: &Store, id: &str) -> anyhow::Result<Strin
     Ok(found.unwrap_or_default())
 }
 
+/// Where a delivery stands; `None` if there is no such row.
+pub(crate) async fn state(store: &Store, id: &str) -> anyhow::Result<Option<State>> {
+    let found: Option<String> = sqlx::query_scalar("select state from outbox where id = $1")
+        .bind(id)
+        .fetch_optional(store.reader())
+        .await
+        .context("reading where a delivery stands")?;
+    Ok(found.as_deref().and_then(State::parse))
+}
+
 const OF_MESSAGE: &str = "where message_id = $1 order by seq, part";
 
 /// The deliveries of one message: what its mark is made of.

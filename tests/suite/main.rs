@@ -26,6 +26,7 @@ mod lost_posts;
 mod missed_texts;
 mod operator;
 mod papers;
+mod pictures_in;
 mod pressure;
 mod reconstruct;
 mod replies;

@@ -83,7 +83,7 @@ fn literal_words(blocks: Option<&Value>) -> Vec<String> {
 proptest! {
     #[test]
     fn no_text_of_a_caller_acts_in_slack(body in words(), place in words(), from in words(), kind in words()) {
-        let media = [Media { url: "https://api.example/ME0".into(), content_type: kind }];
+        let media = [pictures::name(&kind, 1)];
         for (caller, media) in [(Address::new("+16195550142"), &media[..0]), (Address::new(&from), &media[..])] {
             let text = TextIn { body: &body, media, came_at: None };
             let contents = [root(&caller, &place, Some(&place), &text), text_in(&text)];

@@ -40,6 +40,7 @@ impl World {
 
     pub(super) fn is_own(&self, message: &Message) -> bool {
         message.bot_id.as_ref() == Some(&self.settings.bot_id)
+            || message.user.as_ref() == Some(&self.settings.bot_user_id)
     }
 
     pub(super) fn permalink(&self, channel: &str, ts: &str) -> String {

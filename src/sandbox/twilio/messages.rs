@@ -226,7 +226,7 @@ impl TwilioStandIn {
         self.core.lock().page_size_limit = limit.max(1);
     }
 
-    /// Whether media need credentials, and then come by a redirect to another host (an account setting at Twilio).
+    /// Whether media need credentials (an account setting at Twilio).
     pub fn set_media_auth(&self, needed: bool) {
         self.core.lock().media_auth = needed;
     }

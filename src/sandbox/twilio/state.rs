@@ -75,7 +75,7 @@ pub(super) struct State {
     pub(super) messages: Vec<MessageRecord>,
     pub(super) created: Vec<Created>,
     pub(super) media: Vec<MediaRecord>,
-    /// Whether media are given out only with credentials, and then by a redirect to another host.
+    /// Whether media are given out only with credentials.
     pub(super) media_auth: bool,
     /// Where whoever fetches media or a recording is sent on to, whatever is asked for.
     pub(super) files_elsewhere: Option<String>,

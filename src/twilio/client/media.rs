@@ -24,7 +24,8 @@ pub struct Media {
 impl Client {
     /// The bytes at a path below the account, such as `/Recordings/RE….mp3` or `/Messages/MM…/Media/ME…`; the path is made
     /// of SIDs that the caller has checked. What has more than `at_most` bytes is refused as `too_large`, without being
-    /// read to the end; a way on to where nobody goes as `bad_redirect`; what the API does not give as `http 404`.
+    /// read to the end; a way on to where nobody goes as `bad_redirect`; what the API does not give as `http 404`, and
+    /// what the other host does not give as `elsewhere http 403`, which says nothing about our credentials.
     pub async fn fetch_media(&self, path: &str, at_most: usize) -> Result<Media, Failure> {
         let settings = &self.settings;
         let url = Url::parse(&self.url(path)).map_err(|_| refused("bad_path", "no address"))?;
@@ -40,7 +41,7 @@ impl Client {
             .join(&location)
             .map_err(|_| refused("bad_redirect", "Twilio sends us on to no address"))?;
         let request = self.without_credentials(&url, elsewhere)?;
-        match fetch(request, at_most).await? {
+        match fetch(request, at_most).await.map_err(by_the_other_host)? {
             Fetched::Media(media) => Ok(media),
             Fetched::Elsewhere(_) => Err(refused("bad_redirect", "Twilio sends us on twice")),
         }
@@ -68,6 +69,16 @@ impl Client {
             return Err(refused("bad_redirect", NOT_PUBLIC));
         }
         Ok(self.elsewhere.get(url))
+    }
+}
+
+fn by_the_other_host(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused { code, message } if code.starts_with("http ") => Failure::Refused {
+            code: format!("elsewhere {code}"),
+            message,
+        },
+        other => other,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::media::{Media, refused};
 use super::request::filter_time;
 use super::{Client, json};
 use crate::phone::{Address, PhoneNumber};
@@ -126,6 +127,23 @@ impl Client {
         let path = format!("/Messages/{sid}/Media.json");
         self.list(&path, Vec::new(), "media_list", read, |_| false)
             .await
+    }
+}
+
+/// Larger than this no file of a text is: Twilio takes 5 MB, and its other channels less than this.
+const MAX_FILE: usize = 25 * 1024 * 1024;
+
+impl Client {
+    /// A file of a message, by its SID (<https://www.twilio.com/docs/messaging/api/media-resource#fetch-a-media-resource>).
+    pub async fn medium(&self, message: &MessageSid, sid: &str) -> Result<Media, Failure> {
+        let is_sid = sid.len() == 34
+            && sid.starts_with("ME")
+            && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_sid {
+            return Err(refused("bad_sid", "this is no MediaSid"));
+        }
+        let path = format!("/Messages/{message}/Media/{sid}");
+        self.fetch_media(&path, MAX_FILE).await
     }
 }
 

@@ -35,6 +35,19 @@ pub struct Media {
     pub content_type: String,
 }
 
+impl Media {
+    /// Its SID, if its address is that of a file of this message of this account. The address itself is never asked.
+    pub fn sid(&self, account: &AccountSid, message: &MessageSid) -> Option<&str> {
+        let path = format!("/2010-04-01/Accounts/{account}/Messages/{message}/Media/");
+        let (_, rest) = self.url.split_once("://")?;
+        let sid = rest.get(rest.find('/')?..)?.strip_prefix(&path)?;
+        let is_sid = sid.len() == 34
+            && sid.starts_with("ME")
+            && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_sid.then_some(sid)
+    }
+}
+
 /// The keyword with which somebody left, came back, or asked for help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptOut {
@@ -172,6 +185,38 @@ mod tests {
             !debug.contains("channel") && !debug.contains("0142"),
             "{debug}"
         );
+    }
+
+    #[test]
+    fn a_file_is_known_by_the_message_it_belongs_to() {
+        let (account, message) = (
+            AccountSid::parse(ACCOUNT).unwrap(),
+            MessageSid::parse(SID).unwrap(),
+        );
+        let medium = format!("ME{}", "a".repeat(32));
+        let of = |account: &str, message: &str, medium: &str| {
+            format!(
+                "https://api.twilio.com/2010-04-01/Accounts/{account}/Messages/{message}/Media/{medium}"
+            )
+        };
+        let other = "0".repeat(31) + "7";
+        for (url, expected) in [
+            (of(ACCOUNT, SID, &medium), Some(medium.as_str())),
+            (of(&format!("AC{other}"), SID, &medium), None),
+            (of(ACCOUNT, &format!("SM{other}"), &medium), None),
+            (of(ACCOUNT, SID, "ME1"), None),
+            (of(ACCOUNT, SID, &format!("{medium}/../../x")), None),
+            (of(ACCOUNT, SID, &format!("{medium}?x=1")), None),
+            (format!("https://evil.example/{medium}"), None),
+            (medium.clone(), None),
+            (String::new(), None),
+        ] {
+            let media = Media {
+                url: url.clone(),
+                content_type: String::new(),
+            };
+            assert_eq!(media.sid(&account, &message), expected, "{url}");
+        }
     }
 
     #[test]

@@ -73,6 +73,9 @@ pub(super) fn complete_upload(world: &mut World, arguments: &Arguments) -> Outco
             subtype: Some("file_share".to_owned()),
             text: arguments.text("initial_comment").unwrap_or("").to_owned(),
             files: ids.clone(),
+            // A shared upload names the bot's user and need not name the bot.
+            bot_id: None,
+            app_id: None,
             ..world.app_message()
         };
         world.add_message(&channel, message);

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
 use super::{Answer, Asked, Refusal, date, pages};
+use crate::sandbox::faults;
+use crate::sandbox::faults::host::Connection;
 use crate::sandbox::twilio::core::Core;
 use crate::sandbox::twilio::state::MediaRecord;
 
@@ -23,18 +25,28 @@ pub(in crate::sandbox::twilio) fn router(core: Arc<Core>) -> Router {
 
 async fn bytes_on_second_host(
     State(core): State<Arc<Core>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
     Path(sid): Path<String>,
-    request: Request,
+    headers: HeaderMap,
 ) -> Response {
-    if request.headers().contains_key(header::AUTHORIZATION) {
-        core.violation("credentials were sent to the host that media are redirected to");
-        // As the real one does: two kinds of credentials at once.
-        return StatusCode::BAD_REQUEST.into_response();
-    }
-    let state = core.lock();
-    match state.media.iter().find(|media| media.sid == sid) {
-        Some(media) => bytes(media),
-        None => StatusCode::NOT_FOUND.into_response(),
+    let fault = core.faults.next("Media.bytes");
+    let perform = async { core.bytes_of(&sid, &headers) };
+    let refuse = |error: &str| Refusal::scripted(error).into_response();
+    faults::perform(fault, &connection, perform, refuse).await
+}
+
+impl Core {
+    fn bytes_of(&self, sid: &str, headers: &HeaderMap) -> Response {
+        if headers.contains_key(header::AUTHORIZATION) {
+            self.violation("credentials were sent to the host that media are redirected to");
+            // As the real one does: two kinds of credentials at once.
+            return StatusCode::BAD_REQUEST.into_response();
+        }
+        let state = self.lock();
+        match state.media.iter().find(|media| media.sid == sid) {
+            Some(media) => bytes(media),
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
     }
 }
 
@@ -99,9 +111,7 @@ impl Core {
         if let Some(elsewhere) = &state.files_elsewhere {
             return Ok(sent_on(elsewhere));
         }
-        if state.media_auth {
-            return Ok(sent_on(&format!("{}/{sid}", self.media_url())));
-        }
-        Ok(bytes(media))
+        // With or without credentials, the bytes are on another host.
+        Ok(sent_on(&format!("{}/{sid}", self.media_url())))
     }
 }

@@ -1,0 +1,230 @@
+//! A caller's file: fetched from Twilio, uploaded to Slack, shown in the thread behind its words.
+//!
+//! It takes two attempts. What the first does is seen by nobody and can be done again; it ends with the file's id at
+//! Slack. Only then the second shows it, which works once, and where its answer is lost the thread is looked through
+//! for that id.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::failed::back_off;
+use super::recording::is_not_there;
+use super::{Outside, attempt};
+use crate::app::App;
+use crate::delivery::{self, Delivery, Outcome, Picture};
+use crate::remote::Failure;
+use crate::slack::client::ThreadMessage;
+use crate::slack::{ChannelId, MessageTs};
+use crate::store::outbox::{Attempt, Row};
+use crate::store::{conversations, outbox};
+use crate::twilio::MessageSid;
+
+/// Why a file waits that has come before its words.
+pub(super) const WORDS_FIRST: &str = "its words are not posted yet";
+
+/// How long it waits for them, times the attempts so far.
+const FOR_WORDS: Duration = Duration::from_millis(150);
+
+/// The longest such wait.
+const FOR_WORDS_AT_MOST: Duration = Duration::from_secs(20);
+
+/// Why a file is asked for again that Twilio does not have: right after the webhook it may not be there yet.
+const NOT_THERE: &str = "the file is not at Twilio yet";
+
+/// After how many seconds it is asked for again; when these are used up it will not come.
+const NOT_THERE_AGAIN: [f64; 7] = [1.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0];
+
+/// How the reason begins for which a file could not be fetched, though it may be there.
+const FROM_TWILIO: &str = "from Twilio: ";
+
+/// How often such a file is tried at least before it is given up.
+const PATIENT_TRIES: usize = 8;
+
+/// How long it is tried at least.
+const PATIENT_FOR: SignedDuration = SignedDuration::from_mins(30);
+
+/// What is shown in the thread's end, and where that is.
+struct Place {
+    channel: ChannelId,
+    thread: MessageTs,
+}
+
+/// Whether nothing of it can be in the thread yet.
+pub(super) fn is_unseen(row: &Row) -> bool {
+    matches!(row.payload(), Ok(Delivery::Picture(picture)) if picture.uploaded.is_none())
+}
+
+pub(super) async fn deliver(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    picture: &Picture,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let words = outbox::state(&app.store, &picture.after).await?;
+    if words.is_some_and(|state| state.is_pending()) {
+        let tries = u32::try_from(attempt.n).unwrap_or(u32::MAX);
+        return Ok(Ok(Outcome::Again {
+            after: FOR_WORDS.saturating_mul(tries).min(FOR_WORDS_AT_MOST),
+            why: WORDS_FIRST.to_owned(),
+        }));
+    }
+    let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+    let Ok(thread) = MessageTs::parse(&conversation.thread_ts) else {
+        return Ok(Err(Failure::Refused {
+            code: "no_thread".into(),
+            message: "its conversation has no thread".into(),
+        }));
+    };
+    let place = Place {
+        channel: ChannelId::new(&conversation.channel),
+        thread,
+    };
+    match &picture.uploaded {
+        None => bring(app, outside, row, attempt, picture).await,
+        Some(file) => Ok(show(outside, picture, file, &place).await),
+    }
+}
+
+/// Fetches the file and uploads it.
+async fn bring(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    picture: &Picture,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let message = MessageSid::parse(&picture.message_sid)?;
+    let fetched = match outside.twilio.medium(&message, &picture.media_sid).await {
+        Ok(fetched) if is_page(&fetched.content_type) && !is_page(&picture.content_type) => {
+            let why = "a page in place of the file".to_owned();
+            return fetch_again(app, row, attempt, why).await.map(Ok);
+        }
+        Ok(fetched) => fetched,
+        Err(Failure::Refused { code, .. }) if matches!(code.as_str(), "http 401" | "http 403") => {
+            let why = "Twilio does not accept the credentials for a picture".to_owned();
+            return Ok(Ok(Outcome::Held { why }));
+        }
+        Err(Failure::Refused { code, .. }) if is_not_there(&code) => {
+            return not_there(app, row, code).await.map(Ok);
+        }
+        Err(Failure::Unknown { why } | Failure::NotSent { why }) => {
+            return fetch_again(app, row, attempt, why).await.map(Ok);
+        }
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let uploaded = outside
+        .slack
+        .upload_file(&picture.name, fetched.bytes)
+        .await;
+    Ok(match uploaded {
+        Ok(file) => Ok(Outcome::Uploaded(Some(file))),
+        // Seen by nobody: it can simply be done again.
+        Err(Failure::Unknown { why }) => Err(Failure::NotSent { why }),
+        Err(failure) => Err(failure),
+    })
+}
+
+/// A page says that something is wrong, even with a status that says all is well.
+fn is_page(content_type: &str) -> bool {
+    content_type
+        .trim_start()
+        .to_ascii_lowercase()
+        .starts_with("text/html")
+}
+
+async fn not_there(app: &App, row: &Row, code: String) -> anyhow::Result<Outcome> {
+    let before = tried_before(app, row, |why| why == NOT_THERE).await?;
+    Ok(match NOT_THERE_AGAIN.get(before) {
+        Some(seconds) => Outcome::Again {
+            after: delivery::scaled(app.config.delivery.settle_after, *seconds),
+            why: NOT_THERE.to_owned(),
+        },
+        None => Outcome::Refused {
+            why: format!("{code}: the file is not at Twilio"),
+            code,
+        },
+    })
+}
+
+async fn fetch_again(
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    why: String,
+) -> anyhow::Result<Outcome> {
+    let before = tried_before(app, row, |why| why.starts_with(FROM_TWILIO)).await?;
+    let age = app.clock.now().duration_since(row.created());
+    let why = format!("{FROM_TWILIO}{why}");
+    Ok(match before >= PATIENT_TRIES && age > PATIENT_FOR {
+        true => Outcome::Refused {
+            code: "no_answer".into(),
+            why,
+        },
+        false => Outcome::Again {
+            after: back_off(app, attempt.n),
+            why,
+        },
+    })
+}
+
+/// How many attempts ended for such a reason.
+async fn tried_before(app: &App, row: &Row, is_it: impl Fn(&str) -> bool) -> anyhow::Result<usize> {
+    let attempts = outbox::attempts(&app.store, &row.id).await?;
+    let such = attempts.iter().filter(|before| is_it(&before.detail));
+    Ok(such.count())
+}
+
+/// Shows the uploaded file in the thread.
+async fn show(
+    outside: &Outside,
+    picture: &Picture,
+    file: &str,
+    place: &Place,
+) -> Result<Outcome, Failure> {
+    let (name, Place { channel, thread }) = (&picture.name, place);
+    match outside.slack.share_file(file, name, channel, thread).await {
+        // Slack knows an upload no longer once it is shown, or where it was left alone too long.
+        Err(Failure::Refused { code, .. }) if code == "file_not_found" => {
+            let shown = outside.slack.replies(channel, thread, None).await?;
+            Ok(match find(&shown, file) {
+                Some(found) => found,
+                None => Outcome::Uploaded(None),
+            })
+        }
+        shared => shared.map(|()| attempt::done(file.to_owned(), None)),
+    }
+}
+
+fn find(messages: &[ThreadMessage], file: &str) -> Option<Outcome> {
+    let has_it = |message: &&ThreadMessage| message.files.iter().any(|shown| shown.id == file);
+    messages.iter().find(has_it).map(|_| Outcome::Delivered {
+        external_id: file.to_owned(),
+        posted_in: None,
+        proof: "Slack's history",
+    })
+}
+
+/// Looks whether the file stands in the thread.
+pub(super) async fn look(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    tried: &Attempt,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let Delivery::Picture(Picture {
+        uploaded: Some(file),
+        ..
+    }) = row.payload()?
+    else {
+        anyhow::bail!("outbox row {} has uploaded no file", row.id)
+    };
+    let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+    let channel = ChannelId::new(&conversation.channel);
+    let thread = MessageTs::parse(&conversation.thread_ts)?;
+    let since =
+        MessageTs::from_timestamp(tried.started().checked_sub(SignedDuration::from_secs(60))?);
+    let replies = outside.slack.replies(&channel, &thread, Some(&since)).await;
+    Ok(replies.map(|messages| find(&messages, &file).unwrap_or(Outcome::Absent)))
+}
