@@ -9,8 +9,9 @@ use crate::config::{Config, Line};
 use crate::conversation;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
-use crate::store::calls::{self, Call, NewCall, State, Turn, TurnRow};
-use crate::store::{Tx, conversations};
+use crate::store::call_turns::{Turn, TurnRow};
+use crate::store::calls::{self, Call, NewCall, State};
+use crate::store::{Tx, call_events, call_turns, conversations};
 
 /// Something that became known of a call. It counts once, by `call` and `event`.
 #[derive(Debug, Clone)]
@@ -81,11 +82,11 @@ pub(super) enum Then {
 
 /// Writes a fact down; nothing happens if it is known already.
 pub(super) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::Result<()> {
-    if !calls::keep_event(tx, &fact.call, &fact.event, &fact.answer).await? {
+    if !call_events::keep(tx, &fact.call, &fact.event, &fact.answer).await? {
         return Ok(());
     }
     let (call, begins_thread) = open(tx, config, fact).await?;
-    let turns = calls::turns(tx, &call.sid).await?;
+    let turns = call_turns::of_call(tx, &call.sid).await?;
     let before = call_thread::story(&call, &turns);
     let mut then = Vec::new();
     for change in &fact.changes {
@@ -96,7 +97,7 @@ pub(super) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
     }
     let mut scene = call_thread::Scene {
         call: reread(tx, &call.sid).await?,
-        turns: calls::turns(tx, &call.sid).await?,
+        turns: call_turns::of_call(tx, &call.sid).await?,
         conversation: conversations::by_id_in(tx, &call.conversation_id).await?,
         config,
     };
@@ -169,7 +170,7 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
     match change {
         Change::Round { round, turns } => {
             for (person, outcome) in turns {
-                calls::put_turn(tx, call, *round, person, "", "", *outcome).await?;
+                call_turns::put(tx, call, *round, person, "", "", *outcome).await?;
             }
         }
         Change::Turn {
@@ -179,18 +180,18 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
             keys,
             outcome,
         } => {
-            let turns = calls::turns(tx, call).await?;
+            let turns = call_turns::of_call(tx, call).await?;
             let known = turns
                 .iter()
                 .find(|turn| turn.round == *round && turn.person == *person);
             let outcome = known.map_or(*outcome, |known| later(known.outcome(), *outcome));
-            calls::put_turn(tx, call, *round, person, leg, keys, outcome).await?;
+            call_turns::put(tx, call, *round, person, leg, keys, outcome).await?;
         }
         Change::RoundEnded { round, others } => {
-            let turns = calls::turns(tx, call).await?;
+            let turns = call_turns::of_call(tx, call).await?;
             for turn in turns.iter().filter(|turn| turn.round == *round) {
                 if let Some(outcome) = ended(turn, *others) {
-                    calls::put_turn(tx, call, *round, &turn.person, "", "", outcome).await?;
+                    call_turns::put(tx, call, *round, &turn.person, "", "", outcome).await?;
                 }
             }
         }

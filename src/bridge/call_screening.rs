@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::config::Line;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
-use crate::store::calls::Turn;
+use crate::store::call_turns::Turn;
 use crate::twilio::form::{CallProgress, GatherResult};
 use crate::twilio::twiml::{Gather, Pause, Prompt, Response, Say, Verb};
 

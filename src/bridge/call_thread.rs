@@ -7,7 +7,8 @@ use super::wording;
 use crate::config::Config;
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
-use crate::store::calls::{self, Call, TurnRow};
+use crate::store::call_turns::TurnRow;
+use crate::store::calls::{self, Call};
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, outbox};
 

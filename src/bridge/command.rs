@@ -1,6 +1,8 @@
 //! A slash command was typed.
 
+mod asked;
 mod availability;
+mod membership;
 mod who;
 mod why;
 

@@ -11,7 +11,7 @@ use crate::config::Line;
 use crate::delivery::{self, Delivery};
 use crate::store::audit::NewEntry;
 use crate::store::messages::{NewMessage, Origin};
-use crate::store::{Tx, calls, messages};
+use crate::store::{Tx, calls, messages, missed_texts};
 use crate::twilio::segment;
 
 /// Twilio's codes for numbers that take no texts at all: landlines, and what is no mobile.
@@ -60,7 +60,7 @@ pub(super) async fn send(
         let sms = Delivery::Sms { body };
         delivery::enqueue(tx, &lane, &conversation.id, &message, &sms).await?;
     }
-    calls::set_texted(tx, &scene.call.sid).await?;
+    missed_texts::set_texted(tx, &scene.call.sid).await?;
     let reason = "the caller was sent the text for missed calls".to_owned();
     let mut texted = entry(scene, line, "caller_texted", reason);
     texted.detail = json!({ "message": message });
@@ -92,10 +92,10 @@ async fn why_not(
     }
     let conversation = &scene.conversation.id;
     let since = scene.call.started().checked_sub(ONCE_IN)?;
-    if calls::texted_since(tx, conversation, since).await? {
+    if missed_texts::texted_since(tx, conversation, since).await? {
         return Ok(Some("the last such text was less than an hour ago"));
     }
-    let refuses = calls::refuses_texts(tx, conversation, &TAKES_NO_TEXTS).await?;
+    let refuses = missed_texts::refuses_texts(tx, conversation, &TAKES_NO_TEXTS).await?;
     Ok(refuses.then_some("the number takes no texts"))
 }
 

@@ -10,7 +10,7 @@ use crate::delivery::{Content, Outcome};
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::Row;
-use crate::store::{calls, conversations, outbox};
+use crate::store::{call_turns, calls, conversations, outbox};
 
 pub(super) async fn bring_up_to_date(
     app: &App,
@@ -30,7 +30,7 @@ pub(super) async fn bring_up_to_date(
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
     let is_root = conversations::is_root(&app.store, &conversation.channel, &posted).await?;
     let scene = Scene {
-        turns: calls::read_turns(&app.store, &call.sid).await?,
+        turns: call_turns::read(&app.store, &call.sid).await?,
         call,
         conversation,
         config: &app.config,

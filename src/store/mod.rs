@@ -6,6 +6,8 @@
 
 pub mod audit;
 pub(crate) mod availability;
+pub(crate) mod call_events;
+pub(crate) mod call_turns;
 pub(crate) mod calls;
 mod connect;
 pub(crate) mod conversations;
@@ -14,6 +16,7 @@ pub(crate) mod held;
 mod id;
 pub(crate) mod lanes;
 pub(crate) mod messages;
+pub(crate) mod missed_texts;
 pub mod outbox;
 pub(crate) mod parked;
 pub(crate) mod sms;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::availability;
+use super::membership;
 use crate::app::App;
 use crate::availability::{Availability, Source, State};
 use crate::bridge::wording;
@@ -25,7 +25,7 @@ pub(super) async fn answer(app: &App, command: &SlashCommand, words: Vec<&str>) 
     }
     let lines = lines_here(app, command);
     // A caller's number is nobody's business outside the channel.
-    if let Err(refusal) = availability::may_change(app, command, &lines).await {
+    if let Err(refusal) = membership::check(app, command, &lines).await {
         return refusal;
     }
     match explain(app, &lines, &digits).await {

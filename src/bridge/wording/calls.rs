@@ -6,7 +6,8 @@ use crate::delivery::Content;
 use crate::phone::Address;
 use crate::slack::blocks;
 use crate::slack::mrkdwn::escape;
-use crate::store::calls::{Call, State, Turn, TurnRow};
+use crate::store::call_turns::{Turn, TurnRow};
+use crate::store::calls::{Call, State};
 
 /// Spoken to whoever picks up, in their language where it is one of ours.
 pub(crate) fn screening(line: &str, language: Option<&str>) -> String {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::Environment;
+use crate::config::{Config, Environment};
 use crate::twilio::form;
 
 const CALL: &str = "CA00000000000000000000000000000001";

@@ -1,0 +1,41 @@
+//! Everything that Twilio told of calls, each once, and what it was answered.
+
+use anyhow::Context;
+
+use super::{Store, Tx};
+
+/// Keeps that Twilio told this of a call, and what it was answered; `false` if it did before.
+pub(crate) async fn keep(
+    tx: &mut Tx,
+    call: &str,
+    event: &str,
+    answer: &str,
+) -> anyhow::Result<bool> {
+    let now = tx.now_ms();
+    let kept = sqlx::query(
+        "insert into call_event (call_sid, event, answer, received_at) values ($1, $2, $3, $4)
+         on conflict (call_sid, event) do nothing",
+    )
+    .bind(call)
+    .bind(event)
+    .bind(answer)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("keeping what Twilio told of a call")?;
+    Ok(kept.rows_affected() == 1)
+}
+
+/// What Twilio was answered when it told this before.
+pub(crate) async fn answer(
+    store: &Store,
+    call: &str,
+    event: &str,
+) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar("select answer from call_event where call_sid = $1 and event = $2")
+        .bind(call)
+        .bind(event)
+        .fetch_optional(store.reader())
+        .await
+        .context("looking for an earlier answer")
+}

@@ -1,0 +1,58 @@
+//! Who was sent the text for missed calls, and who takes none.
+
+use anyhow::Context;
+use jiff::Timestamp;
+
+use super::Tx;
+
+/// Notes that the caller is texted for a missed call.
+pub(crate) async fn set_texted(tx: &mut Tx, sid: &str) -> anyhow::Result<()> {
+    sqlx::query("update call set texted = 1 where sid = $1")
+        .bind(sid)
+        .execute(&mut *tx.inner)
+        .await
+        .context("noting that a caller is texted")?;
+    Ok(())
+}
+
+/// Whether this conversation's caller was sent the text for missed calls for a call that came after `since`.
+pub(crate) async fn texted_since(
+    tx: &mut Tx,
+    conversation_id: &str,
+    since: Timestamp,
+) -> anyhow::Result<bool> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "select 1 from call where conversation_id = $1 and texted = 1 and started_at > $2 limit 1",
+    )
+    .bind(conversation_id)
+    .bind(since.as_millisecond())
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking when a caller was texted")?;
+    Ok(found.is_some())
+}
+
+/// Whether this conversation's number was found not to take texts, or not to want ours.
+pub(crate) async fn refuses_texts(
+    tx: &mut Tx,
+    conversation_id: &str,
+    codes: &[i64],
+) -> anyhow::Result<bool> {
+    for code in codes {
+        let found: Option<i64> = sqlx::query_scalar(
+            "select 1 from outbox o left join sms s on s.outbox_id = o.id
+             where o.conversation_id = $1 and o.kind = 'sms'
+               and (s.error_code = $2 or (o.state = 'refused' and o.why like $3)) limit 1",
+        )
+        .bind(conversation_id)
+        .bind(code)
+        .bind(format!("{code}:%"))
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking whether a number takes texts")?;
+        if found.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
