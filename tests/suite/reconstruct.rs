@@ -161,7 +161,8 @@ async fn a_call_is_rebuilt_from_its_audit_alone(database: Database) {
     );
     let answered = rows.last().unwrap();
     assert_eq!(answered["detail"]["seconds"], 32, "{story:#?}");
-    let times: Vec<&str> = rows.iter().map(|row| text(row, "time")).collect();
+    let time = |row: &Value| text(row, "time").parse::<jiff::Timestamp>().unwrap();
+    let times: Vec<jiff::Timestamp> = rows.iter().map(time).collect();
     assert!(times.is_sorted(), "{times:?}");
     // Who was left out, and by whose word.
     let (.., rows) = &told[2];
