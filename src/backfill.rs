@@ -3,6 +3,7 @@
 //! Each read begins a margin before its watermark, and the watermark moves only when a read was complete and all it
 //! found is kept: a broken read proves nothing. What live webhooks and backfill both bring is one message.
 
+mod open_calls;
 mod slack;
 mod statuses;
 mod texts;
@@ -37,6 +38,11 @@ pub(crate) async fn run(app: App, outside: Outside, mut stop: watch::Receiver<bo
 async fn round(app: &App, outside: &Outside) {
     for line in &app.config.lines {
         report("texts", line, texts::catch_up(app, outside, line).await);
+        report(
+            "ends of calls",
+            line,
+            open_calls::catch_up(app, outside, line).await,
+        );
         report("replies", line, slack::catch_up(app, outside, line).await);
     }
     if let Err(error) = statuses::catch_up(app, outside).await {

@@ -4,7 +4,7 @@
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::{call_thread, missed_text};
+use super::{call_thread, missed_text, unheard_call};
 use crate::config::{Config, Line};
 use crate::conversation;
 use crate::phone::Address;
@@ -63,6 +63,8 @@ pub(crate) enum Change {
     NobodyTalks,
     /// The talk is over.
     Answered { person: String, seconds: i64 },
+    /// It is over by Twilio's log: they talked for so many seconds, or nobody did.
+    Over { talked: Option<i64> },
     /// The caller hung up before anybody took the call.
     HungUp,
     /// Nobody took it.
@@ -86,6 +88,9 @@ pub(super) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
         return Ok(());
     }
     let (call, begins_thread) = open(tx, config, fact).await?;
+    if unheard_call::is_outdated(fact, &call) {
+        return Ok(());
+    }
     let turns = call_turns::of_call(tx, &call.sid).await?;
     let before = call_thread::story(&call, &turns);
     let mut then = Vec::new();
@@ -207,6 +212,7 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
         Change::Answered { person, seconds } => {
             calls::advance(tx, call, State::Answered, person, *seconds).await?;
         }
+        Change::Over { talked } => return unheard_call::end(tx, call, *talked).await,
         Change::HungUp => {
             let hung_up = true;
             let moved = calls::advance(tx, call, State::HungUp, "", 0).await?;

@@ -92,7 +92,8 @@ pub(super) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow
     match then {
         Then::Missed { hung_up } => {
             // Who hangs up during the first ring may have misdialled: the thread says so, the channel need not.
-            if hung_up && scene.turns.iter().all(|turn| turn.round <= 1) {
+            if hung_up && !scene.turns.is_empty() && scene.turns.iter().all(|turn| turn.round <= 1)
+            {
                 return Ok(());
             }
             let notice = Delivery::Post {

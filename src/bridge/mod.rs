@@ -19,5 +19,6 @@ mod pictures_in;
 pub(crate) mod settlement;
 pub(crate) mod slack_reply;
 pub(crate) mod stuck;
+pub(crate) mod unheard_call;
 pub(crate) mod voicemail;
 pub(crate) mod wording;

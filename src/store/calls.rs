@@ -161,6 +161,23 @@ pub(crate) async fn last(
         .context("looking for the last call")
 }
 
+/// When the first call on this line came in, after `since`, of which it is not known that it is over.
+pub(crate) async fn first_open(
+    store: &Store,
+    line: &str,
+    since: Timestamp,
+) -> anyhow::Result<Option<Timestamp>> {
+    let started: Option<i64> = sqlx::query_scalar(
+        "select min(started_at) from call where line = $1 and state in ('ringing', 'talking') and started_at > $2",
+    )
+    .bind(line)
+    .bind(since.as_millisecond())
+    .fetch_one(store.reader())
+    .await
+    .context("looking for calls that are not over")?;
+    Ok(started.map(timestamp))
+}
+
 /// Moves a call on; `false` if it has got at least as far already.
 pub(crate) async fn advance(
     tx: &mut Tx,

@@ -37,4 +37,5 @@ mod stopping;
 mod stuck;
 mod texts;
 mod trouble;
+mod unheard_calls;
 mod voicemail;

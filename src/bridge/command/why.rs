@@ -94,7 +94,7 @@ fn in_words(app: &App, call: &Call, entries: &[Entry]) -> String {
                 told.push(wording::reasons::answered(person, seconds));
             }
             "phone_picked_up" | "caller_hung_up" | "key_pressed" | "message_left"
-            | "caller_texted" | "caller_not_texted" => {
+            | "call_ended_unheard" | "caller_texted" | "caller_not_texted" => {
                 told.push(wording::reasons::happened(&entry.reason));
             }
             _ => {}

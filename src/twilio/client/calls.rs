@@ -28,6 +28,8 @@ pub struct CallResource {
     pub direction: Direction,
     /// To the second.
     pub start_time: Option<Timestamp>,
+    /// To the second, once it has ended.
+    pub end_time: Option<Timestamp>,
     /// Seconds, once it has ended.
     pub duration: Option<u32>,
 }
@@ -57,6 +59,7 @@ fn read(value: &Value) -> Option<CallResource> {
         status: json::text(value, "status").unwrap_or_default().to_owned(),
         direction: Direction::parse(json::text(value, "direction").unwrap_or_default()),
         start_time: json::time(value, "start_time"),
+        end_time: json::time(value, "end_time"),
         duration: json::number(value, "duration"),
     })
 }

@@ -1,0 +1,59 @@
+//! Calls whose end never reached us: Twilio's log has it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::read;
+use crate::app::App;
+use crate::bridge::unheard_call::{self, Unheard};
+use crate::config::Line;
+use crate::outbox::Outside;
+use crate::phone::Address;
+use crate::store::calls::{self, State};
+use crate::twilio::client::{CallFilter, CallResource};
+
+/// For how long a call of which nothing is heard is looked for: Twilio lets none last longer than four hours.
+const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// How far our clock and Twilio's may be apart.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// Brings every call to the line to its end that is over at Twilio and not here; how many there were.
+pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
+    let since = app.clock.now().checked_sub(LOOKED_FOR)?;
+    let Some(first) = calls::first_open(&app.store, line.number.as_str(), since).await? else {
+        return Ok(0);
+    };
+    let filter = CallFilter {
+        to: Some(Address::from(&line.number)),
+        start_time_after: Some(first.checked_sub(SKEW)?),
+    };
+    let mut found = 0;
+    for call in read(outside.twilio.list_calls(&filter).await)? {
+        let Some(ended) = ended(app, outside, &call) else {
+            continue;
+        };
+        let known = calls::read(&app.store, call.sid.as_str()).await?;
+        if !known.is_some_and(|known| matches!(known.state(), State::Ringing | State::Talking)) {
+            continue;
+        }
+        let unheard = Unheard {
+            sid: call.sid.as_str(),
+            line,
+            from: &call.from,
+            status: &call.status,
+            seconds: i64::from(call.duration.unwrap_or_default()),
+            ended,
+        };
+        unheard_call::receive(app, &unheard).await;
+        found += 1;
+    }
+    Ok(found)
+}
+
+/// When the call ended, if that is so long ago that nothing about it can still be on its way.
+fn ended(app: &App, outside: &Outside, call: &CallResource) -> Option<Timestamp> {
+    let now = outside.twilio.now().unwrap_or_else(|| app.clock.now());
+    let ended = call.end_time?;
+    let wait = SignedDuration::try_from(app.config.delivery.settle_after).ok()?;
+    (now.duration_since(ended) >= wait).then_some(ended)
+}
