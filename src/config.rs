@@ -14,7 +14,7 @@ mod written;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -274,6 +274,14 @@ impl Config {
         self.people
             .iter()
             .find(|person| person.name.to_lowercase() == name.to_lowercase())
+    }
+
+    /// Where files are kept on their way to a phone: beside the database, or where the service was started.
+    pub(crate) fn media_folder(&self) -> PathBuf {
+        let file = self.database_url.as_str().strip_prefix("sqlite://");
+        let file = file.and_then(|path| path.split('?').next());
+        let folder = file.and_then(|path| Path::new(path).parent());
+        folder.unwrap_or(Path::new("")).join("media")
     }
 
     /// The person with this Slack user id.

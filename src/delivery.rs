@@ -46,8 +46,12 @@ pub(crate) enum Delivery {
     Mark,
     /// A dispatcher's words whose mentions still need names.
     Reply { slack_text: String },
+    /// The same with files, which still have to be fetched and made fit.
+    Enclosing(Enclosing),
     /// An SMS.
     Sms { body: String },
+    /// The same with files, by their ids.
+    Mms { body: String, media: Vec<String> },
     /// Bring the message of a call up to date with what became of it.
     Call { call: String },
     /// A file of a caller's text into the thread.
@@ -70,8 +74,9 @@ impl Delivery {
             Delivery::Ephemeral { .. } => "ephemeral",
             Delivery::Respond { .. } => "respond",
             Delivery::Mark => "mark",
-            Delivery::Reply { .. } => "reply",
-            Delivery::Sms { .. } => "sms",
+            Delivery::Reply { .. } | Delivery::Enclosing(_) => "reply",
+            // To all but the request itself they are the same.
+            Delivery::Sms { .. } | Delivery::Mms { .. } => "sms",
             Delivery::Call { .. } => "call",
             Delivery::Picture(_) => "picture",
             Delivery::Recording { .. } => "recording",
@@ -98,6 +103,61 @@ pub(crate) struct Picture {
     pub(crate) after: String,
     /// Its id at Slack once it is there, where nobody sees it yet.
     pub(crate) uploaded: Option<String>,
+}
+
+/// A dispatcher's words and files on their way to becoming texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Enclosing {
+    pub(crate) slack_text: String,
+    pub(crate) files: Vec<Enclosure>,
+}
+
+/// A file that a dispatcher put beside their words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Enclosure {
+    /// Its id at Slack.
+    pub(crate) file: String,
+    pub(crate) name: String,
+    pub(crate) mimetype: String,
+    /// Bytes, where Slack says.
+    pub(crate) size: Option<u64>,
+    /// Where Slack gives it to the bot.
+    pub(crate) url: String,
+    pub(crate) fate: Fate,
+}
+
+/// How far a file is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fate {
+    Waiting,
+    Ready(Medium),
+    Unfit(Unfit),
+}
+
+/// Why a file is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unfit {
+    /// It is gone from Slack.
+    Deleted,
+    /// It is not in this workspace, or not in Slack at all.
+    Elsewhere,
+    OfNoKind,
+    TooLarge,
+    /// It is no picture though it says so.
+    Unreadable,
+    /// Slack did not give it out for too long.
+    Unreachable,
+}
+
+/// A file made fit for a phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Medium {
+    pub(crate) id: String,
+    pub(crate) content_type: String,
+    /// Bytes.
+    pub(crate) size: i64,
 }
 
 /// Words for Slack: `text` for notifications and screen readers, `blocks` for the eye.
@@ -132,6 +192,8 @@ pub(crate) enum Outcome {
     },
     /// A reply whose names are known now: the texts that take its place, in order.
     Resolved(Vec<String>),
+    /// One more file of a dispatcher's reply is fit to be sent, or known not to be.
+    Prepared(Enclosing),
     /// A caller's file is at Slack under this id and can be shown; `None`: it is not there any more.
     Uploaded(Option<String>),
     /// Not acted on; try again after this long.

@@ -22,6 +22,7 @@ mod conversation;
 mod delivery;
 mod directory;
 mod http;
+mod media;
 mod outbox;
 pub mod phone;
 pub mod remote;

@@ -16,6 +16,7 @@ mod members;
 mod missed_text;
 pub(crate) mod outcome;
 mod pictures_in;
+mod pictures_out;
 pub(crate) mod settlement;
 pub(crate) mod slack_reply;
 pub(crate) mod stuck;

@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::{self, delivery_status, pictures_in, settlement, slack_reply, wording};
+use crate::bridge::wording::pictures;
+use crate::bridge::{
+    self, delivery_status, pictures_in, pictures_out, settlement, slack_reply, wording,
+};
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::store::audit::NewEntry;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
@@ -66,6 +69,13 @@ async fn follow(
         _ if !is_open || row.attempts != attempt.n => Ok(()),
         Outcome::Marked { shown, again, .. } => marked(tx, row, attempt, shown, *again).await,
         Outcome::Resolved(bodies) => resolved(tx, app, row, attempt, bodies).await,
+        Outcome::Prepared(enclosing) => {
+            outbox::finish_attempt(tx, id, attempt.n, "prepared", "").await?;
+            pictures_out::keep(tx, row, enclosing).await?;
+            let next = Delivery::Enclosing(enclosing.clone());
+            outbox::set_payload(tx, id, next.kind(), &next.payload()).await?;
+            outbox::set_state(tx, id, State::Waiting, after_now(tx, Duration::ZERO), "").await
+        }
         Outcome::Uploaded(file) => pictures_in::uploaded(tx, row, attempt, file.as_deref()).await,
         Outcome::Again { after, why } => {
             outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
@@ -201,12 +211,16 @@ async fn resolved(
     bodies: &[String],
 ) -> anyhow::Result<()> {
     outbox::finish_attempt(tx, &row.id, attempt.n, "resolved", "").await?;
-    if bodies.is_empty() {
+    let texts = pictures_out::pack(row, bodies)?;
+    if texts.is_empty() {
         let why = wording::nothing_to_send();
         outbox::set_state(tx, &row.id, State::Refused, 0, &why).await?;
         audit(tx, app, row, attempt, "refused", &why).await?;
-        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
-        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
+        // What is wrong with each file says enough.
+        if !pictures_out::tell_left_out(tx, row).await? {
+            let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+            delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
+        }
         return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
     if held::of_message(tx, &row.message_id).await?.is_none()
@@ -225,14 +239,14 @@ async fn resolved(
         let rows = [row.id.clone()];
         return bridge::held::hold(tx, app, &conversation, &reply, &rows, &why).await;
     }
-    let mut parts = Vec::with_capacity(bodies.len());
+    pictures_out::tell_left_out(tx, row).await?;
+    let mut parts = Vec::with_capacity(texts.len());
     let lane = Lane {
         id: row.lane.clone(),
         gate: String::new(),
     };
-    for (index, body) in bodies.iter().enumerate() {
-        let sms = Delivery::Sms { body: body.clone() };
-        let new = delivery::new_row(&lane, &row.conversation_id, &row.message_id, &sms);
+    for (index, text) in texts.iter().enumerate() {
+        let new = delivery::new_row(&lane, &row.conversation_id, &row.message_id, text);
         match i64::try_from(index)? {
             0 => {
                 outbox::set_payload(tx, &row.id, new.kind, &new.payload).await?;
@@ -249,7 +263,7 @@ async fn resolved(
             part => parts.push(outbox::enqueue_part(tx, &new, row, part).await?),
         }
     }
-    let why = "the names in it are known: these texts take its place";
+    let why = "its names and files are known: these texts take its place";
     let mut resolved = entry(tx, app, row, attempt, "names_resolved", why).await?;
     resolved.detail["outbox"] = json!(parts);
     tx.audit(resolved);
@@ -271,8 +285,10 @@ async fn refused(
     if row.kind == "sms" || row.kind == "reply" {
         let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
         let number = code.parse().ok();
-        let sentence =
-            wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number);
+        let sentence = match code {
+            pictures::MEDIA_GONE => pictures::media_gone(),
+            _ => wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number),
+        };
         delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await?;
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     } else if code == "user_not_in_channel" {

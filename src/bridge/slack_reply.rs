@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::held::{self, Why};
-use crate::bridge::{inbound_sms::storable, wording};
+use crate::bridge::{inbound_sms::storable, pictures_out, wording};
 use crate::conversation::{self, Kind, Written};
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
@@ -286,17 +286,12 @@ async fn send(
         .await?;
         return Ok(Vec::new());
     }
-    if !message.files.is_empty() {
-        tell(
-            tx,
-            conversation,
-            wording::files_not_sent(message.files.len(), !text.trim().is_empty()),
-        )
-        .await?;
-    }
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mentions = mrkdwn::mentions(text);
-    let deliveries: Vec<Delivery> = if mentions.users.is_empty() && mentions.channels.is_empty() {
+    let deliveries: Vec<Delivery> = if !message.files.is_empty() {
+        // Only the worker may fetch them.
+        vec![pictures_out::enclose(text, &message.files)]
+    } else if mentions.users.is_empty() && mentions.channels.is_empty() {
         to_texts(app, text, &Names::default())
             .into_iter()
             .map(|body| Delivery::Sms { body })
@@ -307,7 +302,7 @@ async fn send(
             slack_text: text.to_owned(),
         }]
     };
-    if deliveries.is_empty() && message.files.is_empty() {
+    if deliveries.is_empty() {
         refuse(
             tx,
             app,

@@ -110,21 +110,6 @@ pub(crate) fn nothing_to_send() -> String {
     "Not sent: there are no words in it that a phone could show.".into()
 }
 
-/// Files cannot be texted.
-pub(crate) fn files_not_sent(count: usize, with_words: bool) -> String {
-    let files = if count == 1 {
-        "The file was"
-    } else {
-        "The files were"
-    };
-    let words = if with_words {
-        " Only the words were."
-    } else {
-        ""
-    };
-    format!("{files} not texted.{words}")
-}
-
 /// One reply led to two texts.
 pub(crate) fn sent_twice() -> String {
     "Heads up: the caller got the last reply twice. Twilio's answer to the first try was lost; it has turned up now.".into()

@@ -1,6 +1,7 @@
 //! IN: the routes, the proof that a request is genuine, thin handlers, errors as statuses.
 
 mod error;
+mod media;
 mod operator;
 mod signed;
 mod slack;
@@ -24,6 +25,10 @@ pub(crate) fn routes(app: App) -> Router {
         .route("/api/twilio/recorded", post(twilio::recorded))
         .route("/api/twilio/recording", post(twilio::recording))
         .route("/api/twilio/transcription", post(twilio::transcription))
+        .route(
+            "/api/twilio/media/{id}/{signed}",
+            get(media::fetch).fallback(media::nothing),
+        )
         .route("/api/slack/events", post(slack::events))
         .route("/api/slack/commands", post(slack::commands))
         .route("/api/slack/interactions", post(slack::interactions))

@@ -3,22 +3,25 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::failed::{back_off, outcome_of};
 use super::mark::mark;
 use super::post::{self, Thread};
-use super::{Outside, call_message, picture, recording, settle};
+use super::{Outside, call_message, enclosure, picture, recording, settle};
 use crate::app::App;
 use crate::bridge::slack_reply;
+use crate::bridge::wording::pictures::MEDIA_GONE;
 use crate::delivery::{Delivery, Outcome, PostedIn};
+use crate::media;
 use crate::phone::{Address, PhoneNumber};
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs, UserId, mrkdwn};
 use crate::store::conversations::Conversation;
 use crate::store::lanes::Claimed;
 use crate::store::outbox::{Attempt, Row};
-use crate::store::{conversations, outbox};
+use crate::store::{conversations, media as store_media, outbox};
 use crate::twilio::client::NewMessage;
 
 /// How many requests one attempt makes at most: a post whose thread is gone is looked up, posted anew and put right.
@@ -115,7 +118,7 @@ async fn deliver(
     Ok(match row.payload::<Delivery>()? {
         Delivery::Sms { body } => {
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
-            text(app, outside, row, attempt, &conversation, body).await?
+            text(app, outside, row, attempt, &conversation, body, &[]).await?
         }
         Delivery::Reply { slack_text } => {
             let names = app.directory.names(&mrkdwn::mentions(&slack_text)).await;
@@ -199,6 +202,16 @@ async fn deliver(
         }
         Delivery::Mark => mark(app, outside, row, attempt).await?,
         Delivery::Call { call } => call_message::bring_up_to_date(app, outside, row, &call).await?,
+        Delivery::Enclosing(enclosing) => {
+            match enclosure::prepare(app, outside, row, attempt, &enclosing).await? {
+                Some(prepared) => prepared,
+                None => resolve(app, &enclosing.slack_text).await,
+            }
+        }
+        Delivery::Mms { body, media } => {
+            let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+            text(app, outside, row, attempt, &conversation, body, &media).await?
+        }
         Delivery::Picture(shown) => picture::deliver(app, outside, row, attempt, &shown).await?,
         Delivery::Recording {
             recording,
@@ -223,6 +236,15 @@ pub(super) fn done(external_id: String, posted_in: Option<PostedIn>) -> Outcome 
     }
 }
 
+/// The words as texts, with names in place of mentions.
+async fn resolve(app: &App, slack_text: &str) -> Result<Outcome, Failure> {
+    let names = app.directory.names(&mrkdwn::mentions(slack_text)).await;
+    names.map(|names| Outcome::Resolved(slack_reply::to_texts(app, slack_text, &names)))
+}
+
+/// How long beyond its validity a text's files can be fetched: Twilio does so at once, and again where it has to.
+const FETCHED_WITHIN: Duration = Duration::from_secs(3_600);
+
 async fn text(
     app: &App,
     outside: &Outside,
@@ -230,18 +252,34 @@ async fn text(
     attempt: &Attempt,
     conversation: &Conversation,
     body: String,
+    media: &[String],
 ) -> anyhow::Result<Result<Outcome, Failure>> {
+    let (folder, delivery) = (app.config.media_folder(), &app.config.delivery);
+    let good_for = SignedDuration::try_from(delivery.validity + FETCHED_WITHIN)?;
+    let expires = app.clock.now().checked_add(good_for)?;
+    let mut media_urls = Vec::with_capacity(media.len());
+    for id in media {
+        let is_kept = media::is_kept(&folder, id).await;
+        if !is_kept || store_media::content_type(&app.store, id).await?.is_none() {
+            return Ok(Err(Failure::Refused {
+                code: MEDIA_GONE.into(),
+                message: "its files are not kept any more".into(),
+            }));
+        }
+        let (public_url, secret) = (&app.config.public_url, &app.secrets.auth_token);
+        media_urls.push(media::address(public_url, secret, id, expires));
+    }
     let new = NewMessage {
         from: PhoneNumber::parse(&conversation.line).context("the line's number")?,
         to: Address::new(&conversation.caller),
         body,
-        media_urls: Vec::new(),
+        media_urls,
         // The callback itself says which attempt it reports on, even if this request's answer is lost.
         status_callback: format!(
             "{}/api/twilio/status?o={}&a={}",
             app.config.public_url, row.id, attempt.n
         ),
-        validity_period: app.config.delivery.validity,
+        validity_period: delivery.validity,
     };
     Ok(outside
         .twilio

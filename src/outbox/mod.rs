@@ -7,7 +7,9 @@
 
 mod attempt;
 mod call_message;
+mod enclosure;
 mod failed;
+mod fit;
 #[cfg(test)]
 mod machine;
 mod mark;
@@ -26,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::{bridge, delivery, slack, twilio};
+use crate::{bridge, delivery, media, slack, store, twilio};
 
 /// The clients, and where Twilio reports to: only deliveries are given this.
 #[derive(Debug, Clone)]
@@ -58,6 +60,7 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
     );
     workers.spawn(marks.run(stop.clone()));
     workers.spawn(tell_stuck(app.clone(), stop.clone()));
+    workers.spawn(clear_media(app.clone(), stop.clone()));
     workers
 }
 
@@ -99,6 +102,43 @@ async fn tell_stuck(app: App, mut stop: watch::Receiver<bool>) {
             _ => {}
         }
     }
+}
+
+/// How often files are looked through that may not be needed any more.
+const CLEAR_EVERY: Duration = Duration::from_mins(10);
+
+/// How long a file stays whose text has left: longer than its address is good, and Twilio has it long before.
+const KEPT_FOR: Duration = Duration::from_hours(2);
+
+/// How long one stays about whose text nobody decides.
+const KEPT_AT_MOST: Duration = Duration::from_hours(7 * 24);
+
+/// Removes files that were sent.
+async fn clear_media(app: App, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        if let Err(error) = clear_media_once(&app).await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "files that were sent could not be removed; trying again"
+            );
+        }
+        tokio::select! {
+            () = tokio::time::sleep(CLEAR_EVERY) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+async fn clear_media_once(app: &App) -> anyhow::Result<()> {
+    let kept_for = KEPT_FOR + app.config.delivery.validity;
+    let mut tx = app.store.begin().await?;
+    let now = tx.now();
+    let before = |age: Duration| anyhow::Ok(now.checked_sub(jiff::SignedDuration::try_from(age)?)?);
+    store::media::forget(&mut tx, before(kept_for)?, before(KEPT_AT_MOST)?).await?;
+    tx.commit().await?;
+    let known = store::media::ids(&app.store).await?;
+    let is_known = |id: &str| known.iter().any(|known| known == id);
+    media::remove_others(&app.config.media_folder(), now, kept_for, is_known).await
 }
 
 /// Keeps a warning that would come in a loop from filling the log.

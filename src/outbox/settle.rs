@@ -69,8 +69,10 @@ async fn look_for_sms(
     tried: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
-    let Delivery::Sms { body } = row.payload()? else {
-        anyhow::bail!("outbox row {} is no SMS", row.id)
+    let (body, media) = match row.payload()? {
+        Delivery::Sms { body } => (body, Vec::new()),
+        Delivery::Mms { body, media } => (body, media),
+        _ => anyhow::bail!("outbox row {} is no SMS", row.id),
     };
     // Without DateSent: it can be null while Twilio still queues the message.
     let filter = MessageFilter {
@@ -99,7 +101,7 @@ async fn look_for_sms(
         if !could_be || sms::is_bound(&app.store, message.sid.as_str()).await? {
             continue;
         }
-        match message.body == body && message.num_media == 0 {
+        match message.body == body && message.num_media as usize == media.len() {
             true => candidates.push(message.sid.to_string()),
             // Twilio changes bodies now and then: a trial account's words before ours, characters made plainer.
             false => others += 1,

@@ -27,6 +27,7 @@ use super::{ChannelId, TeamId, UserId, lenient};
 use crate::remote::Failure;
 use wire::Wire;
 
+pub use files::Download;
 pub use metadata::Metadata;
 pub use post::{Post, Posted};
 pub use read::{ChannelInfo, ThreadMessage, UserInfo};

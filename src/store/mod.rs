@@ -15,6 +15,7 @@ pub(crate) mod facts;
 pub(crate) mod held;
 mod id;
 pub(crate) mod lanes;
+pub(crate) mod media;
 pub(crate) mod messages;
 pub(crate) mod missed_texts;
 pub mod outbox;

@@ -86,7 +86,7 @@ pub fn meaning(code: u32) -> Meaning {
         }
         21605 | 21617 => Meaning::TooLong,
         21602 => Meaning::NothingToSend,
-        21620..=21623 | 30011 | 30019 => Meaning::BadMedia,
+        11200 | 11751 | 12300 | 21620..=21623 | 30011 | 30019 | 63019 => Meaning::BadMedia,
         30023 | 30027 | 63038 => Meaning::DailyLimit,
         30036 => Meaning::Expired,
         30410 => Meaning::TimedOutAtCarrier,

@@ -27,6 +27,7 @@ mod missed_texts;
 mod operator;
 mod papers;
 mod pictures_in;
+mod pictures_out;
 mod pressure;
 mod reconstruct;
 mod replies;

@@ -1,5 +1,6 @@
 //! Files that callers and dispatchers send each other.
 
+use crate::delivery::Unfit;
 use crate::slack::mrkdwn::escape;
 
 /// What files are called, and how their names end, by their type. A type that is not here, nor of a family that is, is
@@ -148,6 +149,35 @@ pub(crate) fn left_out(count: usize) -> String {
             "{several} more files came with this text and are not shown here. Look in Twilio's message log."
         ),
     }
+}
+
+/// Why a text was not sent whose files are not kept any more.
+pub(crate) const MEDIA_GONE: &str = "media_gone";
+
+/// The same for people.
+pub(crate) fn media_gone() -> String {
+    "Not sent: its files are not kept any more. Put them into the thread again.".to_owned()
+}
+
+/// A file that a dispatcher put in the thread and that does not reach the caller.
+pub(crate) fn not_sent(name: &str, unfit: Unfit) -> String {
+    let name = match name {
+        "" => "The file".to_owned(),
+        name => format!("*{}*", escape(&name.replace('*', ""))),
+    };
+    let why = match unfit {
+        Unfit::Deleted => "it was deleted before it left",
+        Unfit::Elsewhere => {
+            "it is not in this Slack workspace itself. Download it and put it into the thread from your own device"
+        }
+        Unfit::OfNoKind => {
+            "phones do not take files of its kind. A picture as JPEG or PNG arrives, or a link to the file"
+        }
+        Unfit::TooLarge => "it is too large for a phone. Send a smaller one, or a link to it",
+        Unfit::Unreadable => "it cannot be read as a picture. Save it as JPEG and try again",
+        Unfit::Unreachable => "Slack did not give it out. Put it into the thread again",
+    };
+    format!("{name} was not sent: {why}.")
 }
 
 #[cfg(test)]

@@ -157,6 +157,17 @@ impl SlackStandIn {
         self.inner.change(|world| world.remove_message(channel, ts));
     }
 
+    /// Deletes the files of a message; the message stays, with what is left of them.
+    pub fn delete_files(&self, channel: &str, ts: &str) {
+        self.inner.change(|world| {
+            let message = world.message(channel, ts);
+            let files = message.map_or_else(Vec::new, |message| message.files.clone());
+            for file in files {
+                world.files.remove(&file);
+            }
+        });
+    }
+
     /// A person's reaction to a message.
     pub fn react_as(&self, user: &str, channel: &str, ts: &str, name: &str) {
         self.inner.change(|world| {

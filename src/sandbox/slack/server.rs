@@ -174,6 +174,7 @@ async fn download(
                     let kind = [(header::CONTENT_TYPE, file.mimetype.clone())];
                     (kind, file.bytes.clone()).into_response()
                 }
+                None if allowed => StatusCode::NOT_FOUND.into_response(),
                 // Slack does not say 403: it shows its login page.
                 _ => {
                     world.violation("download: without a token that may, or of no file");

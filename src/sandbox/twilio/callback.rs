@@ -148,6 +148,13 @@ impl Core {
         }
     }
 
+    /// The message fails before it leaves.
+    pub(super) async fn fail(&self, sid: &str, code: u32) {
+        if self.move_to(sid, "failed", Some(code)) {
+            self.call_back(sid, "failed", Some(code)).await;
+        }
+    }
+
     async fn expire(&self, sid: &str) {
         let queued = self
             .lock()

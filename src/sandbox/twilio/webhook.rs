@@ -16,6 +16,9 @@ pub(super) const HTTP_CONNECTION_FAILURE: u32 = 11205;
 /// Error: an answer of the wrong type.
 pub(super) const INVALID_CONTENT_TYPE: u32 = 12300;
 
+/// Why a file cannot be fetched from a relay that is down.
+pub(super) const NO_CONNECTION: &str = "no connection";
+
 /// How much of an answer Twilio reads: TwiML is limited to 64 KB.
 const ANSWER_LIMIT: usize = 64 << 10;
 
@@ -156,6 +159,18 @@ impl Core {
         })
     }
 
+    /// Asks for a file's head alone, as Twilio does of what `MediaUrl` names before it fetches it.
+    pub(super) async fn look_at_file(&self, url: &str) -> Result<(), String> {
+        let (target, host) = self.target(url).ok_or("it is not one of the relay's")?;
+        let request = self.http.head(&target).header("Host", host);
+        let request = request.timeout(Duration::from_secs(15));
+        let response = request.send().await.map_err(not_sent)?;
+        match response.status().as_u16() {
+            200 => Ok(()),
+            status => Err(format!("it answers HEAD with {status}")),
+        }
+    }
+
     /// Fetches a file from the relay, as Twilio fetches what `MediaUrl` and `Play` name.
     pub(super) async fn fetch_file(&self, url: &str) -> Result<(String, Bytes), String> {
         let (target, host) = self.target(url).ok_or("it is not one of the relay's")?;
@@ -163,7 +178,7 @@ impl Core {
         let request = self.http.get(&target).header("Host", host);
         let request = request.header("X-Twilio-Signature", signature);
         let request = request.timeout(Duration::from_secs(15));
-        let response = request.send().await.map_err(|error| error.to_string())?;
+        let response = request.send().await.map_err(not_sent)?;
         if response.status() != 200 {
             return Err(format!("it answers {}", response.status().as_u16()));
         }
@@ -240,6 +255,13 @@ impl Answer {
             essence.trim().to_ascii_lowercase().as_str(),
             "text/xml" | "application/xml" | "text/html"
         )
+    }
+}
+
+fn not_sent(error: reqwest::Error) -> String {
+    match error.is_connect() {
+        true => NO_CONNECTION.to_owned(),
+        false => error.without_url().to_string(),
     }
 }
 

@@ -6,9 +6,56 @@ use url::Url;
 
 use super::{Client, failure, unreadable};
 use crate::remote::Failure;
+use crate::slack::event::File;
 use crate::slack::{ChannelId, MessageTs, lenient};
 
+/// A file's bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Download {
+    /// A page here means that the token is not good for the file, whatever the status says.
+    pub content_type: String,
+    pub bytes: Vec<u8>,
+}
+
 impl Client {
+    /// The bytes at a file's `url_private_download`. Only Slack's own host is asked, since the token goes with it; an
+    /// address elsewhere is refused as `not_slack`, a file of more than `at_most` bytes as `too_large`.
+    pub async fn download(&self, url: &str, at_most: usize) -> Result<Download, Failure> {
+        let refused = |code: &str| Failure::Refused {
+            code: code.to_owned(),
+            message: String::new(),
+        };
+        let url: Url = url.parse().map_err(|_| refused("not_slack"))?;
+        if !self.is_slacks(&url) {
+            return Err(refused("not_slack"));
+        }
+        let wire = &self.slack.http_api.connector;
+        let found = wire.download(url, &self.token, at_most).await?;
+        let (content_type, bytes) = found.ok_or_else(|| refused("too_large"))?;
+        Ok(Download {
+            content_type,
+            bytes,
+        })
+    }
+
+    /// Files are at `files.slack.com` where the API is at `slack.com`; a stand-in has its files where it is itself.
+    fn is_slacks(&self, url: &Url) -> bool {
+        let files = self.api_url.host_str().map(|host| format!("files.{host}"));
+        let is_files = url.scheme() == "https"
+            && url.port_or_known_default() == Some(443)
+            && url.host_str() == files.as_deref();
+        is_files || url.origin() == self.api_url.origin()
+    }
+
+    /// `files.info`.
+    pub async fn file_info(&self, id: &str) -> Result<File, Failure> {
+        let answer = self.read("files.info", &[("file", Some(id))]).await?;
+        answer
+            .get("file")
+            .and_then(File::read)
+            .ok_or_else(|| unreadable("files.info without file"))
+    }
+
     /// `files.getUploadURLExternal` and the upload itself: gives the file's id. Nobody sees it yet, so doing this again does no harm.
     pub async fn upload_file(&self, name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
         let length = bytes.len().to_string();

@@ -21,11 +21,13 @@ use slack_morphism::errors::{
 };
 use slack_morphism::multipart_form::FileMultipartData;
 use slack_morphism::{
-    ClientResult, SlackClientApiCallContext, SlackClientHttpConnector, SlackClientId,
-    SlackClientSecret,
+    ClientResult, SlackApiToken, SlackClientApiCallContext, SlackClientHttpConnector,
+    SlackClientId, SlackClientSecret,
 };
 use url::Url;
 
+use super::failure;
+use crate::remote::Failure;
 use crate::slack::lenient;
 
 /// Longest wait for a connection; nothing has been sent yet, so giving up early costs nothing.
@@ -91,6 +93,51 @@ impl Wire {
             StatusCode::TOO_MANY_REQUESTS => Err(answer.into_rate_limit()),
             _ => Err(answer.into_http_error()),
         }
+    }
+
+    /// A file's type and bytes; `None` if it has more than `at_most`.
+    pub(super) async fn download(
+        &self,
+        url: Url,
+        token: &SlackApiToken,
+        at_most: usize,
+    ) -> Result<Option<(String, Vec<u8>)>, Failure> {
+        let request = self.http.get(url).bearer_auth(&token.token_value.0);
+        let broken = |err| failure::from(transport(err));
+        let mut response = request.send().await.map_err(broken)?;
+        let status = response.status();
+        let text = |name| {
+            let value = response.headers().get(name)?;
+            value.to_str().ok().map(str::to_owned)
+        };
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let retry_after = retry_after(response.headers());
+            return Err(Failure::RateLimited { retry_after });
+        }
+        // Nobody is followed: the token is for this host, and the way on is mostly to a page for signing in.
+        if status.is_client_error() || status.is_redirection() {
+            return Err(Failure::Refused {
+                code: format!("http {}", status.as_u16()),
+                message: String::new(),
+            });
+        }
+        if !status.is_success() {
+            let why = format!("http {}", status.as_u16());
+            return Err(Failure::Unknown { why });
+        }
+        let content_type = text(CONTENT_TYPE).unwrap_or_default();
+        let is_too_large = |length: u64| usize::try_from(length).is_ok_and(|it| it > at_most);
+        if response.content_length().is_some_and(is_too_large) {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
+            if bytes.len() + chunk.len() > at_most {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Some((content_type, bytes)))
     }
 
     async fn send(

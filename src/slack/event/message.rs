@@ -62,6 +62,10 @@ pub struct File {
     pub size: Option<u64>,
     /// Where it can be downloaded with the bot's token.
     pub url_private: Option<String>,
+    /// The same as a download, whatever its type.
+    pub url_private_download: Option<String>,
+    /// `hosted` for a file at Slack, `external` for one elsewhere, `tombstone` for one that was deleted.
+    pub mode: Option<String>,
     /// `check_file_info` when all but the ID must be asked for (Slack Connect).
     pub file_access: Option<String>,
 }
@@ -121,13 +125,20 @@ impl File {
             .collect()
     }
 
-    fn read(value: &Value) -> Option<Self> {
+    /// Whether nothing is left of it, or nothing that this workspace may see.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.mode.as_deref(), Some("tombstone" | "hidden_by_limit"))
+    }
+
+    pub(crate) fn read(value: &Value) -> Option<Self> {
         Some(Self {
             id: lenient::word(value, "id")?,
             name: lenient::word(value, "name"),
             mimetype: lenient::word(value, "mimetype"),
             size: value.get("size").and_then(Value::as_u64),
             url_private: lenient::word(value, "url_private"),
+            url_private_download: lenient::word(value, "url_private_download"),
+            mode: lenient::word(value, "mode"),
             file_access: lenient::word(value, "file_access"),
         })
     }

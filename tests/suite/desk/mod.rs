@@ -249,6 +249,16 @@ impl Desk {
         (status, content_type, response.text().await.unwrap())
     }
 
+    /// The same for what need not be text.
+    pub(crate) async fn get_bytes(&mut self, path: &str) -> (u16, String, Vec<u8>) {
+        let response = http().get(self.url(path)).send().await.unwrap();
+        let content_type = response.headers().get("content-type");
+        let content_type = content_type.map_or("", |value| value.to_str().unwrap());
+        let (status, content_type) = (response.status().as_u16(), content_type.to_owned());
+        let bytes = response.bytes().await.unwrap().to_vec();
+        (status, content_type, bytes)
+    }
+
     /// Takes the story's Postgres database away, or brings it back with an empty suffix.
     pub(crate) async fn rename_database(&self, suffix: &str) {
         self.database.rename(suffix).await;

@@ -91,7 +91,13 @@ pub(super) fn info(world: &mut World, arguments: &Arguments) -> Outcome {
         .get(id)
         .is_none_or(|file| file.expected.is_some())
     {
-        return Err(Refusal::state("file_not_found"));
+        let known = world.files.contains_key(id);
+        let error = if known {
+            "file_not_found"
+        } else {
+            "file_deleted"
+        };
+        return Err(Refusal::state(error));
     }
     Ok(json!({"ok": true, "file": world.file_json(id)}))
 }

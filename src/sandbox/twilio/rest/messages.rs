@@ -13,6 +13,9 @@ use crate::sandbox::twilio::core::Core;
 use crate::sandbox::twilio::messages::{Created, MessageRecord};
 use crate::sandbox::twilio::schema::is_absolute_url;
 use crate::sandbox::twilio::state::MediaRecord;
+use crate::sandbox::twilio::webhook::{
+    HTTP_RETRIEVAL_FAILURE, INVALID_CONTENT_TYPE, NO_CONNECTION,
+};
 
 /// Parameters of a create that this stand-in acts upon or may ignore without harm.
 const CREATE: [&str; 10] = [
@@ -29,6 +32,27 @@ const CREATE: [&str; 10] = [
 ];
 const MAX_BODY: usize = 1600;
 const MAX_MEDIA: usize = 10;
+/// All files of a text together.
+const MAX_MEDIA_BYTES: usize = 5_000_000;
+/// A file that Twilio does not make fit for the phone; carriers take little more.
+const MAX_OTHER_BYTES: usize = 500_000;
+/// <https://www.twilio.com/docs/api/errors/11751>
+const MEDIA_TOO_LARGE: u32 = 11751;
+/// What Twilio sends, as far as anybody here does. <https://www.twilio.com/docs/messaging/guides/accepted-mime-types>
+const SENDABLE: [&str; 12] = [
+    "image/jpeg",
+    "image/png",
+    "image/gif",
+    "audio/mpeg",
+    "audio/mp4",
+    "audio/amr",
+    "video/mp4",
+    "video/3gpp",
+    "video/quicktime",
+    "text/vcard",
+    "text/calendar",
+    "application/pdf",
+];
 /// In seconds.
 const MAX_VALIDITY: u32 = 36_000;
 
@@ -65,13 +89,20 @@ impl Core {
             state.callbacks.automatic.is_some() && state.callbacks.before_answer
         };
         self.touch();
-        if !created.media_urls.is_empty() {
-            let (core, created) = (self.clone(), created.clone());
-            tokio::spawn(async move { core.fetch_outgoing_media(&created).await });
-        }
         let validity = created.validity_period.map(u64::from);
-        self.set_going(&created.sid, validity.map(Duration::from_secs));
-        if before_answer {
+        let validity = validity.map(Duration::from_secs);
+        if created.media_urls.is_empty() {
+            self.set_going(&created.sid, validity);
+        } else {
+            let (core, created) = (self.clone(), created.clone());
+            tokio::spawn(async move {
+                match core.fetch_outgoing_media(&created).await {
+                    Ok(()) => core.set_going(&created.sid, validity),
+                    Err(code) => core.fail(&created.sid, code).await,
+                }
+            });
+        }
+        if before_answer && created.media_urls.is_empty() {
             self.send(&created.sid).await;
         }
         Ok((StatusCode::CREATED, Json(json)).into_response())
@@ -151,22 +182,45 @@ impl Core {
         Ok(())
     }
 
-    async fn fetch_outgoing_media(&self, created: &Created) {
+    /// Gets the files before anything leaves; an error is the code that the message fails with.
+    async fn fetch_outgoing_media(&self, created: &Created) -> Result<(), u32> {
+        let mut together = 0;
         for url in &created.media_urls {
-            match self.fetch_file(url).await {
-                Ok((content_type, bytes)) => {
-                    let media = MediaRecord {
-                        sid: self.sid("ME"),
-                        message_sid: created.sid.clone(),
-                        content_type,
-                        bytes,
-                    };
-                    self.lock().media.push(media);
+            let fetched = match self.look_at_file(url).await {
+                Ok(()) => self.fetch_file(url).await,
+                Err(why) => Err(why),
+            };
+            let (content_type, bytes) = fetched.map_err(|why| {
+                // A relay that is down has nothing to answer for.
+                if why != NO_CONNECTION {
+                    self.violation(format!("a MediaUrl cannot be fetched: {why}"));
                 }
-                Err(why) => self.violation(format!("a MediaUrl cannot be fetched: {why}")),
+                HTTP_RETRIEVAL_FAILURE
+            })?;
+            let essence = content_type.split(';').next().unwrap_or_default().trim();
+            if !SENDABLE.contains(&essence) {
+                self.violation(format!("a MediaUrl is of type {content_type:?}"));
+                return Err(INVALID_CONTENT_TYPE);
             }
+            together += bytes.len();
+            let most = match essence {
+                "image/jpeg" | "image/png" | "image/gif" => MAX_MEDIA_BYTES,
+                _ => MAX_OTHER_BYTES,
+            };
+            if bytes.len() > most || together > MAX_MEDIA_BYTES {
+                self.violation(format!("a MediaUrl has {} bytes", bytes.len()));
+                return Err(MEDIA_TOO_LARGE);
+            }
+            let media = MediaRecord {
+                sid: self.sid("ME"),
+                message_sid: created.sid.clone(),
+                content_type,
+                bytes,
+            };
+            self.lock().media.push(media);
         }
         self.touch();
+        Ok(())
     }
 
     pub(super) fn list_messages(&self, asked: &Asked) -> Answer {

@@ -1,0 +1,259 @@
+//! Files on their way to a phone: kept in a folder, at addresses that nobody can guess and that expire.
+//!
+//! Twilio fetches what it sends. An address carries its end and a signature over both, made with a key that is derived
+//! from the auth token, so that it holds over a restart; while the token is changed the one before is good as well.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+/// The most that Twilio sends with one text, all files together
+/// (<https://www.twilio.com/docs/messaging/guides/accepted-mime-types>).
+pub(crate) const MOST_BYTES: usize = 5_000_000;
+
+/// The most of what Twilio hands on as it is: carriers take little more.
+pub(crate) const MOST_BYTES_AS_IT_IS: usize = 500_000;
+
+/// The most files with one text.
+pub(crate) const MOST_FILES: usize = 10;
+
+/// What the key is derived for.
+const PURPOSE: &[u8] = b"qdn-relay: addresses of media";
+
+/// What a phone makes of a file of some type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fitness {
+    /// Twilio makes it fit for the phone that gets it.
+    Picture,
+    /// It is a picture, but has to become another kind of picture.
+    OtherPicture,
+    /// It goes as it is.
+    AsItIs,
+    /// No carrier takes it.
+    No,
+}
+
+/// Types that Twilio sends as they are, beside pictures.
+const AS_IT_IS: [&str; 27] = [
+    "application/pdf",
+    "application/vcard",
+    "audio/3gpp",
+    "audio/3gpp2",
+    "audio/aac",
+    "audio/ac3",
+    "audio/amr",
+    "audio/amr-nb",
+    "audio/basic",
+    "audio/mp4",
+    "audio/mpeg",
+    "audio/ogg",
+    "audio/webm",
+    "text/calendar",
+    "text/csv",
+    "text/directory",
+    "text/richtext",
+    "text/rtf",
+    "text/vcard",
+    "text/x-vcard",
+    "video/3gpp",
+    "video/3gpp2",
+    "video/h264",
+    "video/mp4",
+    "video/mpeg",
+    "video/quicktime",
+    "video/webm",
+];
+
+/// A type without its parameters, in small letters.
+pub(crate) fn essence(content_type: &str) -> String {
+    let essence = content_type.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+/// What a phone makes of a file of this type.
+pub(crate) fn fitness(content_type: &str) -> Fitness {
+    match essence(content_type).as_str() {
+        "image/jpeg" | "image/jpg" | "image/png" | "image/gif" => Fitness::Picture,
+        "image/webp" => Fitness::OtherPicture,
+        other if AS_IT_IS.contains(&other) => Fitness::AsItIs,
+        _ => Fitness::No,
+    }
+}
+
+/// The address of a file until `expires`.
+pub(crate) fn address(
+    public_url: &str,
+    secret: &SecretString,
+    id: &str,
+    expires: Timestamp,
+) -> String {
+    let expires = expires.as_second();
+    let signature = hex::encode(sign(secret, id, expires));
+    format!("{public_url}/api/twilio/media/{id}/{expires}.{signature}")
+}
+
+/// Whether the second part of an address is the end and the signature that belong to `id`, and has not ended.
+pub(crate) fn is_good<'a>(
+    secrets: impl IntoIterator<Item = &'a SecretString>,
+    id: &str,
+    signed: &str,
+    now: Timestamp,
+) -> bool {
+    let Some((end, signature)) = signed.split_once('.') else {
+        return false;
+    };
+    let (Ok(expires), Ok(signature)) = (end.parse::<i64>(), hex::decode(signature)) else {
+        return false;
+    };
+    // Each is tried, so that the time taken does not say which did.
+    let is_ours = secrets.into_iter().fold(false, |found, secret| {
+        found | bool::from(sign(secret, id, expires).ct_eq(&signature))
+    });
+    is_ours && end == expires.to_string() && now.as_second() < expires
+}
+
+fn sign(secret: &SecretString, id: &str, expires: i64) -> Vec<u8> {
+    let key = hmac(secret.expose_secret().as_bytes(), PURPOSE);
+    hmac(&key, format!("{id}.{expires}").as_bytes())
+}
+
+fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+    // Keys of any length are taken.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
+        return Vec::new();
+    };
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// An id of ours, and nothing that leads out of the folder.
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn path(folder: &Path, id: &str) -> Option<PathBuf> {
+    is_id(id).then(|| folder.join(id))
+}
+
+/// Keeps a file. It is whole under its name or not there.
+pub(crate) async fn keep(folder: &Path, id: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    let path = path(folder, id).context("the id of a file")?;
+    let unfinished = folder.join(format!("{id}.part"));
+    let kept = async {
+        tokio::fs::create_dir_all(folder).await?;
+        tokio::fs::write(&unfinished, bytes).await?;
+        tokio::fs::File::open(&unfinished).await?.sync_all().await?;
+        tokio::fs::rename(&unfinished, &path).await
+    };
+    kept.await
+        .with_context(|| format!("keeping a file in {}", folder.display()))
+}
+
+/// The bytes of a file; `None` if it is not there.
+pub(crate) async fn read(folder: &Path, id: &str) -> Option<Vec<u8>> {
+    tokio::fs::read(path(folder, id)?).await.ok()
+}
+
+/// Whether a file is there.
+pub(crate) async fn is_kept(folder: &Path, id: &str) -> bool {
+    match path(folder, id) {
+        Some(path) => tokio::fs::try_exists(path).await.unwrap_or(false),
+        None => false,
+    }
+}
+
+/// Removes every file of the folder that is older than `age` and that `is_known` does not know.
+pub(crate) async fn remove_others(
+    folder: &Path,
+    now: Timestamp,
+    age: Duration,
+    is_known: impl Fn(&str) -> bool,
+) -> anyhow::Result<()> {
+    let mut entries = match tokio::fs::read_dir(folder).await {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).context("reading the folder of files"),
+    };
+    while let Some(entry) = entries.next_entry().await? {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let id = name.strip_suffix(".part").unwrap_or(name);
+        // Whatever else somebody has put there is theirs.
+        if !is_id(id) || (id == name && is_known(id)) {
+            continue;
+        }
+        let written = Timestamp::try_from(entry.metadata().await?.modified()?)?;
+        let is_old = Duration::try_from(now.duration_since(written)).is_ok_and(|old| old > age);
+        if is_old {
+            tokio::fs::remove_file(entry.path()).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn an_address_is_good_until_its_end_and_for_its_file_alone() {
+        let (ours, other) = (SecretString::from("token"), SecretString::from("other"));
+        let address = address("https://desk.example.com", &ours, "abc123", at(2_000));
+        let rest = address.strip_prefix("https://desk.example.com/api/twilio/media/abc123/");
+        let signed = rest.unwrap();
+        let good = |secret: &SecretString, id: &str, signed: &str, now: i64| {
+            is_good([secret], id, signed, at(now))
+        };
+        assert!(good(&ours, "abc123", signed, 1_999));
+        assert!(is_good([&other, &ours], "abc123", signed, at(0)));
+        assert!(!good(&ours, "abc123", signed, 2_000));
+        assert!(!good(&ours, "abc124", signed, 1));
+        assert!(!good(&other, "abc123", signed, 1));
+        for tampered in [
+            signed.replacen("2000", "9000", 1),
+            signed.replacen("2000", "02000", 1),
+            format!("+{signed}"),
+            signed.to_uppercase().replace('.', ""),
+            format!("{signed}00"),
+            signed[..signed.len() - 2].to_owned(),
+            "2000.".to_owned(),
+            String::new(),
+        ] {
+            assert!(!good(&ours, "abc123", &tampered, 1), "{tampered}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_kept_and_removed_and_nothing_leads_out_of_the_folder() {
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("media");
+        keep(&folder, "abc123", b"bytes").await.unwrap();
+        assert_eq!(read(&folder, "abc123").await.unwrap(), b"bytes");
+        for id in ["../secret", "", ".", "abc123.part", "a/b", "a\\b"] {
+            assert!(keep(&folder, id, b"x").await.is_err(), "{id}");
+            assert_eq!(read(&folder, id).await, None, "{id}");
+        }
+        keep(&folder, "known1", b"x").await.unwrap();
+        let later = Timestamp::MAX;
+        let known = |id: &str| id == "known1";
+        remove_others(&folder, Timestamp::UNIX_EPOCH, Duration::ZERO, known)
+            .await
+            .unwrap();
+        assert!(is_kept(&folder, "abc123").await, "it is young");
+        remove_others(&folder, later, Duration::ZERO, known)
+            .await
+            .unwrap();
+        assert!(!is_kept(&folder, "abc123").await);
+        assert!(is_kept(&folder, "known1").await);
+    }
+}

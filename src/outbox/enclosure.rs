@@ -1,0 +1,126 @@
+//! A dispatcher's files: fetched from Slack, made fit for a phone and kept, one an attempt, before their words leave.
+//!
+//! Nothing of this can be seen by anybody, so all of it can be done again. A file that cannot be sent is left out and
+//! said to be; the words go without it.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::Semaphore;
+
+use super::failed::back_off;
+use super::{Outside, fit};
+use crate::app::App;
+use crate::delivery::{Enclosing, Fate, Medium, Outcome, Unfit};
+use crate::media::{self, MOST_BYTES, MOST_FILES};
+use crate::remote::Failure;
+use crate::store::new_id;
+use crate::store::outbox::{Attempt, Row};
+
+/// The most that is fetched: what is larger is no picture that could be made fit.
+const MOST_FETCHED: usize = 25 * 1024 * 1024;
+
+/// A picture takes a hundred times its size while it is scaled.
+static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
+
+/// Sees to the first file that waits; `None` if none does.
+pub(super) async fn prepare(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    enclosing: &Enclosing,
+) -> anyhow::Result<Option<Result<Outcome, Failure>>> {
+    let waits = |fate: &Fate| matches!(fate, Fate::Waiting);
+    let Some(index) = enclosing.files.iter().position(|file| waits(&file.fate)) else {
+        return Ok(None);
+    };
+    let file = &enclosing.files[index];
+    let prepared = |fate: Fate| {
+        let mut prepared = enclosing.clone();
+        prepared.files[index].fate = fate;
+        Ok(Some(Ok(Outcome::Prepared(prepared))))
+    };
+    let fetched = match outside.slack.download(&file.url, MOST_FETCHED).await {
+        Ok(fetched) if is_page(&fetched.content_type) => None,
+        Ok(fetched) => Some(fetched),
+        Err(Failure::Refused { code, .. }) => match code.as_str() {
+            "too_large" => return prepared(Fate::Unfit(Unfit::TooLarge)),
+            "not_slack" => return prepared(Fate::Unfit(Unfit::Elsewhere)),
+            _ => None,
+        },
+        // Slack is not there; if that lasts, the words go alone.
+        Err(failure) if is_old(app, row) => {
+            tracing::warn!(outbox = row.id, %failure, "a dispatcher's file cannot be fetched from Slack");
+            return prepared(Fate::Unfit(Unfit::Unreachable));
+        }
+        Err(Failure::Unknown { why }) => return Ok(Some(Err(Failure::NotSent { why }))),
+        Err(failure) => return Ok(Some(Err(failure))),
+    };
+    let Some(fetched) = fetched else {
+        // Slack shows a page where it does not give a file; this says why.
+        return match outside.slack.file_info(&file.file).await {
+            Ok(found) if found.is_gone() => prepared(Fate::Unfit(Unfit::Deleted)),
+            Err(Failure::Refused { code, .. })
+                if matches!(code.as_str(), "file_not_found" | "file_deleted") =>
+            {
+                prepared(Fate::Unfit(Unfit::Deleted))
+            }
+            Ok(_) if is_old(app, row) => prepared(Fate::Unfit(Unfit::Unreachable)),
+            Ok(_) => Ok(Some(Ok(Outcome::Again {
+                after: back_off(app, attempt.n),
+                why: "Slack does not give a file out".into(),
+            }))),
+            Err(failure) => Ok(Some(Err(failure))),
+        };
+    };
+    let (bytes, content_type) = (fetched.bytes, file.mimetype.clone());
+    let most = allowance(enclosing);
+    let permit = ONE_AT_A_TIME.acquire().await?;
+    let fitted = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        fit::fit(bytes, &content_type, most)
+    });
+    match fitted.await? {
+        Err(unfit) => prepared(Fate::Unfit(unfit)),
+        Ok((bytes, content_type)) => {
+            let medium = Medium {
+                id: new_id(),
+                content_type,
+                size: i64::try_from(bytes.len())?,
+            };
+            media::keep(&app.config.media_folder(), &medium.id, &bytes).await?;
+            prepared(Fate::Ready(medium))
+        }
+    }
+}
+
+/// How many bytes each file may have, so that as many as possible leave together.
+fn allowance(enclosing: &Enclosing) -> usize {
+    let sent = || {
+        let files = enclosing.files.iter();
+        files.filter(|file| !matches!(file.fate, Fate::Unfit(_)))
+    };
+    let size = |size: Option<u64>| size.map_or(MOST_BYTES, |size| size as usize);
+    let together = sent()
+        .map(|file| size(file.size))
+        .fold(0, usize::saturating_add);
+    match together <= MOST_BYTES {
+        true => MOST_BYTES,
+        false => MOST_BYTES / sent().count().clamp(1, MOST_FILES),
+    }
+}
+
+fn is_page(content_type: &str) -> bool {
+    media::essence(content_type) == "text/html"
+}
+
+/// Whether the words have waited long enough for their files.
+fn is_old(app: &App, row: &Row) -> bool {
+    let age = app.clock.now().duration_since(row.created());
+    let limit = app.config.delivery.stale_reply.min(WORDS_WAIT);
+    SignedDuration::try_from(limit).is_ok_and(|limit| age > limit)
+}
+
+/// How long words wait for files that Slack does not give out.
+const WORDS_WAIT: Duration = Duration::from_secs(300);

@@ -1,0 +1,63 @@
+//! Files on their way to callers' phones.
+
+use anyhow::Context;
+use jiff::Timestamp;
+
+use super::{Store, Tx};
+use crate::delivery::Medium;
+
+/// Notes a file that is kept; one that is noted already stays as it is.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    conversation_id: &str,
+    message_id: &str,
+    medium: &Medium,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query(
+        "insert into medium (id, conversation_id, message_id, content_type, size, created_at)
+         values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing",
+    )
+    .bind(&medium.id)
+    .bind(conversation_id)
+    .bind(message_id)
+    .bind(&medium.content_type)
+    .bind(medium.size)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("noting a file")?;
+    Ok(())
+}
+
+/// The type of a file; `None` if it is not kept.
+pub(crate) async fn content_type(store: &Store, id: &str) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar("select content_type from medium where id = $1")
+        .bind(id)
+        .fetch_optional(store.reader())
+        .await
+        .context("looking for a file")
+}
+
+/// Every file that is kept.
+pub(crate) async fn ids(store: &Store) -> anyhow::Result<Vec<String>> {
+    sqlx::query_scalar("select id from medium")
+        .fetch_all(store.reader())
+        .await
+        .context("listing the files")
+}
+
+/// Forgets the files from before `done` whose message wants nothing more, and all from before `any`.
+pub(crate) async fn forget(tx: &mut Tx, done: Timestamp, any: Timestamp) -> anyhow::Result<u64> {
+    let forgotten = sqlx::query(
+        "delete from medium where created_at < $1 or (created_at < $2 and not exists (
+             select 1 from outbox where outbox.message_id = medium.message_id
+             and (outbox.pending = 1 or outbox.state in ('undecided', 'asked')) and outbox.kind in ('sms', 'reply')))",
+    )
+    .bind(any.as_millisecond())
+    .bind(done.as_millisecond())
+    .execute(&mut *tx.inner)
+    .await
+    .context("forgetting files")?;
+    Ok(forgotten.rows_affected())
+}
