@@ -3,6 +3,7 @@
 //! Each read begins a margin before its watermark, and the watermark moves only when a read was complete and all it
 //! found is kept: a broken read proves nothing. What live webhooks and backfill both bring is one message.
 
+mod fallback;
 mod open_calls;
 mod slack;
 mod statuses;
@@ -28,9 +29,16 @@ pub(crate) async fn run(app: App, outside: Outside, mut stop: watch::Receiver<bo
             tokio::time::sleep(app.config.delivery.backfill_every).await;
         }
     };
+    let fallbacks = async {
+        loop {
+            fallback::look(&app, &outside).await;
+            tokio::time::sleep(fallback::EVERY).await;
+        }
+    };
     // A round may be cut anywhere: its watermark has not moved then.
     tokio::select! {
         () = rounds => {}
+        () = fallbacks => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }

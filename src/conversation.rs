@@ -1,5 +1,7 @@
 //! What a conversation makes of things: what counts as a reply, when a thread is too old, which mark a reply bears.
 
+pub(crate) mod auto_reply;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -83,8 +85,8 @@ fn is_note(text: &str) -> bool {
         || after_note.is_some_and(|rest| rest.starts_with([':', '：']))
 }
 
-/// Whether the conversation was idle so long that its next text begins a new thread.
-pub(crate) fn needs_new_thread(last_at: Timestamp, now: Timestamp, after: Duration) -> bool {
+/// Whether nothing has come or gone in a conversation for this long.
+pub(crate) fn is_idle(last_at: Timestamp, now: Timestamp, after: Duration) -> bool {
     let idle = now.duration_since(last_at);
     SignedDuration::try_from(after).is_ok_and(|after| idle >= after)
 }
@@ -370,12 +372,12 @@ mod tests {
     fn a_long_idle_conversation_begins_a_new_thread() {
         let last = Timestamp::from_second(1_000).unwrap();
         let day = Duration::from_secs(86_400);
-        assert!(!needs_new_thread(
+        assert!(!is_idle(
             last,
             Timestamp::from_second(1_000 + 86_399).unwrap(),
             day
         ));
-        assert!(needs_new_thread(
+        assert!(is_idle(
             last,
             Timestamp::from_second(1_000 + 86_400).unwrap(),
             day

@@ -11,28 +11,41 @@ use crate::store::lanes::Lane;
 use crate::store::outbox::{NewRow, State};
 use crate::store::{self, Tx};
 
-/// What an outbox row asks for. It is whole when it is put in: nothing is composed when it is sent.
+/// What an outbox row asks for. It is whole when it is put in, but for what shows how things stand: the head of a root, a
+/// mark and a call are made when they are sent, so that one request shows what several changes came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Delivery {
     /// A post in the conversation's thread, or as the root of a new one.
     Post {
         reply: Content,
-        /// Used instead of `reply` where a thread has to be begun.
+        /// Used instead of `reply` where a thread has to be begun, below a head that says who it is.
         root: Option<Content>,
         /// Begin a thread even though there is one.
         new_thread: bool,
         /// Show it in the channel too.
         broadcast: bool,
     },
-    /// A post in the line's channel, outside any thread.
-    Announce { channel: String, content: Content },
+    /// A post in the line's channel, mostly outside any thread.
+    Announce {
+        channel: String,
+        content: Content,
+        /// The root under which it stands, for what belongs in a thread that is no longer its conversation's.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        thread_ts: String,
+    },
     /// New words in a post of ours.
     Update {
         channel: String,
         ts: String,
         content: Content,
     },
+    /// Bring the root of a thread up to date with where its conversation stands.
+    Root { channel: String, ts: String },
+    /// An answer to who pressed a button, by the address that came with the press: they need not be in the channel.
+    Answer { response_url: String, text: String },
+    /// Bring a person's home up to date, with what came of a button at its head.
+    Home { person: String, notice: String },
     /// A post that one person sees.
     Ephemeral {
         channel: String,
@@ -71,6 +84,9 @@ impl Delivery {
             Delivery::Post { .. } => "post",
             Delivery::Announce { .. } => "announce",
             Delivery::Update { .. } => "update",
+            Delivery::Root { .. } => "root",
+            Delivery::Answer { .. } => "answer",
+            Delivery::Home { .. } => "home",
             Delivery::Ephemeral { .. } => "ephemeral",
             Delivery::Respond { .. } => "respond",
             Delivery::Mark => "mark",
@@ -236,6 +252,12 @@ pub(crate) fn scaled(settle_after: Duration, seconds: f64) -> Duration {
 /// The gate of reactions: Slack limits them for the whole workspace.
 pub(crate) const MARKS_GATE: &str = "marks";
 
+/// The gate of edits of roots: Slack limits them for the whole workspace, and no post need wait for one.
+pub(crate) const ROOTS_GATE: &str = "roots";
+
+/// The gate of the app's homes.
+pub(crate) const HOMES_GATE: &str = "homes";
+
 /// The gate of a line's Slack channel.
 pub(crate) fn slack_gate(line: &str) -> String {
     format!("slack:{line}")
@@ -304,6 +326,22 @@ pub(crate) fn update_lane(line: &str, ts: &str) -> Lane {
     Lane {
         id: format!("update:{line}:{ts}"),
         gate: slack_gate(line),
+    }
+}
+
+/// The root of one thread.
+pub(crate) fn root_lane(channel: &str, ts: &str) -> Lane {
+    Lane {
+        id: format!("root:{channel}:{ts}"),
+        gate: ROOTS_GATE.to_owned(),
+    }
+}
+
+/// One person's home.
+pub(crate) fn home_lane(person: &str) -> Lane {
+    Lane {
+        id: format!("home:{person}"),
+        gate: HOMES_GATE.to_owned(),
     }
 }
 
@@ -409,6 +447,25 @@ pub(crate) async fn reword(
         // It is under way: whoever answers it is told that it was answered.
         _ => Ok(()),
     }
+}
+
+/// Asks for a thread's root to be brought up to date; one request shows all that has changed when it is made.
+pub(crate) async fn enqueue_root(
+    tx: &mut Tx,
+    conversation_id: &str,
+    channel: &str,
+    ts: &str,
+) -> anyhow::Result<()> {
+    let lane = root_lane(channel, ts);
+    if ts.is_empty() || store::outbox::is_to_come(tx, &lane.id).await? {
+        return Ok(());
+    }
+    let root = Delivery::Root {
+        channel: channel.to_owned(),
+        ts: ts.to_owned(),
+    };
+    enqueue(tx, &lane, conversation_id, "", &root).await?;
+    Ok(())
 }
 
 /// Puts a sentence of ours into the conversation's thread.

@@ -32,6 +32,9 @@ const TEAM_FACT: &str = "slack.team_id";
 /// The same for the bot's own user.
 const BOT_FACT: &str = "slack.bot_user_id";
 
+/// The name under which the workspace's address is remembered: links to messages begin with it.
+const TEAM_URL_FACT: &str = "slack.team_url";
+
 type Cache<T> = DashMap<String, (Timestamp, T)>;
 
 /// The cache; cloning it costs nothing.
@@ -44,6 +47,7 @@ struct Inner {
     clock: Clock,
     team: RwLock<Option<TeamId>>,
     bot: RwLock<Option<UserId>>,
+    team_url: RwLock<String>,
     channels: DashMap<String, ChannelId>,
     members: Cache<Arc<Vec<UserId>>>,
     user_names: Cache<String>,
@@ -57,6 +61,7 @@ impl Directory {
             clock,
             team: RwLock::new(None),
             bot: RwLock::new(None),
+            team_url: RwLock::default(),
             channels: DashMap::new(),
             members: DashMap::new(),
             user_names: DashMap::new(),
@@ -85,6 +90,9 @@ impl Directory {
         if let Some(team) = store::facts::read(store, TEAM_FACT).await? {
             self.set_team(TeamId::new(team));
         }
+        if let Some(url) = store::facts::read(store, TEAM_URL_FACT).await? {
+            self.set_team_url(url);
+        }
         Ok(())
     }
 
@@ -108,12 +116,35 @@ impl Directory {
             tx.commit().await?;
             self.set_team(identity.team_id);
         }
+        let url = identity.url;
+        if !url.is_empty() && self.0.team_url.read().is_ok_and(|known| *known != url) {
+            let mut tx = store.begin().await?;
+            store::facts::write(&mut tx, TEAM_URL_FACT, &url).await?;
+            tx.commit().await?;
+            self.set_team_url(url);
+        }
         Ok(())
     }
 
     fn set_bot(&self, user: UserId) {
         if let Ok(mut bot) = self.0.bot.write() {
             *bot = Some(user);
+        }
+    }
+
+    /// The address of a message, as `chat.getPermalink` would give it; `None` until Slack has told our workspace's.
+    pub(crate) fn link(&self, channel: &str, ts: &str) -> Option<String> {
+        let url = self.0.team_url.read().ok()?;
+        let is_known = !url.is_empty() && !channel.is_empty() && !ts.is_empty();
+        is_known.then(|| {
+            let base = url.trim_end_matches('/');
+            format!("{base}/archives/{channel}/p{}", ts.replace('.', ""))
+        })
+    }
+
+    fn set_team_url(&self, url: String) {
+        if let Ok(mut ours) = self.0.team_url.write() {
+            *ours = url;
         }
     }
 

@@ -1,4 +1,4 @@
-//! A button was pressed: somebody decides about a reply whose fate is not known.
+//! A button was pressed: somebody claims a conversation, or decides about a reply whose fate is not known.
 
 use serde_json::json;
 
@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::bridge::held;
 use crate::bridge::outcome::after_now;
 use crate::bridge::wording::{self, replies};
+use crate::bridge::{claim, home, matter};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -14,25 +15,67 @@ use crate::store::{Tx, conversations, lanes, messages, outbox};
 
 /// Keeps what was decided, and what follows, in one transaction.
 pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result<()> {
+    if let Err(refusal) = may_press(app, pressed).await {
+        return tell_outsider(app, pressed, refusal).await;
+    }
     for action in &pressed.actions {
+        let value = action.value.as_deref().unwrap_or_default();
         match action.action_id.as_str() {
+            id @ (wording::home::BUTTON_AVAILABLE
+            | wording::home::BUTTON_AWAY
+            | wording::home::BUTTON_DND) => home::press(app, pressed, id, value).await?,
+            id if claim::is_its_button(id) => {
+                if let Err(why) = claim::receive(app, pressed, id, value).await? {
+                    tell(app, pressed, why).await?;
+                }
+            }
             id @ (wording::BUTTON_SEND | wording::BUTTON_ARRIVED | wording::BUTTON_LEAVE) => {
-                decide(
-                    app,
-                    pressed,
-                    id,
-                    action.value.as_deref().unwrap_or_default(),
-                )
-                .await?;
+                decide(app, pressed, id, value).await?;
             }
             id @ (replies::HELD_SEND | replies::HELD_INSIDE) => {
-                let message = action.value.as_deref().unwrap_or_default();
-                held::decide(app, pressed, id, message).await?;
+                held::decide(app, pressed, id, value).await?;
             }
             _ => tell(app, pressed, wording::unknown_button()).await?,
         }
     }
     Ok(())
+}
+
+/// Whether whoever pressed is in the channel of the line; otherwise what to tell them.
+async fn may_press(app: &App, pressed: &BlockActions) -> Result<(), String> {
+    let Some(channel) = &pressed.channel else {
+        return Ok(());
+    };
+    let mut configured = String::new();
+    for line in &app.config.lines {
+        if app.directory.known_channel_id(&line.channel).as_ref() == Some(channel) {
+            configured.clone_from(&line.channel);
+        }
+    }
+    match app.directory.is_member(channel, &pressed.user).await {
+        Ok(true) => Ok(()),
+        Ok(false) if configured.is_empty() => Err(wording::unknown_button()),
+        Ok(false) => Err(wording::members_only(&configured)),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "membership is not known");
+            Err(wording::membership_unknown(&configured))
+        }
+    }
+}
+
+/// Tells somebody who need not be in the channel, where no message for them alone can be posted.
+async fn tell_outsider(app: &App, pressed: &BlockActions, text: String) -> anyhow::Result<()> {
+    let Some(response_url) = pressed.response_url.clone() else {
+        return Ok(());
+    };
+    let Some(line) = app.config.lines.first() else {
+        return Ok(());
+    };
+    let mut tx = app.store.begin().await?;
+    let lane = delivery::ephemeral_lane(line.number.as_str(), pressed.user.as_str());
+    let answer = Delivery::Answer { response_url, text };
+    delivery::enqueue(&mut tx, &lane, "", "", &answer).await?;
+    tx.commit().await
 }
 
 async fn decide(
@@ -74,6 +117,9 @@ async fn decide(
         }),
         at: None,
     });
+    if action == wording::BUTTON_SEND {
+        matter::answered(&mut tx, &conversation, &format!("<@{user}>")).await?;
+    }
     delivery::enqueue_mark(&mut tx, &conversation.id, message_id).await?;
     replace_buttons(
         &mut tx,

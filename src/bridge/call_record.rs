@@ -4,10 +4,11 @@
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::{call_thread, missed_text, unheard_call};
+use super::{call_thread, matter, missed_text, unheard_call};
 use crate::config::{Config, Line};
 use crate::conversation;
 use crate::phone::Address;
+use crate::slack::mrkdwn::escape;
 use crate::store::audit::NewEntry;
 use crate::store::call_turns::{Turn, TurnRow};
 use crate::store::calls::{self, Call, NewCall, State};
@@ -97,6 +98,12 @@ pub(super) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
     for change in &fact.changes {
         then.extend(make(tx, &call.sid, change).await?);
     }
+    for change in &fact.changes {
+        if let Change::Talking { person } | Change::Answered { person, .. } = change {
+            let conversation = conversations::by_id_in(tx, &call.conversation_id).await?;
+            matter::answered(tx, &conversation, &escape(person)).await?;
+        }
+    }
     for entry in &fact.audit {
         tx.audit_logged(entry.clone());
     }
@@ -139,7 +146,7 @@ async fn open(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::Result<(Call
         &fact.place,
     )
     .await?;
-    let begins_thread = conversation::needs_new_thread(
+    let begins_thread = conversation::is_idle(
         conversation.last_at(),
         tx.now(),
         config.desk.new_thread_after,
@@ -152,6 +159,9 @@ async fn open(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::Result<(Call
         started: fact.at,
     };
     calls::insert(tx, &new).await?;
+    if begins_thread {
+        matter::call_began(tx, &conversation).await?;
+    }
     Ok((reread(tx, &fact.call).await?, begins_thread))
 }
 

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::call_record::Then;
-use super::wording;
+use super::{matter, root, wording};
 use crate::config::Config;
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
@@ -36,14 +36,9 @@ impl Scene<'_> {
         wording::calls::in_thread(&story(&self.call, &self.turns))
     }
 
-    /// The message as a thread's root.
+    /// The message as a thread's root, below its head.
     pub(crate) fn as_root(&self) -> Content {
-        wording::calls::root(
-            &self.caller(),
-            &self.conversation.place,
-            self.line_name(),
-            &story(&self.call, &self.turns),
-        )
+        wording::calls::root(&self.caller(), &story(&self.call, &self.turns))
     }
 }
 
@@ -96,9 +91,11 @@ pub(super) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow
             {
                 return Ok(());
             }
+            let name = root::name_in(tx, scene.config, &scene.caller()).await?;
             let notice = Delivery::Post {
                 reply: wording::calls::missed(
                     &scene.caller(),
+                    name.as_deref(),
                     &scene.conversation.place,
                     scene.line_name(),
                     hung_up,
@@ -107,9 +104,11 @@ pub(super) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow
                 new_thread: false,
                 broadcast: true,
             };
+            matter::call_missed(tx, &scene.conversation).await?;
             enqueue(tx, scene, &notice).await?;
         }
         Then::Recording { sid } => {
+            matter::call_missed(tx, &scene.conversation).await?;
             let conversation = &scene.conversation;
             let lane = delivery::recording_lane(&conversation.line, &sid);
             let zone = &scene.config.desk.timezone;

@@ -1,8 +1,10 @@
 //! A slash command was typed.
 
 mod asked;
-mod availability;
-mod membership;
+pub(crate) mod availability;
+pub(crate) mod membership;
+mod name;
+pub(crate) mod open;
 mod who;
 mod why;
 
@@ -19,6 +21,8 @@ pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
         "help" => wording::usage(name),
         "status" => availability::status(app).await,
         "who" => who::answer(app).await,
+        "open" => open::answer(app, command).await,
+        "name" => name::answer(app, command).await,
         "why" => why::answer(app, command, words.collect()).await,
         word => match State::parse(word) {
             Some(state) => match availability::change(app, command, state, words.collect()).await {

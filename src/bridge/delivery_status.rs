@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::wording;
+use crate::bridge::{page, wording};
 use crate::delivery;
 use crate::store::audit::NewEntry;
 use crate::store::outbox::{Row, State};
@@ -107,8 +107,7 @@ pub(crate) async fn bind(
             "duplicate_detected: one reply led to two texts"
         );
         tx.audit(entry("duplicate_detected", "one reply led to two texts"));
-        let sentence = wording::sent_twice();
-        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await?;
+        page::notice(tx, row, wording::sent_twice().into()).await?;
     }
     outbox::set_external_id(tx, &row.id, sid).await?;
     outbox::finish_attempt(tx, &row.id, attempt, "delivered", proof).await?;
@@ -164,7 +163,7 @@ pub(crate) async fn raise(
     if failed && !sms::another_failed(tx, known).await? {
         let sentence =
             wording::not_delivered(error_code::meaning(code), (code != 0).then_some(code));
-        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await?;
+        page::notice(tx, &row, sentence.into()).await?;
     }
     delivery::enqueue_mark(tx, &row.conversation_id, &known.message_id).await
 }

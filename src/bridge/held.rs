@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::wording::{self, replies};
-use crate::bridge::{button, members};
+use crate::bridge::{button, matter, members};
 use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -80,7 +80,7 @@ pub(crate) async fn collision(
         .filter_map(|(by, ts)| {
             let other = crate::slack::MessageTs::parse(&ts).ok()?.timestamp();
             let apart = written.duration_since(other).abs();
-            (apart <= COLLISION).then(|| (apart, by))
+            (apart <= COLLISION).then_some((apart, by))
         })
         .min()
         .map(|(apart, by)| Why::Collision {
@@ -212,6 +212,9 @@ pub(crate) async fn decide(
         }),
         at: None,
     });
+    if sends {
+        matter::answered(&mut tx, &conversation, &format!("<@{}>", held.writer)).await?;
+    }
     delivery::enqueue_mark(&mut tx, &conversation.id, message_id).await?;
     let decided = replies::held_decided(sends, user);
     answer(&mut tx, &conversation, pressed, &held.notice, decided).await?;

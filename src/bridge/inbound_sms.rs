@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::pictures_in::{self, Enclosed};
 use crate::bridge::wording::{self, Moment, TextIn};
-use crate::config::Line;
+use crate::bridge::{away, flood, matter};
 use crate::conversation;
 use crate::delivery::{self, Delivery};
 use crate::store::audit::NewEntry;
@@ -40,6 +40,11 @@ pub(crate) async fn receive(
     };
     crate::trial::point("sms.verified");
     let body = storable(&sms.body);
+    // A text that is found late is answered by people.
+    let is_away = match came_at {
+        None => away::of(app, line).await,
+        Some(_) => None,
+    };
     let mut tx = app.store.begin().await?;
     let place = place(sms.from_city.as_deref(), sms.from_state.as_deref());
     let conversation = conversations::open(
@@ -72,21 +77,35 @@ pub(crate) async fn receive(
         came_at: clock_time.as_deref(),
     };
     let idle_for = app.config.desk.new_thread_after;
+    let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);
+    matter::text_came(&mut tx, &app.config.desk, &conversation, new_thread).await?;
     let post = Delivery::Post {
-        root: Some(wording::root(
-            &sms.from,
-            &conversation.place,
-            line_name(app, line),
-            &text,
-        )),
+        root: Some(wording::root(&sms.from, &text)),
         reply: wording::text_in(&text),
-        new_thread: conversation::needs_new_thread(conversation.last_at(), tx.now(), idle_for),
-        broadcast: false,
+        new_thread,
+        // Whoever follows the channel and not the thread would miss it.
+        broadcast: !new_thread
+            && !conversation.thread_ts.is_empty()
+            && conversation::is_idle(
+                conversation.last_at(),
+                tx.now(),
+                app.config.desk.renotify_after,
+            ),
     };
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
-    let row = delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?;
+    let gathered = match sms.media.is_empty() {
+        true => flood::gather(&mut tx, &lane, &post, &app.config.desk.timezone).await?,
+        false => None,
+    };
+    let row = match gathered {
+        Some(row) => row,
+        None => delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?,
+    };
     pictures_in::enqueue(&mut tx, &conversation, &message_id, &row, sms, &enclosed).await?;
     crate::trial::point("sms.row_kept");
+    if let Some(is_away) = is_away {
+        away::text_the_caller(&mut tx, app, line, &conversation, &body, is_away).await?;
+    }
     tx.audit(NewEntry {
         line: line.name.clone(),
         number: conversation.caller.clone(),
@@ -129,11 +148,6 @@ fn title_case(city: &str) -> String {
         })
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// The line's name where there are several to tell apart.
-pub(crate) fn line_name<'a>(app: &App, line: &'a Line) -> Option<&'a str> {
-    (app.config.lines.len() > 1).then_some(line.name.as_str())
 }
 
 #[cfg(test)]

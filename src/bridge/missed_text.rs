@@ -6,6 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::away;
 use super::call_thread::Scene;
 use crate::config::Line;
 use crate::delivery::{self, Delivery};
@@ -94,6 +95,9 @@ async fn why_not(
     let since = scene.call.started().checked_sub(ONCE_IN)?;
     if missed_texts::texted_since(tx, conversation, since).await? {
         return Ok(Some("the last such text was less than an hour ago"));
+    }
+    if !away::may_be_texted_automatically(tx, caller.as_str()).await? {
+        return Ok(Some("the caller was sent enough automatic texts for a day"));
     }
     let refuses = missed_texts::refuses_texts(tx, conversation, &TAKES_NO_TEXTS).await?;
     Ok(refuses.then_some("the number takes no texts"))

@@ -8,13 +8,14 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::wording::pictures;
 use crate::bridge::{
-    self, delivery_status, pictures_in, pictures_out, settlement, slack_reply, wording,
+    self, delivery_status, page, pictures_in, pictures_out, settlement, slack_reply, wording,
 };
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
 use crate::store::outbox::{Attempt, Row, State};
-use crate::store::{Tx, conversations, held, messages, outbox};
+use crate::store::{Tx, conversations, held, matters, messages, outbox, threads};
 use crate::twilio::error_code;
 
 /// Keeps how an attempt or a look ended and gives the lane back.
@@ -164,6 +165,8 @@ async fn delivered(
         let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
         if conversation.thread_ts != *root || conversation.channel != *channel {
             conversations::bind_thread(tx, &conversation.id, channel, root).await?;
+            threads::set_post(tx, channel, root, &row.id).await?;
+            began(tx, app, row, attempt, &conversation, (channel, root)).await?;
             slack_reply::receive_parked(tx, app, &conversation, channel, root).await?;
         }
     }
@@ -177,6 +180,41 @@ async fn delivered(
         }
         tx.audit(posted);
     }
+    Ok(())
+}
+
+/// A thread has begun: the one before says so, and what changed since the root was made is shown by an edit.
+async fn began(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    before: &Conversation,
+    (channel, root): (&str, &str),
+) -> anyhow::Result<()> {
+    let matter = matters::of(tx, &before.id).await?;
+    if matter.changed() >= attempt.started() {
+        delivery::enqueue_root(tx, &before.id, channel, root).await?;
+    }
+    let Ok(Delivery::Post {
+        new_thread: true, ..
+    }) = row.payload()
+    else {
+        return Ok(());
+    };
+    if before.thread_ts.is_empty() || before.channel != channel {
+        return Ok(());
+    }
+    threads::link(tx, channel, &before.thread_ts, root).await?;
+    delivery::enqueue_root(tx, &before.id, channel, &before.thread_ts).await?;
+    let link = app.directory.link(channel, root);
+    let goes_on = Delivery::Announce {
+        channel: channel.to_owned(),
+        content: wording::desk::goes_on(link.as_deref()).into(),
+        thread_ts: before.thread_ts.clone(),
+    };
+    let lane = delivery::thread_lane(&before.line, &before.id);
+    delivery::enqueue(tx, &lane, &before.id, "", &goes_on).await?;
     Ok(())
 }
 
@@ -283,13 +321,12 @@ async fn refused(
     audit(tx, app, row, attempt, "refused", why).await?;
     metrics::counter!("qdn_refused_total", "kind" => row.kind.clone()).increment(1);
     if row.kind == "sms" || row.kind == "reply" {
-        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
         let number = code.parse().ok();
         let sentence = match code {
             pictures::MEDIA_GONE => pictures::media_gone(),
             _ => wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number),
         };
-        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await?;
+        page::notice(tx, row, sentence.into()).await?;
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     } else if code == "user_not_in_channel" {
         tracing::info!(

@@ -10,10 +10,10 @@ use jiff::Timestamp;
 
 use super::outcome::{after_now, audit};
 use crate::app::App;
-use crate::bridge::wording;
+use crate::bridge::{page, wording};
 use crate::delivery;
 use crate::store::outbox::{Attempt, Row, State};
-use crate::store::{Tx, conversations, outbox};
+use crate::store::{Tx, outbox};
 
 /// When Twilio's log is read, in parts of `settle_after`: 2, 5, 10, 20, 40, 60 and 95 s of 95.
 const SMS_LOOKS: [f64; 7] = [
@@ -145,9 +145,7 @@ pub(crate) async fn not_read(
     }
     if row.kind == "sms" && row.told == 0 {
         outbox::set_told(tx, &row.id).await?;
-        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
-        let sentence = wording::being_looked_for();
-        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await?;
+        page::notice(tx, row, wording::being_looked_for().into()).await?;
     }
     look_again(tx, app, row, attempt, why).await
 }
@@ -164,14 +162,8 @@ pub(crate) async fn undecided(
     outbox::set_state(tx, &row.id, State::Undecided, 0, why).await?;
     audit(tx, app, row, attempt, "undecided", why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
-    let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
-    delivery::enqueue_notice(
-        tx,
-        &conversation.line,
-        &conversation.id,
-        wording::undecided(&row.message_id, &row.words()),
-    )
-    .await?;
+    let question = wording::undecided(&row.message_id, &row.words());
+    page::notice(tx, row, question).await?;
     delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
 }
 

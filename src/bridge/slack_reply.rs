@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::held::{self, Why};
-use crate::bridge::{inbound_sms::storable, pictures_out, wording};
+use crate::bridge::{inbound_sms::storable, matter, pictures_out, wording};
 use crate::conversation::{self, Kind, Written};
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
@@ -201,6 +201,10 @@ async fn keep(
         held::hold(tx, app, conversation, &reply, &rows, &why).await?;
         crate::trial::point("reply.row_kept");
         return Ok(Received::Reply);
+    }
+    if age == Age::Live && !rows.is_empty() {
+        let by = format!("<@{}>", written.user.as_str());
+        matter::answered(tx, conversation, &by).await?;
     }
     if age == Age::Stale && !rows.is_empty() {
         for row in &rows {

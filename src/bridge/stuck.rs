@@ -1,10 +1,9 @@
 //! Work that got stuck shows itself: a reply that has not left says so in its thread, once.
 
 use crate::app::App;
-use crate::bridge::wording;
-use crate::delivery;
+use crate::bridge::{page, wording};
+use crate::store::outbox;
 use crate::store::outbox::State;
-use crate::store::{conversations, outbox};
 
 /// Tells the threads of replies that have waited since before `since`. One sentence speaks for all that wait in a
 /// conversation.
@@ -23,14 +22,7 @@ pub(crate) async fn tell(app: &App, since: jiff::Timestamp) -> anyhow::Result<()
             continue;
         }
         outbox::set_told(&mut tx, &row.id).await?;
-        let conversation = conversations::by_id_in(&mut tx, &row.conversation_id).await?;
-        delivery::enqueue_notice(
-            &mut tx,
-            &conversation.line,
-            &conversation.id,
-            sentence.into(),
-        )
-        .await?;
+        page::notice(&mut tx, &row, sentence.into()).await?;
         tx.commit().await?;
     }
     Ok(())

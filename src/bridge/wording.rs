@@ -1,6 +1,8 @@
 //! Every sentence that a person can read: plain, short, no jargon.
 
 pub(crate) mod calls;
+pub(crate) mod desk;
+pub(crate) mod home;
 pub(crate) mod pictures;
 pub(crate) mod reasons;
 pub(crate) mod replies;
@@ -26,30 +28,16 @@ pub(crate) struct TextIn<'a> {
     pub(crate) came_at: Option<&'a str>,
 }
 
-/// The first message of a thread: who is texting, the first text, how to answer.
-pub(crate) fn root(
-    caller: &Address,
-    place: &str,
-    line: Option<&str>,
-    text: &TextIn<'_>,
-) -> Content {
-    let mut who = format!("*{}*", escape(&caller.display()));
-    for more in [Some(place).filter(|place| !place.is_empty()), line]
-        .into_iter()
-        .flatten()
-    {
-        who.push_str(" · ");
-        who.push_str(&escape(more));
-    }
+/// The first message of a thread below its head: the first text, how to answer.
+pub(crate) fn root(caller: &Address, text: &TextIn<'_>) -> Content {
     let how = match caller.can_be_texted() {
         true => "Reply in this thread and it is texted back. Begin with // to keep a note inside.",
         false => "This sender cannot be texted back.",
     };
-    let mut shown = vec![blocks::section(&who)];
-    shown.extend(words(text));
+    let mut shown = words(text);
     shown.push(blocks::context(how));
     Content {
-        text: format!("{}: {}", escape(&caller.display()), escape(&text.shown())),
+        text: escape(&text.shown()),
         blocks: Some(Value::Array(shown)),
     }
 }
@@ -366,6 +354,8 @@ pub(crate) fn usage(command: &str) -> String {
          `{command} status` – who is available, and who says so\n\
          `{command} who` – whom a call would ring now, and why\n\
          `{command} why` – why the last call went where it went; `{command} why 0142` for the last one from a number ending so\n\
+         `{command} open` – who waits for an answer, longest first\n\
+         `{command} name 619-555-0142 Ana López` – what a caller is called, wherever the number is shown\n\
          `{command} help` – this"
     )
 }

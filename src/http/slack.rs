@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::AppError;
 use super::signed::SlackBody;
 use crate::app::App;
-use crate::bridge::{button, command, slack_reply, wording};
+use crate::bridge::{button, command, home, slack_reply, wording};
 use crate::slack::TeamId;
 use crate::slack::event::{Envelope, Event, EventCallback, Interaction, SlashCommand};
 use crate::twilio::form;
@@ -41,14 +41,24 @@ pub(super) async fn events(
 }
 
 async fn event(app: &App, callback: &EventCallback, body: &[u8]) -> Result<(), AppError> {
-    let Event::Message(message) = &callback.event else {
+    if !matches!(
+        callback.event,
+        Event::Message(_) | Event::AppHomeOpened { .. }
+    ) {
         return Ok(());
-    };
+    }
     let team = ours(app).await?;
     if callback.team_id.as_ref() != Some(&team) {
         tracing::warn!("an event of another workspace was ignored");
         return Ok(());
     }
+    let message = match &callback.event {
+        Event::Message(message) => message,
+        Event::AppHomeOpened { user, tab } if tab == "home" => {
+            return Ok(home::receive(app, user).await?);
+        }
+        _ => return Ok(()),
+    };
     let received = slack_reply::receive(
         app,
         &team,

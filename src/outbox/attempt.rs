@@ -11,6 +11,8 @@ use super::mark::mark;
 use super::post::{self, Thread};
 use super::{Outside, call_message, enclosure, picture, recording, settle};
 use crate::app::App;
+use crate::bridge::home;
+use crate::bridge::root::{self, Neighbours};
 use crate::bridge::slack_reply;
 use crate::bridge::wording::pictures::MEDIA_GONE;
 use crate::delivery::{Delivery, Outcome, PostedIn};
@@ -131,31 +133,44 @@ async fn deliver(
             broadcast,
         } => {
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+            let body = root.as_ref().unwrap_or(&reply);
+            let neighbours = Neighbours {
+                channel: &conversation.channel,
+                previous_ts: if new_thread {
+                    &conversation.thread_ts
+                } else {
+                    ""
+                },
+                next_ts: "",
+            };
+            let root = root::compose(app, &conversation, body, neighbours).await?;
             match new_thread || conversation.thread_ts.is_empty() {
-                true => {
-                    post::begin_thread(
-                        app,
-                        outside,
-                        row,
-                        attempt,
-                        &conversation,
-                        root.as_ref().unwrap_or(&reply),
-                    )
-                    .await
-                }
+                true => post::begin_thread(app, outside, row, attempt, &conversation, &root).await,
                 false => {
                     let thread = Thread {
                         broadcast,
                         reply: &reply,
-                        root: root.as_ref(),
+                        root: &root,
                     };
                     post::post_in_thread(app, outside, row, attempt, &conversation, thread).await
                 }
             }
         }
-        Delivery::Announce { channel, content } => {
-            post::announce(app, outside, row, attempt, &channel, &content).await
+        Delivery::Announce {
+            channel,
+            content,
+            thread_ts,
+        } => post::announce(app, outside, row, attempt, (&channel, &thread_ts), &content).await,
+        Delivery::Root { channel, ts } => {
+            super::root::bring_up_to_date(app, outside, row, &channel, &ts).await?
         }
+        Delivery::Home { person, notice } => {
+            let person = UserId::new(person);
+            let view = home::compose(app, &person, &notice).await?;
+            let shown = outside.slack.publish_view(&person, &view).await;
+            shown.map(|()| done(String::new(), None))
+        }
+        Delivery::Answer { response_url, text } => answer(outside, row, &response_url, &text).await,
         Delivery::Update {
             channel,
             ts,
@@ -244,6 +259,23 @@ async fn resolve(app: &App, slack_text: &str) -> Result<Outcome, Failure> {
 
 /// How long beyond its validity a text's files can be fetched: Twilio does so at once, and again where it has to.
 const FETCHED_WITHIN: Duration = Duration::from_secs(3_600);
+
+/// Tells who pressed a button. An address that no longer takes an answer leaves nobody to tell.
+async fn answer(
+    outside: &Outside,
+    row: &Row,
+    response_url: &str,
+    text: &str,
+) -> Result<Outcome, Failure> {
+    let message = json!({ "response_type": "ephemeral", "replace_original": false, "text": text });
+    match outside.slack.respond(response_url, &message).await {
+        Err(failure @ Failure::Refused { .. }) => {
+            tracing::warn!(outbox = row.id, %failure, "nobody could be told what a button did not do");
+            Ok(done(String::new(), None))
+        }
+        other => other.map(|()| done(String::new(), None)),
+    }
+}
 
 async fn text(
     app: &App,

@@ -3,14 +3,16 @@
 //! It is rendered when it is shown, so several changes that wait together are shown by one edit, and doing it twice is the
 //! same as doing it once.
 
+use super::root::{edit, is_beyond_editing};
 use super::{Outside, attempt};
 use crate::app::App;
 use crate::bridge::call_thread::Scene;
-use crate::delivery::{Content, Outcome};
+use crate::bridge::root::{self, Neighbours};
+use crate::delivery::Outcome;
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::Row;
-use crate::store::{call_turns, calls, conversations, outbox};
+use crate::store::{call_turns, calls, conversations, outbox, threads};
 
 pub(super) async fn bring_up_to_date(
     app: &App,
@@ -36,7 +38,16 @@ pub(super) async fn bring_up_to_date(
         config: &app.config,
     };
     let content = match is_root {
-        true => scene.as_root(),
+        true => {
+            let thread = threads::read(&app.store, &scene.conversation.channel, &posted).await?;
+            let neighbours = thread.as_ref().map(|thread| Neighbours {
+                channel: &thread.channel,
+                previous_ts: &thread.previous_ts,
+                next_ts: &thread.next_ts,
+            });
+            let (body, neighbours) = (scene.as_root(), neighbours.unwrap_or_default());
+            root::compose(app, &scene.conversation, &body, neighbours).await?
+        }
         false => scene.as_reply(),
     };
     let channel = ChannelId::new(&scene.conversation.channel);
@@ -45,29 +56,4 @@ pub(super) async fn bring_up_to_date(
         Err(Failure::Refused { code, .. }) if is_beyond_editing(&code) => Ok(done),
         other => other.map(|()| done),
     })
-}
-
-async fn edit(
-    outside: &Outside,
-    channel: &ChannelId,
-    ts: &MessageTs,
-    content: &Content,
-) -> Result<(), Failure> {
-    let (slack, blocks) = (&outside.slack, content.blocks.as_ref());
-    match slack
-        .update_message(channel, ts, &content.text, blocks)
-        .await
-    {
-        Err(Failure::Refused { code, .. }) if blocks.is_some() && code.contains("blocks") => {
-            slack.update_message(channel, ts, &content.text, None).await
-        }
-        other => other,
-    }
-}
-
-fn is_beyond_editing(code: &str) -> bool {
-    matches!(
-        code,
-        "message_not_found" | "cant_update_message" | "edit_window_closed"
-    )
 }

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod call_message;
+mod desk;
 mod enclosure;
 mod failed;
 mod fit;
@@ -17,6 +18,7 @@ mod pace;
 mod picture;
 mod post;
 mod recording;
+mod root;
 mod settle;
 mod worker;
 
@@ -59,8 +61,13 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
         &owner,
     );
     workers.spawn(marks.run(stop.clone()));
+    for gate in [delivery::ROOTS_GATE, delivery::HOMES_GATE] {
+        let (gate, pace) = (gate.to_owned(), pace::Pace::edits());
+        workers.spawn(worker::Worker::new(app, outside, gate, pace, &owner).run(stop.clone()));
+    }
     workers.spawn(tell_stuck(app.clone(), stop.clone()));
     workers.spawn(clear_media(app.clone(), stop.clone()));
+    workers.spawn(desk::watch(app.clone(), stop.clone()));
     workers
 }
 

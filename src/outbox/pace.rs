@@ -11,6 +11,9 @@ const SLACK_CHANNEL: (f64, f64) = (10.0, 1.0);
 /// `reactions.add` is Tier 3: 50 a minute for the workspace, bursts tolerated.
 const REACTIONS: (f64, f64) = (20.0, 50.0 / 60.0);
 
+/// `chat.update` is Tier 3 too.
+const EDITS: (f64, f64) = (20.0, 50.0 / 60.0);
+
 /// How many requests of one gate may be under way at once.
 const IN_FLIGHT: usize = 16;
 
@@ -48,6 +51,10 @@ impl Pace {
 
     pub(super) fn reactions() -> Pace {
         Pace::of(REACTIONS)
+    }
+
+    pub(super) fn edits() -> Pace {
+        Pace::of(EDITS)
     }
 
     /// Twilio queues by itself what a number cannot send at once.

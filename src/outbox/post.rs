@@ -91,7 +91,7 @@ pub(super) async fn begin_thread(
 pub(super) struct Thread<'a> {
     pub(super) broadcast: bool,
     pub(super) reply: &'a Content,
-    pub(super) root: Option<&'a Content>,
+    pub(super) root: &'a Content,
 }
 
 pub(super) async fn post_in_thread(
@@ -108,28 +108,12 @@ pub(super) async fn post_in_thread(
     post.reply_broadcast = thread.broadcast;
     let posted = match post_plainer(outside, post).await {
         Err(Failure::Refused { code, .. }) if is_about_thread(&code) => {
-            return begin_thread(
-                app,
-                outside,
-                row,
-                attempt,
-                conversation,
-                thread.root.unwrap_or(thread.reply),
-            )
-            .await;
+            return begin_thread(app, outside, row, attempt, conversation, thread.root).await;
         }
         Err(Failure::Refused { code, .. })
             if is_about_channel(&code) && has_moved(app, conversation).await? =>
         {
-            return begin_thread(
-                app,
-                outside,
-                row,
-                attempt,
-                conversation,
-                thread.root.unwrap_or(thread.reply),
-            )
-            .await;
+            return begin_thread(app, outside, row, attempt, conversation, thread.root).await;
         }
         other => other?,
     };
@@ -139,16 +123,8 @@ pub(super) async fn post_in_thread(
         None => {
             // The root was deleted: Slack has put this into the channel, without an error. It is the root now,
             // and should say who is texting; if that cannot be changed it still works as one.
-            if let Some(content) = thread.root
-                && let Err(failure) = outside
-                    .slack
-                    .update_message(
-                        &posted.channel,
-                        &posted.ts,
-                        &content.text,
-                        content.blocks.as_ref(),
-                    )
-                    .await
+            if let Err(failure) =
+                super::root::edit(outside, &posted.channel, &posted.ts, thread.root).await
             {
                 tracing::warn!(outbox = row.id, %failure, "a new root keeps the words of a reply");
             }
@@ -178,11 +154,12 @@ pub(super) async fn announce(
     outside: &Outside,
     row: &Row,
     attempt: &Attempt,
-    configured: &str,
+    (configured, thread_ts): (&str, &str),
     content: &Content,
 ) -> Result<Outcome, Failure> {
     let channel = channel(app, configured).await?;
-    let posted = post_plainer(outside, post(channel, None, content, row, attempt))
+    let root = MessageTs::parse(thread_ts).ok();
+    let posted = post_plainer(outside, post(channel, root, content, row, attempt))
         .await
         .inspect_err(|failure| forget_if_gone(app, configured, failure))?;
     Ok(done(posted.ts.as_str().to_owned(), None))

@@ -144,7 +144,15 @@ pub(super) async fn look_for_post(
                 _ => in_channel(app, outside, row, &line, &since).await,
             }
         }
-        Delivery::Announce { channel, .. } => in_channel(app, outside, row, &channel, &since).await,
+        Delivery::Announce {
+            channel, thread_ts, ..
+        } => match MessageTs::parse(&thread_ts) {
+            Ok(root) => {
+                let channel = ChannelId::new(channel);
+                in_thread_or_channel(outside, row, &channel, &root, &since).await
+            }
+            Err(_) => in_channel(app, outside, row, &channel, &since).await,
+        },
         _ => anyhow::bail!("outbox row {} is no post", row.id),
     };
     Ok(found)

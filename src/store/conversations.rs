@@ -65,6 +65,29 @@ pub(crate) async fn open(
     Ok(conversation)
 }
 
+/// The conversation of `caller` on `line`, begun without a thread if there is none. It is not touched: for what the desk
+/// itself sends.
+pub(crate) async fn begin_unnoticed(
+    tx: &mut Tx,
+    line: &str,
+    caller: &str,
+) -> anyhow::Result<Conversation> {
+    let now = tx.now_ms();
+    sqlx::query_as(
+        "insert into conversation (id, line, caller, place, channel, thread_ts, opened_at, last_at)
+         values ($1, $2, $3, '', '', '', $4, $4)
+         on conflict (line, caller) do update set last_at = conversation.last_at
+         returning id, line, caller, place, channel, thread_ts, last_at",
+    )
+    .bind(new_id())
+    .bind(line)
+    .bind(caller)
+    .bind(now)
+    .fetch_one(&mut *tx.inner)
+    .await
+    .context("beginning a conversation of the desk's own")
+}
+
 const BY_ID: &str =
     "select id, line, caller, place, channel, thread_ts, last_at from conversation where id = $1";
 
@@ -130,6 +153,27 @@ pub(crate) async fn bind_thread(
         .await
         .context("moving a conversation to its new thread")?;
     Ok(())
+}
+
+/// The conversations of a number that have a thread.
+pub(crate) async fn of_caller(tx: &mut Tx, caller: &str) -> anyhow::Result<Vec<Conversation>> {
+    sqlx::query_as(
+        "select id, line, caller, place, channel, thread_ts, last_at from conversation
+         where caller = $1 and thread_ts <> ''",
+    )
+    .bind(caller)
+    .fetch_all(&mut *tx.inner)
+    .await
+    .context("listing the conversations of a number")
+}
+
+/// The conversation with this id, if it is still there.
+pub(crate) async fn find(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Conversation>> {
+    sqlx::query_as(BY_ID)
+        .bind(id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking for a conversation")
 }
 
 /// Whether this message of ours is a thread's root.

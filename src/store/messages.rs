@@ -169,6 +169,30 @@ pub(crate) async fn is_in_slack(tx: &mut Tx, id: &str) -> anyhow::Result<bool> {
     Ok(found.is_some())
 }
 
+/// Whether a caller wrote this message.
+pub(crate) async fn is_from_caller(tx: &mut Tx, id: &str) -> anyhow::Result<bool> {
+    let found: Option<String> =
+        sqlx::query_scalar("select id from message where id = $1 and origin = 'twilio'")
+            .bind(id)
+            .fetch_optional(&mut *tx.inner)
+            .await
+            .context("looking for who wrote a message")?;
+    Ok(found.is_some())
+}
+
+/// What a caller wrote last in a conversation; empty if nothing.
+pub(crate) async fn last_text(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<String> {
+    let found: Option<String> = sqlx::query_scalar(
+        "select body from message where conversation_id = $1 and origin = 'twilio'
+         order by created_at desc, id desc limit 1",
+    )
+    .bind(conversation_id)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking for a caller's last text")?;
+    Ok(found.unwrap_or_default())
+}
+
 /// Keeps which mark Slack shows.
 pub(crate) async fn set_mark(tx: &mut Tx, id: &str, mark: &str) -> anyhow::Result<()> {
     sqlx::query("update message set mark = $1 where id = $2")

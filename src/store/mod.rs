@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub(crate) mod availability;
+pub(crate) mod away;
 pub(crate) mod call_events;
 pub(crate) mod call_turns;
 pub(crate) mod calls;
@@ -13,14 +14,20 @@ mod connect;
 pub(crate) mod conversations;
 pub(crate) mod facts;
 pub(crate) mod held;
+pub(crate) mod homes;
 mod id;
 pub(crate) mod lanes;
+pub(crate) mod matters;
 pub(crate) mod media;
 pub(crate) mod messages;
 pub(crate) mod missed_texts;
+pub(crate) mod names;
 pub mod outbox;
+pub(crate) mod pages;
 pub(crate) mod parked;
 pub(crate) mod sms;
+pub(crate) mod tallies;
+pub(crate) mod threads;
 mod wake;
 
 use std::collections::HashSet;

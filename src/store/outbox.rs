@@ -245,6 +245,54 @@ pub(crate) async fn rouse_waiting(tx: &mut Tx, lane: &str) -> anyhow::Result<boo
     Ok(roused.rows_affected() > 0)
 }
 
+/// Whether a delivery in this lane has yet to be begun: it will be made of what is known then.
+pub(crate) async fn is_to_come(tx: &mut Tx, lane: &str) -> anyhow::Result<bool> {
+    let found: Option<String> = sqlx::query_scalar(
+        "select id from outbox where lane = $1 and pending = 1 and state in ('waiting', 'held') limit 1",
+    )
+    .bind(lane)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking for a delivery to come")?;
+    Ok(found.is_some())
+}
+
+/// The last delivery of a lane in which at least `many` wait that were never tried.
+pub(crate) async fn last_of_many(
+    tx: &mut Tx,
+    lane: &str,
+    many: i64,
+) -> anyhow::Result<Option<Row>> {
+    let waiting: i64 = sqlx::query_scalar(
+        "select count(*) from outbox where lane = $1 and pending = 1 and state = 'waiting' and attempts = 0",
+    )
+    .bind(lane)
+    .fetch_one(&mut *tx.inner)
+    .await
+    .context("counting what waits in a lane")?;
+    if waiting < many {
+        return Ok(None);
+    }
+    let sql = format!(
+        "select {COLUMNS} from outbox where lane = $1 and pending = 1 order by seq desc, part desc limit 1"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(lane)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("reading the end of a lane")
+}
+
+/// The row with this id, outside a transaction.
+pub(crate) async fn read(store: &Store, id: &str) -> anyhow::Result<Option<Row>> {
+    let sql = format!("select {COLUMNS} from outbox where id = $1");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(id)
+        .fetch_optional(store.reader())
+        .await
+        .context("reading an outbox row")
+}
+
 /// Whether anything waits behind this row in its lane.
 pub(crate) async fn others_wait(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
     let found: Option<String> = sqlx::query_scalar(

@@ -2,16 +2,18 @@
 
 use std::collections::HashSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::asked::{self, NotUnderstood};
 use super::membership;
 use crate::app::App;
 use crate::availability::{Availability, State};
+use crate::bridge::away;
 use crate::bridge::wording::{self, Announced, Moment};
 use crate::config::{Config, Line, Person};
 use crate::delivery::{self, Delivery};
+use crate::slack::UserId;
 use crate::slack::event::SlashCommand;
 use crate::slack::mrkdwn::escape;
 use crate::store::audit::NewEntry;
@@ -25,10 +27,15 @@ pub(super) async fn status(app: &App) -> String {
     if app.config.people.is_empty() {
         return wording::no_people();
     }
+    let lines: Vec<String> = lines(app).await.into_iter().map(|(_, line)| line).collect();
+    lines.join("\n")
+}
+
+/// Everybody's name and how they are.
+pub(crate) async fn lines(app: &App) -> Vec<(String, String)> {
     let now = app.clock.now();
     let everybody = app.sources.read(&app.config, &app.store, &app.clock).await;
-    let lines: Vec<String> = app
-        .config
+    app.config
         .people
         .iter()
         .map(|person| {
@@ -40,15 +47,15 @@ pub(super) async fn status(app: &App) -> String {
                 .unwrap_or_else(Availability::assumed);
             let until = holding.and_then(|said| said.until);
             let reason = holding.map_or("", |said| said.reason.as_str());
-            wording::status_line(
+            let line = wording::status_line(
                 &person.name,
                 &known,
                 until.map(|until| Moment::new(until, now, &app.config.desk.timezone)),
                 reason,
-            )
+            );
+            (person.name.clone(), line)
         })
-        .collect();
-    lines.join("\n")
+        .collect()
 }
 
 pub(super) async fn change(
@@ -72,15 +79,42 @@ pub(super) async fn change(
     let Some(person) = person else {
         return Ok(wording::who_are_you(&command.command, &names(&app.config)));
     };
+    let said = Saying {
+        state,
+        until: asked.until,
+        reason: asked.reason,
+        by: &command.user_id,
+        trigger: command.trigger_id.as_deref(),
+        with: &command.command,
+    };
+    say(app, person, said).await
+}
+
+/// Something said of a person's availability.
+pub(crate) struct Saying<'a> {
+    pub(crate) state: State,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) reason: String,
+    pub(crate) by: &'a UserId,
+    /// What it came with; the same does nothing twice.
+    pub(crate) trigger: Option<&'a str>,
+    /// How it was said: the command, or a place with buttons.
+    pub(crate) with: &'a str,
+}
+
+/// Keeps what was said, if whoever said it may; back comes the sentence for them.
+pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow::Result<String> {
+    let (zone, now) = (&app.config.desk.timezone, app.clock.now());
     let lines = lines_of(&app.config, person);
-    if let Err(refusal) = membership::check(app, command, &lines).await {
+    if let Err(refusal) = membership::check(app, said.by, &lines).await {
         return Ok(refusal);
     }
-    let until = asked.until.filter(|_| state != State::Available);
-    let by = command.user_id.as_str();
+    let state = said.state;
+    let until = said.until.filter(|_| state != State::Available);
+    let by = said.by.as_str();
     let mut tx = app.store.begin().await?;
-    if !is_new(app, &mut tx, person, command).await? {
-        tracing::warn!("a command that was done already was told again");
+    if !is_new(app, &mut tx, person, said.trigger).await? {
+        tracing::warn!("a change of availability that was made already was told again");
         return Ok(wording::done_already());
     }
     store::availability::say(
@@ -88,7 +122,7 @@ pub(super) async fn change(
         &person.name,
         state.as_str(),
         until,
-        &asked.reason,
+        &said.reason,
         by,
     )
     .await?;
@@ -97,13 +131,14 @@ pub(super) async fn change(
     let told = Announced {
         state,
         until: until.map(|until| Moment::new(until, now, zone)),
-        reason: &asked.reason,
+        reason: &said.reason,
     };
     for line in one_of_each_channel(lines) {
         let content = wording::availability_changed(&person.name, &writer, &told).into();
         let announce = Delivery::Announce {
             channel: line.channel.clone(),
             content,
+            thread_ts: String::new(),
         };
         delivery::enqueue(
             &mut tx,
@@ -114,21 +149,28 @@ pub(super) async fn change(
         )
         .await?;
     }
+    store::homes::mark_stale(&mut tx).await?;
     tx.audit(NewEntry {
         line: String::new(),
         number: String::new(),
         subject: person.name.clone(),
         decision: "availability_changed",
         // Their own words stay out of the log, where this is printed.
-        reason: format!("{} said {}", command.command, state.as_str()),
+        reason: format!("{} said {}", said.with, state.as_str()),
         detail: json!({
-            "state": state, "until": until.map(|at| at.to_string()), "by": by, "words": asked.reason,
+            "state": state, "until": until.map(|at| at.to_string()), "by": by, "words": said.reason,
         }),
         at: None,
     });
     tx.commit().await?;
     // A call that finds the database locked goes by what this process heard last.
     app.sources.said.read(&app.store).await;
+    if let Err(error) = away::tick(app).await {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "whether everybody is away is seen later"
+        );
+    }
     Ok(wording::availability_kept(&person.name, &told))
 }
 
@@ -138,9 +180,9 @@ async fn is_new(
     app: &App,
     tx: &mut Tx,
     person: &Person,
-    command: &SlashCommand,
+    trigger: Option<&str>,
 ) -> anyhow::Result<bool> {
-    let Some(trigger) = &command.trigger_id else {
+    let Some(trigger) = trigger else {
         return Ok(true);
     };
     let fact = format!("slack.commands.{}", person.name);
@@ -156,7 +198,7 @@ async fn is_new(
         .checked_sub(REMEMBERED)
         .map_or(i64::MIN, |at| at.as_millisecond());
     done.retain(|(at, _)| *at > forgotten);
-    done.push((now.as_millisecond(), trigger.clone()));
+    done.push((now.as_millisecond(), trigger.to_owned()));
     store::facts::write(tx, &fact, &serde_json::to_string(&done)?).await?;
     Ok(true)
 }

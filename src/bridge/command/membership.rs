@@ -3,14 +3,10 @@
 use crate::app::App;
 use crate::bridge::wording;
 use crate::config::Line;
-use crate::slack::event::SlashCommand;
+use crate::slack::UserId;
 
-/// Whether the writer is in the channel of one of these lines; otherwise what to tell them.
-pub(super) async fn check(
-    app: &App,
-    command: &SlashCommand,
-    lines: &[&Line],
-) -> Result<(), String> {
+/// Whether somebody is in the channel of one of these lines; otherwise what to tell them.
+pub(crate) async fn check(app: &App, user: &UserId, lines: &[&Line]) -> Result<(), String> {
     let mut refusal = wording::not_saved();
     for line in lines {
         let channel = match app.directory.channel_id(&line.channel).await {
@@ -20,7 +16,7 @@ pub(super) async fn check(
                 continue;
             }
         };
-        match app.directory.is_member(&channel, &command.user_id).await {
+        match app.directory.is_member(&channel, user).await {
             Ok(true) => return Ok(()),
             Ok(false) => refusal = wording::members_only(&line.channel),
             Err(error) => {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::membership;
 use crate::app::App;
 use crate::availability::{Availability, Source, State};
-use crate::bridge::wording;
+use crate::bridge::{root, wording};
 use crate::config::Line;
 use crate::phone::Address;
 use crate::routing::{Considered, Verdict};
@@ -25,7 +25,7 @@ pub(super) async fn answer(app: &App, command: &SlashCommand, words: Vec<&str>) 
     }
     let lines = lines_here(app, command);
     // A caller's number is nobody's business outside the channel.
-    if let Err(refusal) = membership::check(app, command, &lines).await {
+    if let Err(refusal) = membership::check(app, &command.user_id, &lines).await {
         return refusal;
     }
     match explain(app, &lines, &digits).await {
@@ -39,7 +39,7 @@ pub(super) async fn answer(app: &App, command: &SlashCommand, words: Vec<&str>) 
 }
 
 /// The lines of the channel in which it was asked, or all.
-fn lines_here<'a>(app: &'a App, command: &SlashCommand) -> Vec<&'a Line> {
+pub(super) fn lines_here<'a>(app: &'a App, command: &SlashCommand) -> Vec<&'a Line> {
     let is_here = |line: &&Line| {
         let channel = app.directory.known_channel_id(&line.channel);
         channel.is_some_and(|channel| channel == command.channel_id)
@@ -61,13 +61,19 @@ async fn explain(app: &App, lines: &[&Line], digits: &str) -> anyhow::Result<Opt
         ..Filter::default()
     };
     let entries = app.store.audit_page(&filter, 0).await?;
-    Ok(Some(in_words(app, &call, &entries)))
+    let caller = Address::new(&call.caller);
+    let name = root::name(&app.store, &app.config, &caller).await?;
+    Ok(Some(in_words(app, &call, name.as_deref(), &entries)))
 }
 
-fn in_words(app: &App, call: &Call, entries: &[Entry]) -> String {
+fn in_words(app: &App, call: &Call, name: Option<&str>, entries: &[Entry]) -> String {
     let zone = &app.config.desk.timezone;
     let at = wording::reasons::when(call.started(), zone);
-    let mut told = vec![wording::reasons::title(&Address::new(&call.caller), &at)];
+    let mut told = vec![wording::reasons::title(
+        &Address::new(&call.caller),
+        name,
+        &at,
+    )];
     for (n, entry) in entries.iter().enumerate() {
         let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
         let considered = considered(&detail);

@@ -9,6 +9,8 @@ use crate::slack::mrkdwn::escape;
 use crate::store::call_turns::{Turn, TurnRow};
 use crate::store::calls::{Call, State};
 
+use super::desk;
+
 /// Spoken to whoever picks up, in their language where it is one of ours.
 pub(crate) fn screening(line: &str, language: Option<&str>) -> String {
     match spoken_language(language) {
@@ -147,16 +149,8 @@ pub(crate) fn in_thread(story: &str) -> Content {
     }
 }
 
-/// A call as the root of its caller's thread: who is calling, what came of it, how to answer.
-pub(crate) fn root(caller: &Address, place: &str, line: Option<&str>, story: &str) -> Content {
-    let mut who = format!("*{}*", escape(&caller.display()));
-    for more in [Some(place).filter(|place| !place.is_empty()), line]
-        .into_iter()
-        .flatten()
-    {
-        who.push_str(" · ");
-        who.push_str(&escape(more));
-    }
+/// A call as the root of its caller's thread below its head: what came of it, how to answer.
+pub(crate) fn root(caller: &Address, story: &str) -> Content {
     let how = match (caller.is_withheld(), caller.can_be_texted()) {
         (_, true) => {
             "Reply in this thread and it is texted to the caller. Begin with // to keep a note inside."
@@ -165,9 +159,8 @@ pub(crate) fn root(caller: &Address, place: &str, line: Option<&str>, story: &st
         (false, false) => "This caller cannot be texted.",
     };
     Content {
-        text: format!("{}: {story}", escape(&caller.display())),
+        text: story.to_owned(),
         blocks: Some(Value::Array(vec![
-            blocks::section(&who),
             blocks::section(story),
             blocks::context(how),
         ])),
@@ -175,8 +168,14 @@ pub(crate) fn root(caller: &Address, place: &str, line: Option<&str>, story: &st
 }
 
 /// Shown in the channel too: somebody should call back.
-pub(crate) fn missed(caller: &Address, place: &str, line: Option<&str>, hung_up: bool) -> Content {
-    let mut from = format!("*{}*", escape(&caller.display()));
+pub(crate) fn missed(
+    caller: &Address,
+    name: Option<&str>,
+    place: &str,
+    line: Option<&str>,
+    hung_up: bool,
+) -> Content {
+    let mut from = desk::who_bold(caller, name);
     if !place.is_empty() {
         from.push_str(&format!(" ({})", escape(place)));
     }

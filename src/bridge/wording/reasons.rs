@@ -8,7 +8,7 @@ use crate::phone::Address;
 use crate::routing::{Considered, Verdict};
 use crate::slack::mrkdwn::escape;
 
-use super::{ago, state_in_words};
+use super::{ago, desk, state_in_words};
 
 /// Whom a call would ring now, in what order, and why.
 pub(crate) fn who(
@@ -69,8 +69,9 @@ pub(crate) fn when(at: Timestamp, zone: &TimeZone) -> String {
 }
 
 /// Which call is explained.
-pub(crate) fn title(caller: &Address, at: &str) -> String {
-    format!("*The call from {}, {at}*", escape(&caller.display()))
+pub(crate) fn title(caller: &Address, name: Option<&str>, at: &str) -> String {
+    let who = desk::who(caller, name).replace('*', "");
+    format!("*The call from {who}, {at}*")
 }
 
 /// Why somebody was rung or not.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::bridge::matter::Standing;
 use crate::sandbox::slack::Message;
 
 /// Pieces of everything that Slack would act on, and of what breaks it apart.
@@ -86,7 +87,12 @@ proptest! {
         let media = [pictures::name(&kind, 1)];
         for (caller, media) in [(Address::new("+16195550142"), &media[..0]), (Address::new(&from), &media[..])] {
             let text = TextIn { body: &body, media, came_at: None };
-            let contents = [root(&caller, &place, Some(&place), &text), text_in(&text)];
+            let matter = crate::store::matters::Matter::default();
+            let head = desk::Head {
+                caller: &caller, name: Some(&place), place: &place, line: Some(&place), standing: Standing::Waiting,
+                matter: &matter, previous: None, next: None, is_over: false,
+            };
+            let contents = [desk::root(&head, &root(&caller, &text)), text_in(&text)];
             for content in &contents {
                 prop_assert_eq!(acts(content), None);
             }

@@ -13,6 +13,7 @@ pub(crate) mod manifest;
 mod presence;
 pub(crate) mod process;
 mod proxy;
+mod standing;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

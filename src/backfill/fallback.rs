@@ -1,0 +1,43 @@
+//! Whether Twilio would forward a line's calls while we are down, for the app's home.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::bridge::home::fallback_fact;
+use crate::bridge::wording::home::Fallback;
+use crate::config::Line;
+use crate::outbox::Outside;
+use crate::store::{facts, homes};
+
+/// How often it is looked: only people change it.
+pub(super) const EVERY: Duration = Duration::from_secs(600);
+
+/// Looks at every line's number.
+pub(super) async fn look(app: &App, outside: &Outside) {
+    for line in &app.config.lines {
+        if let Err(error) = look_at(app, outside, line).await {
+            tracing::debug!(
+                line = line.name,
+                error = format!("{error:#}"),
+                "the number's fallback cannot be looked up"
+            );
+        }
+    }
+}
+
+async fn look_at(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<()> {
+    let number = outside.twilio.incoming_phone_number(&line.number).await?;
+    let url = number.and_then(|number| number.voice_fallback_url);
+    let found = match url.is_some_and(|url| !url.is_empty()) {
+        true => Fallback::Set,
+        false => Fallback::Missing,
+    };
+    let fact = fallback_fact(line);
+    if facts::read(&app.store, &fact).await?.as_deref() != Some(found.as_str()) {
+        let mut tx = app.store.begin().await?;
+        facts::write(&mut tx, &fact, found.as_str()).await?;
+        homes::mark_stale(&mut tx).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The text for when nobody but those who are always rung is available: once for each caller and time away.
+//!
+//! It never goes where it could start two machines talking: not to senders without a number, not in answer to what looks
+//! like an automatic reply, and at most [`A_DAY`] automatic texts to one caller in a day.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::wording::desk;
+use crate::app::App;
+use crate::availability::State;
+use crate::config::Line;
+use crate::conversation::auto_reply;
+use crate::delivery::{self, Delivery};
+use crate::phone::Address;
+use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
+use crate::store::messages::{NewMessage, Origin};
+use crate::store::{Tx, away, messages};
+use crate::twilio::segment;
+
+/// How many texts a caller is sent automatically in a day: two machines that answer each other stop there.
+pub(crate) const A_DAY: i64 = 5;
+
+/// Whether everybody who may be away is; `None` where the line has no words for that.
+pub(super) async fn of(app: &App, line: &Line) -> Option<bool> {
+    line.away_text.as_ref()?;
+    let everybody = app.sources.read(&app.config, &app.store, &app.clock).await;
+    let mut people = line
+        .ring
+        .iter()
+        .filter(|step| !step.always)
+        .flat_map(|step| &step.people)
+        .peekable();
+    people.peek()?;
+    Some(people.all(|name| {
+        let known = everybody.availability.get(name);
+        known.is_some_and(|known| known.state != State::Available)
+    }))
+}
+
+/// Looks at every line, so that a time away ends even if nobody texts in between.
+pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
+    for line in &app.config.lines {
+        let Some(is_away) = of(app, line).await else {
+            continue;
+        };
+        let number = line.number.as_str();
+        if away::is_noted(&app.store, number).await? != is_away {
+            let mut tx = app.store.begin().await?;
+            away::note(&mut tx, number, is_away).await?;
+            tx.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+/// Texts a caller who has just written `body`, where the time for that is.
+pub(super) async fn text_the_caller(
+    tx: &mut Tx,
+    app: &App,
+    line: &Line,
+    conversation: &Conversation,
+    body: &str,
+    is_away: bool,
+) -> anyhow::Result<()> {
+    let number = line.number.as_str();
+    let (Some(since), Some(words)) = (
+        away::note(tx, number, is_away).await?,
+        line.away_text.as_deref(),
+    ) else {
+        return Ok(());
+    };
+    let caller = conversation.caller.as_str();
+    if !may_be_texted(app, caller)
+        || auto_reply::looks_like_one(body)
+        || !may_be_texted_automatically(tx, caller).await?
+        || !away::tell(tx, number, caller, since).await?
+    {
+        return Ok(());
+    }
+    let new = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Desk,
+        external_id: &format!("away:{}:{since}", conversation.id),
+        author: "",
+        body: words,
+        channel: "",
+        ts: "",
+        kept_inside: false,
+    };
+    let Some(message) = messages::insert(tx, &new).await? else {
+        return Ok(());
+    };
+    let lane = delivery::phone_lane(number, &conversation.id);
+    for body in segment::split(words.trim()) {
+        let sms = Delivery::Sms { body };
+        delivery::enqueue(tx, &lane, &conversation.id, &message, &sms).await?;
+    }
+    let shown = desk::sent_automatically(words);
+    delivery::enqueue_notice(tx, number, &conversation.id, shown).await?;
+    tx.audit(NewEntry {
+        line: line.name.clone(),
+        number: caller.to_owned(),
+        subject: conversation.id.clone(),
+        decision: "away_text_sent",
+        reason: "nobody but those who are always rung is available".into(),
+        detail: json!({ "conversation": conversation.id, "message": message }),
+        at: None,
+    });
+    Ok(())
+}
+
+/// Whether a machine may text this sender at all: a telephone, and none of ours.
+fn may_be_texted(app: &App, caller: &str) -> bool {
+    let config = &app.config;
+    Address::new(caller).phone().is_some()
+        && config.line_of(caller).is_none()
+        && config
+            .people
+            .iter()
+            .all(|person| person.phone.as_str() != caller)
+}
+
+/// Whether the caller has not had all the automatic texts of a day yet.
+pub(super) async fn may_be_texted_automatically(tx: &mut Tx, caller: &str) -> anyhow::Result<bool> {
+    let since = tx.now().checked_sub(SignedDuration::from_hours(24))?;
+    Ok(away::automatic_texts(tx, caller, since).await? < A_DAY)
+}

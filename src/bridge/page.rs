@@ -1,0 +1,66 @@
+//! A text to the people of a line's last ring step about a caller whom nobody answers.
+//!
+//! It goes out as every text does, in the conversation of their own number, so what they text back is an ordinary
+//! conversation of theirs and never reaches the caller. What becomes of it is told in the caller's thread.
+
+use super::wording::desk;
+use crate::config::{Config, Line, Person};
+use crate::delivery::{self, Content, Delivery};
+use crate::store::messages::{NewMessage, Origin};
+use crate::store::outbox::Row;
+use crate::store::{Tx, conversations, messages, pages};
+use crate::twilio::segment;
+
+/// The people of the line's last ring step, but for whoever has this telephone.
+pub(super) fn people<'a>(config: &'a Config, line: &Line, but: &str) -> Vec<&'a Person> {
+    let names = line.ring.last().map_or(&[][..], |step| &step.people);
+    names
+        .iter()
+        .filter_map(|name| config.person(name))
+        .filter(|person| person.phone.as_str() != but)
+        .collect()
+}
+
+/// Texts a person about a conversation, once for each `occasion`.
+pub(super) async fn send(
+    tx: &mut Tx,
+    line: &Line,
+    person: &Person,
+    conversation_id: &str,
+    occasion: &str,
+    words: &str,
+) -> anyhow::Result<()> {
+    let (number, phone) = (line.number.as_str(), person.phone.as_str());
+    let own = conversations::begin_unnoticed(tx, number, phone).await?;
+    let new = NewMessage {
+        conversation_id: &own.id,
+        origin: Origin::Desk,
+        external_id: &format!("page:{conversation_id}:{occasion}:{phone}"),
+        author: "",
+        body: words,
+        channel: "",
+        ts: "",
+        kept_inside: false,
+    };
+    let Some(message) = messages::insert(tx, &new).await? else {
+        return Ok(());
+    };
+    pages::insert(tx, &message, conversation_id, &person.name).await?;
+    let lane = delivery::phone_lane(number, &own.id);
+    for body in segment::split(words) {
+        let sms = Delivery::Sms { body };
+        delivery::enqueue(tx, &lane, &own.id, &message, &sms).await?;
+    }
+    Ok(())
+}
+
+/// Puts a sentence about a text of ours where it belongs: into the thread of its caller, and for a text to one of our own
+/// people into the thread of the caller it is about.
+pub(crate) async fn notice(tx: &mut Tx, row: &Row, content: Content) -> anyhow::Result<()> {
+    let (id, content) = match pages::of(tx, &row.message_id).await? {
+        Some((about, person)) => (about, desk::about_page(&person, &content.text).into()),
+        None => (row.conversation_id.clone(), content),
+    };
+    let conversation = conversations::by_id_in(tx, &id).await?;
+    delivery::enqueue_notice(tx, &conversation.line, &conversation.id, content).await
+}

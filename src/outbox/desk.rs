@@ -1,0 +1,52 @@
+//! What happens at the desk because time passes: clocks strike, times away end, homes are brought up to date.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Seldom;
+use crate::app::App;
+use crate::bridge;
+use crate::delivery;
+
+/// How often the clocks are looked at at most and at least.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// How many seconds after a start the first reminder may come: what was answered in Slack meanwhile is read first.
+const FIRST: f64 = 20.0;
+
+/// How often it is looked whether somebody is back.
+const AWAY: Duration = Duration::from_secs(15);
+
+/// Looks regularly, until `stop` says so.
+pub(super) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
+    let desk = &app.config.desk;
+    let every = (desk.remind_after.min(desk.page_after) / 5).clamp(LOOKS.0, LOOKS.1);
+    let begun = Instant::now();
+    let first = delivery::scaled(app.config.delivery.settle_after, FIRST);
+    let mut away_at = begun;
+    let mut seldom = Seldom::default();
+    while !*stop.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(every.min(bridge::home::LOOKS)) => {}
+            _ = stop.changed() => return,
+        }
+        let mut ended = vec![bridge::home::tick(&app).await];
+        if begun.elapsed() >= first {
+            ended.push(bridge::reminder::tick(&app).await);
+        }
+        if away_at <= Instant::now() {
+            away_at = Instant::now() + AWAY;
+            ended.push(bridge::away::tick(&app).await);
+        }
+        for error in ended.into_iter().filter_map(Result::err) {
+            if seldom.is_due() {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "what is due at the desk cannot be looked for; trying again"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The root of a thread, edited to say where its conversation stands.
+//!
+//! It is made when it is shown, so several changes are shown by one edit, and doing it twice is the same as doing it once.
+
+use super::{Outside, attempt};
+use crate::app::App;
+use crate::bridge::root::{self, Neighbours};
+use crate::delivery::{Content, Outcome};
+use crate::remote::Failure;
+use crate::slack::{ChannelId, MessageTs};
+use crate::store::outbox::Row;
+use crate::store::{conversations, threads};
+
+use super::failed::is_about_content;
+
+pub(super) async fn bring_up_to_date(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    channel: &str,
+    ts: &str,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let done = attempt::done(String::new(), None);
+    let Some(thread) = threads::read(&app.store, channel, ts).await? else {
+        return Ok(Ok(done));
+    };
+    let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
+    let (Some(body), Ok(at)) = (
+        root::body(app, &conversation, &thread).await?,
+        MessageTs::parse(ts),
+    ) else {
+        return Ok(Ok(done));
+    };
+    let neighbours = Neighbours {
+        channel,
+        previous_ts: &thread.previous_ts,
+        next_ts: &thread.next_ts,
+    };
+    let content = root::compose(app, &conversation, &body, neighbours).await?;
+    let is_over = conversation.channel != channel || conversation.thread_ts != ts;
+    let channel = ChannelId::new(channel);
+    Ok(match edit(outside, &channel, &at, &content).await {
+        // Its channel may be gone for good, and the conversation with it to another.
+        Err(Failure::Refused { .. }) if is_over => Ok(done),
+        // It was deleted, may no longer be edited, or is too long to be shown in any other way: it stays as it is.
+        Err(Failure::Refused { code, .. })
+            if is_beyond_editing(&code) || is_about_content(&code) =>
+        {
+            Ok(done)
+        }
+        other => other.map(|()| done),
+    })
+}
+
+/// Edits a message; what Slack refuses for its blocks goes as bare text.
+pub(super) async fn edit(
+    outside: &Outside,
+    channel: &ChannelId,
+    ts: &MessageTs,
+    content: &Content,
+) -> Result<(), Failure> {
+    let (slack, blocks) = (&outside.slack, content.blocks.as_ref());
+    match slack
+        .update_message(channel, ts, &content.text, blocks)
+        .await
+    {
+        Err(Failure::Refused { code, .. }) if blocks.is_some() && code.contains("blocks") => {
+            slack.update_message(channel, ts, &content.text, None).await
+        }
+        other => other,
+    }
+}
+
+/// Slack's refusals that leave nothing to edit.
+pub(super) fn is_beyond_editing(code: &str) -> bool {
+    matches!(
+        code,
+        "message_not_found" | "cant_update_message" | "edit_window_closed"
+    )
+}

@@ -1,0 +1,179 @@
+//! Where each conversation stands at the desk: who has it, who waits, and the clock of what nobody answers.
+
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::FromRow;
+
+use super::{Store, Tx, timestamp};
+
+/// One conversation at the desk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
+pub(crate) struct Matter {
+    pub(crate) conversation_id: String,
+    /// The Slack user who has it; empty while nobody does.
+    pub(crate) claimed_by: String,
+    /// Who answered last, in Slack's markup.
+    pub(crate) answered_by: String,
+    /// Who closed it, in Slack's markup; empty while it is open.
+    pub(crate) closed_by: String,
+    /// Since when the caller waits for an answer, in milliseconds.
+    pub(crate) waiting_since: Option<i64>,
+    /// When the unanswered text came that runs towards a reminder.
+    pub(crate) clock_since: Option<i64>,
+    pub(crate) remind_at: Option<i64>,
+    pub(crate) page_at: Option<i64>,
+    changed_at: i64,
+}
+
+impl Matter {
+    /// How long ago the unanswered text came that runs towards a reminder.
+    pub(crate) fn unanswered_for(&self, now: Timestamp) -> SignedDuration {
+        let since = self.clock_since.or(self.waiting_since).map(timestamp);
+        since.map_or(SignedDuration::ZERO, |since| now.duration_since(since))
+    }
+
+    /// When anything of it last changed.
+    pub(crate) fn changed(&self) -> Timestamp {
+        timestamp(self.changed_at)
+    }
+}
+
+const COLUMNS: &str = "conversation_id, claimed_by, answered_by, closed_by, waiting_since, clock_since, remind_at, \
+                       page_at, changed_at";
+
+/// A conversation of which nothing is known yet.
+pub(crate) fn fresh(conversation_id: &str) -> Matter {
+    Matter {
+        conversation_id: conversation_id.to_owned(),
+        ..Matter::default()
+    }
+}
+
+/// Where a conversation stands.
+pub(crate) async fn of(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Matter> {
+    let sql = format!("select {COLUMNS} from matter where conversation_id = $1");
+    let found: Option<Matter> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(conversation_id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("reading where a conversation stands")?;
+    Ok(found.unwrap_or_else(|| fresh(conversation_id)))
+}
+
+/// The same outside a transaction.
+pub(crate) async fn read(store: &Store, conversation_id: &str) -> anyhow::Result<Matter> {
+    let sql = format!("select {COLUMNS} from matter where conversation_id = $1");
+    let found: Option<Matter> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(conversation_id)
+        .fetch_optional(store.reader())
+        .await
+        .context("reading where a conversation stands")?;
+    Ok(found.unwrap_or_else(|| fresh(conversation_id)))
+}
+
+/// Keeps where a conversation stands.
+pub(crate) async fn keep(tx: &mut Tx, matter: &Matter) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query(
+        "insert into matter (conversation_id, claimed_by, answered_by, closed_by, waiting_since, clock_since,
+                             remind_at, page_at, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         on conflict (conversation_id) do update set claimed_by = excluded.claimed_by,
+             answered_by = excluded.answered_by, closed_by = excluded.closed_by,
+             waiting_since = excluded.waiting_since, clock_since = excluded.clock_since,
+             remind_at = excluded.remind_at, page_at = excluded.page_at, changed_at = excluded.changed_at",
+    )
+    .bind(&matter.conversation_id)
+    .bind(&matter.claimed_by)
+    .bind(&matter.answered_by)
+    .bind(&matter.closed_by)
+    .bind(matter.waiting_since)
+    .bind(matter.clock_since)
+    .bind(matter.remind_at)
+    .bind(matter.page_at)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("keeping where a conversation stands")?;
+    Ok(())
+}
+
+/// A conversation whose caller waits.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Waiting {
+    pub(crate) line: String,
+    pub(crate) caller: String,
+    pub(crate) channel: String,
+    pub(crate) thread_ts: String,
+    pub(crate) claimed_by: String,
+    waiting_since: i64,
+}
+
+impl Waiting {
+    /// Since when.
+    pub(crate) fn since(&self) -> Timestamp {
+        timestamp(self.waiting_since)
+    }
+}
+
+/// Those who wait on these lines, longest first; and how many they are in all.
+pub(crate) async fn waiting(
+    store: &Store,
+    lines: &[&str],
+    limit: i64,
+) -> anyhow::Result<(Vec<Waiting>, i64)> {
+    let places: Vec<String> = (1..=lines.len()).map(|n| format!("${n}")).collect();
+    let from = format!(
+        "from matter m join conversation c on c.id = m.conversation_id
+         where m.waiting_since is not null and c.line in ({})",
+        places.join(", ")
+    );
+    let sql = format!(
+        "select c.line, c.caller, c.channel, c.thread_ts, m.claimed_by, m.waiting_since {from}
+         order by m.waiting_since, m.conversation_id limit ${}",
+        lines.len() + 1
+    );
+    let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql));
+    for line in lines {
+        query = query.bind(*line);
+    }
+    let listed = query
+        .bind(limit)
+        .fetch_all(store.reader())
+        .await
+        .context("listing who waits")?;
+    let mut count = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) {from}")));
+    for line in lines {
+        count = count.bind(*line);
+    }
+    let count = count
+        .fetch_one(store.reader())
+        .await
+        .context("counting who waits")?;
+    Ok((listed, count))
+}
+
+/// Which of its two alarms a clock has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    Remind,
+    Page,
+}
+
+/// The conversations whose clock has reached this alarm, those first that did so longest ago.
+pub(crate) async fn due(store: &Store, alarm: Alarm, limit: i64) -> anyhow::Result<Vec<String>> {
+    let sql = match alarm {
+        Alarm::Remind => {
+            "select conversation_id from matter where remind_at <= $1 order by remind_at limit $2"
+        }
+        Alarm::Page => {
+            "select conversation_id from matter where page_at <= $1 order by page_at limit $2"
+        }
+    };
+    sqlx::query_scalar(sql)
+        .bind(store.now().as_millisecond())
+        .bind(limit)
+        .fetch_all(store.reader())
+        .await
+        .context("looking for what nobody answers")
+}

@@ -1,0 +1,55 @@
+//! Names for known numbers, as people gave them.
+
+use anyhow::Context;
+
+use super::{Store, Tx};
+
+/// The name of a number; `None` for a stranger.
+pub(crate) async fn of(tx: &mut Tx, number: &str) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar("select name from caller_name where number = $1")
+        .bind(number)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking for a caller's name")
+}
+
+/// The same outside a transaction.
+pub(crate) async fn read(store: &Store, number: &str) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar("select name from caller_name where number = $1")
+        .bind(number)
+        .fetch_optional(store.reader())
+        .await
+        .context("looking for a caller's name")
+}
+
+/// Keeps a name in place of the one before.
+pub(crate) async fn say(
+    tx: &mut Tx,
+    number: &str,
+    name: &str,
+    said_by: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query(
+        "insert into caller_name (number, name, said_by, said_at) values ($1, $2, $3, $4)
+         on conflict (number) do update set name = excluded.name, said_by = excluded.said_by, said_at = excluded.said_at",
+    )
+    .bind(number)
+    .bind(name)
+    .bind(said_by)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("keeping a caller's name")?;
+    Ok(())
+}
+
+/// Forgets a name; `false` if there was none.
+pub(crate) async fn forget(tx: &mut Tx, number: &str) -> anyhow::Result<bool> {
+    let forgotten = sqlx::query("delete from caller_name where number = $1")
+        .bind(number)
+        .execute(&mut *tx.inner)
+        .await
+        .context("forgetting a caller's name")?;
+    Ok(forgotten.rows_affected() == 1)
+}

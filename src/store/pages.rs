@@ -1,0 +1,33 @@
+//! Texts to people of the desk about a caller nobody answers.
+
+use anyhow::Context;
+
+use super::Tx;
+
+/// Keeps about whose conversation a message to `person` is.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    message_id: &str,
+    conversation_id: &str,
+    person: &str,
+) -> anyhow::Result<()> {
+    sqlx::query(
+        "insert into page (message_id, conversation_id, person) values ($1, $2, $3) on conflict (message_id) do nothing",
+    )
+    .bind(message_id)
+    .bind(conversation_id)
+    .bind(person)
+    .execute(&mut *tx.inner)
+    .await
+    .context("keeping a text to a person of the desk")?;
+    Ok(())
+}
+
+/// (conversation, person) of such a message; `None` for every other.
+pub(crate) async fn of(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<(String, String)>> {
+    sqlx::query_as("select conversation_id, person from page where message_id = $1")
+        .bind(message_id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking for a text to a person of the desk")
+}

@@ -1,0 +1,52 @@
+//! What stories expect of the root of a thread, and of its buttons.
+
+use qdn_relay::sandbox::slack::Message;
+
+use super::{CHANNEL, Desk, PATIENCE};
+
+impl Desk {
+    /// The root as people see it, once it shows these words.
+    pub(crate) async fn expect_root(&self, root: &Message, words: &str) -> String {
+        self.expect_root_words(&root.ts, words).await;
+        let root = self.slack.message(CHANNEL, &root.ts).unwrap();
+        self.slack.rendered(&root)
+    }
+
+    /// Types a command until it is answered so: on a busy machine Slack may not say in time who may type it.
+    pub(crate) async fn type_until(&self, user: &str, text: &str, answered: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let answer = self.slack.command(user, CHANNEL, "/qdn", text).await.text;
+            if answer.contains(answered) {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{text}: {answer}");
+        }
+    }
+
+    /// Presses a button of the root.
+    pub(crate) async fn press(&self, user: &str, root: &Message, action: &str) {
+        let answer = self.slack.press(user, CHANNEL, &root.ts, action).await;
+        assert_eq!(answer.status, 200, "{action}: {answer:?}");
+    }
+
+    /// The person alone is told something that contains these words.
+    pub(crate) async fn expect_told(&self, user: &str, words: &str) {
+        let reached = self
+            .slack
+            .wait_until(
+                |world| {
+                    world
+                        .ephemerals(user)
+                        .any(|told| world.rendered_ephemeral(told).contains(words))
+                },
+                PATIENCE,
+            )
+            .await;
+        assert!(
+            reached,
+            "\"{words}\", but {user} was told: {:?}",
+            self.slack.ephemerals(user)
+        );
+    }
+}

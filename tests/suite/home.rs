@@ -1,0 +1,76 @@
+//! The app's home.
+
+use qdn_relay::sandbox::slack::World;
+
+use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, STRANGER};
+
+stories! {
+    the_home_shows_the_desk_and_follows_it,
+    a_stranger_sees_nothing_of_the_desk,
+}
+
+impl Desk {
+    /// A person's home as they see it, once it shows these words.
+    async fn expect_home(&self, user: &str, words: &str) -> String {
+        let shown = |world: &World| {
+            let home = world.home(user)?;
+            Some(world.rendered_blocks(&home.view["blocks"]))
+        };
+        let says = |world: &World| shown(world).is_some_and(|home| home.contains(words));
+        let reached = self.slack.wait_until(says, PATIENCE).await;
+        let home = self.slack.read(shown);
+        assert!(reached, "\"{words}\" in {user}'s home: {home:#?}");
+        home.unwrap()
+    }
+}
+
+async fn the_home_shows_the_desk_and_follows_it(database: Database) {
+    let desk = Desk::on(database).start().await;
+    desk.slack.open_home(DORA).await;
+    let home = desk.expect_home(DORA, "Who waits for an answer").await;
+    for words in ["Sergio: available", "Nobody.", "0 texts in", "all is well"] {
+        assert!(home.contains(words), "{words}: {home}");
+    }
+    let root = desk.open(ALICE).await;
+    let home = desk.expect_home(DORA, "(619) 555-0142").await;
+    assert!(home.contains("1 text in"), "{home}");
+    assert!(
+        home.contains("QDN: (emoji warning) calls would ring nowhere"),
+        "{home}"
+    );
+
+    let view = desk
+        .slack
+        .read(|world| world.home(DORA).unwrap().id.clone());
+    let answer = desk
+        .slack
+        .press_in_view(DORA, &view, Some("person_0"), "home_away")
+        .await;
+    assert_eq!(answer.status, 200);
+    let home = desk
+        .expect_home(DORA, "Sergio is away until you change it.")
+        .await;
+    assert!(home.contains("Sergio: away"), "{home}");
+    desk.expect_roots(2).await;
+
+    desk.reply(&root, "Here").await;
+    desk.expect_home(DORA, "Nobody.").await;
+    desk.expect_quiet().await;
+    desk.close().await;
+}
+
+async fn a_stranger_sees_nothing_of_the_desk(database: Database) {
+    let desk = Desk::on(database).start().await;
+    desk.twilio.text(ALICE, LINE, "Help").await;
+    desk.expect_thread().await;
+    desk.slack.open_home(STRANGER).await;
+    let home = desk
+        .expect_home(STRANGER, "The desk is shown to members of #qdn-dispatch.")
+        .await;
+    assert!(!home.contains("555"), "{home}");
+    desk.slack.join(CHANNEL, STRANGER);
+    desk.slack.open_home(STRANGER).await;
+    desk.expect_home(STRANGER, "(619) 555-0142").await;
+    desk.expect_quiet().await;
+    desk.close().await;
+}

@@ -1,0 +1,254 @@
+//! Who has a conversation, and whether its caller waits, was answered or needs nothing more.
+
+use qdn_relay::sandbox::slack::Forgery;
+use qdn_relay::sandbox::twilio::Phone;
+
+use crate::desk::{
+    ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, SERGIO, SERGIO_PHONE, STRANGER,
+};
+
+stories! {
+    a_root_shows_where_its_conversation_stands,
+    a_press_has_one_effect_and_whoever_is_late_is_told,
+    a_stranger_changes_nothing,
+    who_waits_is_listed_longest_first,
+    an_idle_conversation_goes_on_in_a_new_thread,
+    a_named_caller_is_called_so_everywhere,
+    a_missed_call_waits_and_a_taken_one_is_answered,
+}
+
+async fn a_root_shows_where_its_conversation_stands(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let shown = desk.expect_root(&root, "(emoji red_circle)").await;
+    assert!(shown.contains("[Claim] [Close]"), "{shown}");
+
+    desk.press(DORA, &root, "desk_claim").await;
+    let shown = desk.expect_root(&root, "@Dora has it.").await;
+    assert!(shown.contains("(emoji large_yellow_circle)"), "{shown}");
+    assert!(shown.contains("Help"), "the text stays: {shown}");
+    assert!(shown.contains("[Release]"), "{shown}");
+
+    desk.reply(&root, "On our way").await;
+    desk.expect_root(&root, "Answered by @Dora. @Dora has it.")
+        .await;
+    desk.expect_root(&root, "(emoji large_green_circle)").await;
+
+    desk.twilio.text(ALICE, LINE, "How long?").await;
+    desk.expect_root(&root, "(emoji large_yellow_circle)").await;
+
+    desk.press(DORA, &root, "desk_release").await;
+    desk.expect_root(&root, "(emoji red_circle)").await;
+
+    desk.press(SERGIO, &root, "desk_close").await;
+    let shown = desk.expect_root(&root, "Closed by @Sergio.").await;
+    assert!(shown.contains("(emoji white_circle)"), "{shown}");
+    assert!(shown.contains("[Reopen]"), "{shown}");
+
+    desk.twilio.text(ALICE, LINE, "One more thing").await;
+    let shown = desk.expect_root(&root, "(emoji red_circle)").await;
+    assert!(shown.contains("[Claim] [Close]"), "{shown}");
+    desk.expect_quiet().await;
+    for decision in ["claimed", "released", "closed"] {
+        let rows = desk.audit(&[]).await;
+        let found = rows.iter().filter(|row| row["decision"] == decision);
+        assert_eq!(found.count(), 1, "{decision}");
+    }
+    desk.close().await;
+}
+
+async fn a_press_has_one_effect_and_whoever_is_late_is_told(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let late = desk
+        .slack
+        .press_payload(SERGIO, CHANNEL, &root.ts, "desk_claim")
+        .unwrap();
+    let twice = desk
+        .slack
+        .press_payload(DORA, CHANNEL, &root.ts, "desk_claim")
+        .unwrap();
+    for payload in [&twice, &twice, &late] {
+        let reply = desk
+            .slack
+            .send_interaction(payload, Forgery::Genuine)
+            .await
+            .unwrap();
+        assert_eq!(reply.status, 200);
+    }
+    desk.expect_told(DORA, "That is so already. Nothing was changed.")
+        .await;
+    desk.expect_told(SERGIO, "@Dora has it already.").await;
+    desk.expect_root(&root, "@Dora has it.").await;
+    desk.expect_quiet().await;
+
+    // Its conversation is not known any more.
+    desk.execute("delete from conversation").await;
+    desk.press(DORA, &root, "desk_close").await;
+    desk.expect_told(DORA, "This conversation is gone.").await;
+    desk.close().await;
+}
+
+async fn a_stranger_changes_nothing(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.press(STRANGER, &root, "desk_claim").await;
+    desk.expect_told(STRANGER, "Only members of #qdn-dispatch can change that.")
+        .await;
+    desk.expect_quiet().await;
+    let root = desk.slack.message(CHANNEL, &root.ts).unwrap();
+    let shown = desk.slack.rendered(&root);
+    assert!(shown.contains("(emoji red_circle)"), "{shown}");
+    desk.close().await;
+}
+
+async fn who_waits_is_listed_longest_first(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let answer = desk.slack.command(DORA, CHANNEL, "/qdn", "open").await;
+    assert_eq!(answer.text, "Nobody waits for an answer.");
+    let alice = desk.open(ALICE).await;
+    let bob = desk.open(BOB).await;
+    desk.press(DORA, &bob, "desk_claim").await;
+    desk.expect_quiet().await;
+    let answer = desk.slack.command(DORA, CHANNEL, "/qdn", "open").await.text;
+    let listed: Vec<&str> = answer.lines().collect();
+    assert_eq!(listed.len(), 2, "{answer}");
+    let link = |ts: &str| {
+        format!(
+            "<https://qdn.slack.com/archives/{CHANNEL}/p{}|open>",
+            ts.replace('.', "")
+        )
+    };
+    assert!(
+        listed[0].contains("(619) 555-0142") && listed[0].contains(&link(&alice.ts)),
+        "{answer}"
+    );
+    assert!(listed[0].starts_with(":red_circle:"), "{answer}");
+    assert!(
+        listed[1].contains("(619) 555-0143") && listed[1].contains(&link(&bob.ts)),
+        "{answer}"
+    );
+    assert!(listed[1].contains(&format!("<@{DORA}> has it")), "{answer}");
+    let refused = desk.slack.command(STRANGER, CHANNEL, "/qdn", "open").await;
+    assert!(
+        refused.text.starts_with("Only members of"),
+        "{}",
+        refused.text
+    );
+    desk.reply(&alice, "Here").await;
+    desk.expect_root(&alice, "Answered by @Dora").await;
+    let answer = desk.slack.command(DORA, CHANNEL, "/qdn", "open").await.text;
+    assert!(!answer.contains("0142"), "{answer}");
+    desk.close().await;
+}
+
+async fn an_idle_conversation_goes_on_in_a_new_thread(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let old = desk.open(ALICE).await;
+    desk.press(DORA, &old, "desk_claim").await;
+    desk.expect_root(&old, "@Dora has it.").await;
+    desk.expect_quiet().await;
+    // A day and a half passes.
+    desk.execute("update conversation set last_at = last_at - 129600000")
+        .await;
+    let late = desk
+        .slack
+        .press_payload(DORA, CHANNEL, &old.ts, "desk_close")
+        .unwrap();
+    desk.twilio.text(ALICE, LINE, "It broke down again").await;
+    let new = desk.expect_roots(2).await.remove(1);
+    let shown = desk.slack.rendered(&new);
+    assert!(shown.contains("It broke down again"), "{shown}");
+    assert!(shown.contains("Goes on from an earlier thread."), "{shown}");
+    assert!(
+        shown.contains("(emoji red_circle)"),
+        "nobody has it: {shown}"
+    );
+    desk.expect_root(&old, "This conversation goes on in a newer thread.")
+        .await;
+    desk.expect_words_in_thread(&old.ts, "goes on in a newer thread")
+        .await;
+    let shown = desk.expect_root(&old, "Help").await;
+    assert!(!shown.contains("[Claim]"), "{shown}");
+
+    // A reply in the old thread still reaches the caller, and answers it.
+    desk.reply(&old, "Again?").await;
+    desk.expect_texted(ALICE, &["Again?"]).await;
+    desk.expect_root(&new, "Answered by @Dora").await;
+
+    desk.slack
+        .send_interaction(&late, Forgery::Genuine)
+        .await
+        .unwrap();
+    desk.expect_told(DORA, "This conversation goes on in a newer thread.")
+        .await;
+    desk.expect_quiet().await;
+    desk.close().await;
+}
+
+async fn a_named_caller_is_called_so_everywhere(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let say = async |user: &str, text: &str| {
+        let answer = desk.slack.command(user, CHANNEL, "/qdn", text).await;
+        answer.text
+    };
+    desk.type_until(DORA, "name", "Write `/qdn name").await;
+    let refused = say(STRANGER, "name 619-555-0142 Ana").await;
+    assert!(refused.starts_with("Only members of"), "{refused}");
+    let answer = say(DORA, "name (619) 555-0142 Ana <!channel> *López*").await;
+    assert!(answer.starts_with("(619) 555-0142 is *Ana"), "{answer}");
+    let shown = desk.expect_root(&root, "López").await;
+    assert!(shown.contains("(619) 555-0142"), "{shown}");
+    let message = desk.slack.message(CHANNEL, &root.ts).unwrap();
+    assert_eq!(message.pings(), Vec::<String>::new());
+    assert!(
+        say(DORA, "name 6195550142 Ana López")
+            .await
+            .ends_with("from now on.")
+    );
+    let answer = say(DORA, "name +16195550142").await;
+    assert!(
+        answer.starts_with("(619) 555-0142 is *Ana López*."),
+        "{answer}"
+    );
+    let answer = say(DORA, "open").await;
+    assert!(answer.contains("*Ana López* (619) 555-0142"), "{answer}");
+    let answer = say(DORA, "name 619-555-0142 remove").await;
+    assert_eq!(answer, "(619) 555-0142 has no name any more.");
+    let answer = say(DORA, "name 619-555-0142 remove").await;
+    assert_eq!(answer, "(619) 555-0142 had no name. Nothing was changed.");
+    desk.expect_quiet().await;
+    let root = desk.slack.message(CHANNEL, &root.ts).unwrap();
+    assert!(!desk.slack.rendered(&root).contains("Ana"));
+    desk.close().await;
+}
+
+async fn a_missed_call_waits_and_a_taken_one_is_answered(database: Database) {
+    let desk = Desk::on(database)
+        .replace(
+            "channel = \"#qdn-dispatch\"",
+            "channel = \"#qdn-dispatch\"\nscreen = false",
+        )
+        .start()
+        .await;
+    desk.type_until(DORA, "name 619-555-0142 Ana López", "from now on.")
+        .await;
+    desk.twilio.call(ALICE, LINE).await;
+    let root = desk.expect_thread_of_call().await;
+    desk.expect_root_words(&root, "(emoji red_circle) Ana López (619) 555-0142")
+        .await;
+    desk.expect_words_in_thread(&root, "Missed call from Ana López")
+        .await;
+    assert!(
+        desk.slack
+            .wait_until(|world| world.roots(CHANNEL).len() >= 2, PATIENCE)
+            .await,
+        "shown in the channel too"
+    );
+    desk.twilio
+        .set_phone(SERGIO_PHONE, Phone::pick_up(5).talking(90));
+    desk.twilio.call(ALICE, LINE).await;
+    desk.expect_root_words(&root, "Answered by Sergio.").await;
+    desk.close().await;
+}

@@ -1,0 +1,211 @@
+//! What happens to a text that nobody answers, and to one that comes while nobody is there.
+
+use std::time::Duration;
+
+use crate::desk::{
+    ALICE, BACKUP_PHONE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, SERGIO,
+};
+
+stories! {
+    an_unanswered_text_is_called_out_and_then_texted,
+    an_answer_a_claim_or_a_close_stops_the_clock,
+    the_clock_goes_on_over_a_restart,
+    many_at_once_are_told_together,
+    what_becomes_of_a_page_is_told_in_the_callers_thread,
+    everybody_away_is_said_once,
+    no_machine_answers_a_machine,
+    a_text_in_a_quiet_thread_is_shown_in_the_channel,
+}
+
+const SOON: &str = "\n[desk]\nremind_after = \"1s\"\npage_after = \"2s\"\n";
+const LATER: &str = "\n[desk]\nremind_after = \"6s\"\npage_after = \"7s\"\n";
+const CHANNEL_KEY: &str = "channel = \"#qdn-dispatch\"";
+const AWAY: &str = "channel = \"#qdn-dispatch\"\naway_text = \"We are away. Back at eight.\"";
+
+async fn an_unanswered_text_is_called_out_and_then_texted(database: Database) {
+    let desk = Desk::on(database).toml(SOON).start().await;
+    let root = desk.open(ALICE).await;
+    let told = desk
+        .expect_words_in_thread(&root.ts, "(619) 555-0142 has waited")
+        .await;
+    assert!(desk.slack.rendered(&told).contains("Help"), "{told:?}");
+    let is_told = |message: &&qdn_relay::sandbox::slack::Message| message.ts == told.ts;
+    let in_channel = desk
+        .slack
+        .wait_until(|world| world.roots(CHANNEL).iter().any(is_told), PATIENCE)
+        .await;
+    assert!(in_channel, "it is shown in the channel too");
+    let page = desk.expect_sms(1).await.remove(0);
+    assert_eq!(page.to, BACKUP_PHONE);
+    let link = format!(
+        "https://qdn.slack.com/archives/{CHANNEL}/p{}",
+        root.ts.replace('.', "")
+    );
+    for words in ["QDN: (619) 555-0142 has waited", "\"Help\"", &link] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    desk.expect_words_in_thread(&root.ts, "Backup was texted")
+        .await;
+    // Once each.
+    desk.twilio.text(ALICE, LINE, "Hello?").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    desk.expect_quiet().await;
+    desk.expect_sms(1).await;
+    let reminders = desk.replies(&root.ts);
+    let reminders = reminders
+        .iter()
+        .filter(|words| words.contains("has waited"));
+    assert_eq!(reminders.count(), 1);
+
+    // What they text back is a conversation of their own.
+    desk.twilio.text(BACKUP_PHONE, LINE, "On it").await;
+    let reached = desk
+        .slack
+        .wait_until(
+            |world| {
+                let roots = world.roots(CHANNEL);
+                roots
+                    .iter()
+                    .any(|root| world.rendered(root).contains("Backup (858) 555-0112"))
+            },
+            PATIENCE,
+        )
+        .await;
+    assert!(reached, "named as one of the desk's own");
+    desk.expect_texted(ALICE, &[]).await;
+    desk.close().await;
+}
+
+async fn an_answer_a_claim_or_a_close_stops_the_clock(database: Database) {
+    let desk = Desk::on(database).toml(LATER).start().await;
+    let alice = desk.open(ALICE).await;
+    let bob = desk.open(BOB).await;
+    let carol = desk.open("+16195550144").await;
+    desk.reply(&alice, "Coming").await;
+    desk.press(DORA, &bob, "desk_claim").await;
+    desk.press(DORA, &carol, "desk_close").await;
+    desk.reply(&bob, "// a note answers nobody").await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    desk.expect_quiet().await;
+    desk.expect_sms(1).await;
+    assert_eq!(desk.audited("reminded").await, 0);
+    assert_eq!(desk.audited("paged").await, 0);
+    desk.close().await;
+}
+
+async fn the_clock_goes_on_over_a_restart(database: Database) {
+    let mut desk = Desk::on(database).toml(LATER).start().await;
+    let root = desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    desk.relay().kill().await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    desk.start_relay().await;
+    desk.expect_words_in_thread(&root.ts, "has waited").await;
+    let page = desk.expect_sms(1).await.remove(0);
+    assert_eq!(page.to, BACKUP_PHONE);
+    desk.expect_quiet().await;
+    assert_eq!(desk.audited("reminded").await, 1);
+    desk.close().await;
+}
+
+async fn many_at_once_are_told_together(database: Database) {
+    let mut desk = Desk::on(database).toml(LATER).start().await;
+    for n in 0..7 {
+        desk.twilio
+            .text(&format!("+1619555015{n}"), LINE, "Help")
+            .await;
+    }
+    desk.expect_roots(7).await;
+    desk.relay().kill().await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    desk.start_relay().await;
+    let told = desk.expect_roots(8).await.remove(7);
+    let shown = desk.slack.rendered(&told);
+    assert!(shown.contains("7 callers have waited too long"), "{shown}");
+    let page = desk.expect_sms(1).await.remove(0);
+    assert!(page.body.contains("7 callers have waited"), "{}", page.body);
+    desk.expect_quiet().await;
+    desk.close().await;
+}
+
+async fn what_becomes_of_a_page_is_told_in_the_callers_thread(database: Database) {
+    let desk = Desk::on(database).toml(SOON).start().await;
+    desk.twilio.refuse_number(BACKUP_PHONE, Some(21_614));
+    let root = desk.open(ALICE).await;
+    desk.expect_words_in_thread(&root.ts, "About the text to Backup: Not delivered")
+        .await;
+    desk.expect_quiet().await;
+    desk.close().await;
+}
+
+async fn everybody_away_is_said_once(database: Database) {
+    let desk = Desk::on(database).replace(CHANNEL_KEY, AWAY).start().await;
+    let say = async |text: &str| {
+        let answer = desk.slack.command(SERGIO, CHANNEL, "/qdn", text).await;
+        assert!(answer.text.contains(" is "), "{}", answer.text);
+    };
+    let root = desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    desk.expect_texted(ALICE, &[]).await;
+    say("away").await;
+    desk.twilio.text(ALICE, LINE, "Anybody there?").await;
+    let once = ["We are away. Back at eight."];
+    desk.expect_texted(ALICE, &once).await;
+    let told = "Texted automatically, because nobody is available:";
+    desk.expect_words_in_thread(&root.ts, told).await;
+    desk.twilio.text(ALICE, LINE, "Hello?").await;
+    desk.expect_words_in_thread(&root.ts, "Hello?").await;
+    desk.expect_quiet().await;
+    desk.expect_texted(ALICE, &once).await;
+    // It answers nobody's question.
+    desk.expect_root(&root, "(emoji red_circle)").await;
+
+    // Back, and away again: another time away.
+    say("available").await;
+    say("away").await;
+    desk.twilio.text(ALICE, LINE, "And now?").await;
+    let twice = ["We are away. Back at eight."; 2];
+    desk.expect_texted(ALICE, &twice).await;
+    desk.close().await;
+}
+
+async fn no_machine_answers_a_machine(database: Database) {
+    let desk = Desk::on(database).replace(CHANNEL_KEY, AWAY).start().await;
+    let say = async |text: &str| {
+        desk.slack.command(SERGIO, CHANNEL, "/qdn", text).await;
+    };
+    say("away").await;
+    desk.twilio
+        .text(ALICE, LINE, "Auto-reply: I am driving")
+        .await;
+    desk.twilio.text("28849", LINE, "Your code is 1234").await;
+    desk.twilio.text("ACME", LINE, "Delivery today").await;
+    desk.twilio.text(BACKUP_PHONE, LINE, "It is me").await;
+    desk.twilio.text(BOB, LINE, "It is Bob").await;
+    let sms = desk.expect_sms(1).await.remove(0);
+    assert_eq!(sms.to, BOB);
+    // A sixth automatic text in a day stays unsent.
+    for time in 2..=6 {
+        say("available").await;
+        say("away").await;
+        desk.twilio.text(BOB, LINE, &format!("Again {time}")).await;
+    }
+    desk.expect_quiet().await;
+    desk.expect_sms(5).await;
+    desk.close().await;
+}
+
+async fn a_text_in_a_quiet_thread_is_shown_in_the_channel(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.twilio.text(ALICE, LINE, "right after").await;
+    desk.expect_in_thread(&root.ts, &["right after"]).await;
+    desk.execute("update conversation set last_at = last_at - 181000")
+        .await;
+    desk.twilio.text(ALICE, LINE, "minutes later").await;
+    desk.expect_in_thread(&root.ts, &["right after", "minutes later"])
+        .await;
+    let shown = desk.expect_roots(2).await.remove(1);
+    assert_eq!(desk.slack.rendered(&shown), "minutes later");
+    desk.close().await;
+}
