@@ -6,6 +6,7 @@
 mod address;
 mod duration;
 mod file;
+mod limits;
 mod secrets;
 mod speech;
 mod timing;
@@ -104,6 +105,19 @@ pub struct Config {
     pub delivery: Delivery,
     /// How the desk works.
     pub desk: Desk,
+    /// How much people may text.
+    pub limits: Limits,
+}
+
+/// How many texts people may send within an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// One person, whomever to.
+    pub person_per_hour: u32,
+    /// Everybody to one number.
+    pub number_per_hour: u32,
+    /// Everybody from one line.
+    pub line_per_hour: u32,
 }
 
 /// A database's address, or Redis's; shown without what follows the scheme.
@@ -156,6 +170,8 @@ pub struct Line {
     pub speech: Speech,
     /// Tried in order.
     pub ring: Vec<RingStep>,
+    /// The countries, as two capital letters, whose numbers it texts first.
+    pub allow_countries: Vec<String>,
     /// Texted to a caller nobody answered.
     pub missed_call_text: Option<String>,
     /// Texted once while nobody but `always` people is available.

@@ -55,6 +55,8 @@ pub(crate) enum Delivery {
     },
     /// New words in place of a question that one person sees, by the address that came with their press.
     Respond { response_url: String, text: String },
+    /// A form for whoever did what `trigger_id` stands for, within 3 seconds of it.
+    Form { trigger_id: String, view: Value },
     /// Bring the mark on a dispatcher's message up to date with what became of it.
     Mark,
     /// A dispatcher's words whose mentions still need names.
@@ -89,6 +91,7 @@ impl Delivery {
             Delivery::Home { .. } => "home",
             Delivery::Ephemeral { .. } => "ephemeral",
             Delivery::Respond { .. } => "respond",
+            Delivery::Form { .. } => "form",
             Delivery::Mark => "mark",
             Delivery::Reply { .. } | Delivery::Enclosing(_) => "reply",
             // To all but the request itself they are the same.
@@ -258,6 +261,9 @@ pub(crate) const ROOTS_GATE: &str = "roots";
 /// The gate of the app's homes.
 pub(crate) const HOMES_GATE: &str = "homes";
 
+/// The gate of forms: nothing may hold up what has to be there within 3 seconds.
+pub(crate) const FORMS_GATE: &str = "forms";
+
 /// The gate of a line's Slack channel.
 pub(crate) fn slack_gate(line: &str) -> String {
     format!("slack:{line}")
@@ -342,6 +348,14 @@ pub(crate) fn home_lane(person: &str) -> Lane {
     Lane {
         id: format!("home:{person}"),
         gate: HOMES_GATE.to_owned(),
+    }
+}
+
+/// The forms of one person.
+pub(crate) fn form_lane(user: &str) -> Lane {
+    Lane {
+        id: format!("form:{user}"),
+        gate: FORMS_GATE.to_owned(),
     }
 }
 
@@ -444,7 +458,10 @@ pub(crate) async fn reword(
             let lane = update_lane(&conversation.line, &asked.external_id);
             enqueue(tx, &lane, "", "", &update).await.map(drop)
         }
-        // It is under way: whoever answers it is told that it was answered.
+        // It is under way and cannot be changed yet: the new words come behind it.
+        Some(State::Sending | State::Unknown) => {
+            enqueue_question(tx, conversation, content).await.map(drop)
+        }
         _ => Ok(()),
     }
 }

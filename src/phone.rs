@@ -3,6 +3,7 @@
 //! Neither type can be printed by accident: there is no `Display`, and `Debug` shows the last two digits.
 
 mod address;
+mod destination;
 
 use std::fmt;
 
@@ -11,6 +12,7 @@ use phonenumber::{Mode, Type};
 use serde::{Deserialize, Serialize};
 
 pub use address::Address;
+pub use destination::{NotTexted, number_and_words, screen};
 
 /// What arrives as the number of a caller who withheld it: words, and the same words spelled on a telephone's keys
 /// (<https://www.twilio.com/docs/voice/twiml#request-parameters>).

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{begin, move_watermark, read};
 use crate::app::App;
+use crate::bridge::edited;
 use crate::bridge::slack_reply::{self, Received};
 use crate::config::Line;
 use crate::outbox::Outside;
@@ -62,7 +63,11 @@ async fn take_in(
     since: Timestamp,
 ) -> anyhow::Result<usize> {
     let mut found = 0;
-    for reply in replies(app, outside, channel, root, since).await? {
+    let (unknown, changed) = replies(app, outside, channel, root, since).await?;
+    for reply in changed {
+        edited::change(app, team, None, &reply).await?;
+    }
+    for reply in unknown {
         if slack_reply::receive_late(app, team, &reply).await? == Received::Reply {
             found += 1;
         }
@@ -76,24 +81,32 @@ fn has_replies_since(root: &ThreadMessage, since: Timestamp) -> bool {
         .is_some_and(|latest| latest.timestamp() >= since)
 }
 
-/// The replies in a thread that we do not know, oldest first.
+/// The replies in a thread that we do not know, oldest first, and those that were edited since we heard of them.
 async fn replies(
     app: &App,
     outside: &Outside,
     channel: &ChannelId,
     root: &MessageTs,
     since: Timestamp,
-) -> anyhow::Result<Vec<MessageEvent>> {
+) -> anyhow::Result<(Vec<MessageEvent>, Vec<MessageEvent>)> {
     let since = MessageTs::from_timestamp(since);
-    let mut unknown = Vec::new();
+    let (mut unknown, mut changed) = (Vec::new(), Vec::new());
     for message in read(outside.slack.replies(channel, root, Some(&since)).await)? {
         let id = format!("{}:{}", channel.as_str(), message.ts.as_str());
-        if message.ts != *root && !messages::is_known(&app.store, Origin::Slack, &id).await? {
-            unknown.push(as_event(channel, message));
+        if message.ts == *root {
+            continue;
+        }
+        let edited = message.edited.as_ref().and_then(|edited| edited.ts.clone());
+        match messages::known_edit(&app.store, Origin::Slack, &id).await? {
+            None => unknown.push(as_event(channel, message)),
+            Some(known) if edited.is_some_and(|edited| edited.as_str() > known.as_str()) => {
+                changed.push(as_event(channel, message));
+            }
+            Some(_) => {}
         }
     }
     unknown.sort_by(|one, other| one.ts.cmp(&other.ts));
-    Ok(unknown)
+    Ok((unknown, changed))
 }
 
 /// The message as its event would have told it.
@@ -109,7 +122,7 @@ fn as_event(channel: &ChannelId, message: ThreadMessage) -> MessageEvent {
         thread_ts: message.thread_ts,
         files: message.files,
         hidden: false,
-        edited: None,
+        edited: message.edited,
         team: message.team,
         user_team: message.user_team,
         source_team: None,

@@ -42,7 +42,10 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
         if stuck.contains(&message.from) {
             continue;
         }
-        if messages::is_known(&app.store, Origin::Twilio, message.sid.as_str()).await? {
+        if messages::known_edit(&app.store, Origin::Twilio, message.sid.as_str())
+            .await?
+            .is_some()
+        {
             continue;
         }
         if is_young(app, outside, &message) {

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::wording::desk;
 use crate::app::App;
 use crate::availability::State;
+use crate::bridge::opt_out;
 use crate::config::Line;
 use crate::conversation::auto_reply;
 use crate::delivery::{self, Delivery};
@@ -72,6 +73,9 @@ pub(super) async fn text_the_caller(
         return Ok(());
     };
     let caller = conversation.caller.as_str();
+    if opt_out::is_out(tx, conversation).await? {
+        return Ok(());
+    }
     if !may_be_texted(app, caller)
         || auto_reply::looks_like_one(body)
         || !may_be_texted_automatically(tx, caller).await?

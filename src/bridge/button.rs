@@ -3,10 +3,9 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::held;
 use crate::bridge::outcome::after_now;
 use crate::bridge::wording::{self, replies};
-use crate::bridge::{claim, home, matter};
+use crate::bridge::{claim, edited, held, home, matter};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -34,6 +33,10 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
             }
             id @ (replies::HELD_SEND | replies::HELD_INSIDE) => {
                 held::decide(app, pressed, id, value).await?;
+            }
+            replies::CORRECT => {
+                let edit = action.value.as_deref().unwrap_or_default();
+                edited::correct(app, pressed, edit).await?;
             }
             _ => tell(app, pressed, wording::unknown_button()).await?,
         }

@@ -10,7 +10,7 @@ mod why;
 
 use crate::app::App;
 use crate::availability::State;
-use crate::bridge::wording;
+use crate::bridge::{text_first, wording};
 use crate::slack::event::SlashCommand;
 
 /// Does what the command says; back comes the sentence for its writer.
@@ -20,6 +20,7 @@ pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
     match words.next().unwrap_or("help").to_lowercase().as_str() {
         "help" => wording::usage(name),
         "status" => availability::status(app).await,
+        "text" => text_first::command(app, command).await,
         "who" => who::answer(app).await,
         "open" => open::answer(app, command).await,
         "name" => name::answer(app, command).await,

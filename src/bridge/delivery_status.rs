@@ -6,13 +6,13 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::{page, wording};
+use crate::bridge::{opt_out, page, wording};
 use crate::delivery;
 use crate::store::audit::NewEntry;
 use crate::store::outbox::{Row, State};
 use crate::store::sms::Sms;
 use crate::store::{Tx, conversations, lanes, outbox, sms};
-use crate::twilio::error_code;
+use crate::twilio::error_code::{self, Meaning};
 use crate::twilio::form::MessageStatus;
 use crate::twilio::message::{Message, MessageState};
 
@@ -160,6 +160,9 @@ pub(crate) async fn raise(
         detail: json!({ "conversation": conversation.id, "message": known.message_id, "outbox": row.id, "error_code": code }),
         at: None,
     });
+    if failed && error_code::meaning(code) == Meaning::OptedOut {
+        opt_out::hear_refusal(tx, app, &conversation, row.created()).await?;
+    }
     if failed && !sms::another_failed(tx, known).await? {
         let sentence =
             wording::not_delivered(error_code::meaning(code), (code != 0).then_some(code));

@@ -7,8 +7,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::wording::{self, replies};
-use crate::bridge::{button, matter, members};
+use crate::bridge::limits::{self, Reached};
+use crate::bridge::wording::{self, Moment, replies};
+use crate::bridge::{button, matter, members, opt_out};
 use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -30,6 +31,8 @@ pub(crate) enum Why {
     Collision { by: String, seconds: i64 },
     /// It takes that many parts.
     Long { parts: usize },
+    /// So many texts were sent within the hour; the clock time when the next may leave.
+    Limit { reached: Reached, at: String },
 }
 
 impl Why {
@@ -39,6 +42,7 @@ impl Why {
             Why::Colleague => "it begins with a colleague's name",
             Why::Collision { .. } => "somebody else answered at the same time",
             Why::Long { .. } => "it is long",
+            Why::Limit { .. } => "a limit of texts within an hour is reached",
         }
     }
 }
@@ -87,6 +91,21 @@ pub(crate) async fn collision(
             by,
             seconds: apart.as_secs(),
         }))
+}
+
+/// Whether one more text of this writer would pass a limit.
+pub(crate) async fn over_limit(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    writer: &str,
+) -> anyhow::Result<Option<Why>> {
+    let (line, caller) = (&conversation.line, &conversation.caller);
+    let reached = limits::reached(tx, app, line, caller, writer).await?;
+    Ok(reached.map(|reached| {
+        let at = Moment::new(reached.free_at, tx.now(), &app.config.desk.timezone).shown();
+        Why::Limit { reached, at }
+    }))
 }
 
 /// Sets the reply's deliveries aside and asks its writer.
@@ -181,9 +200,23 @@ pub(crate) async fn decide(
         drop(tx);
         return button::tell(app, pressed, wording::already_decided()).await;
     };
+    let sends = action == replies::HELD_SEND;
+    if sends && opt_out::is_out(&mut tx, &conversation).await? {
+        drop(tx);
+        return button::tell(app, pressed, replies::opted_out()).await;
+    }
+    if sends {
+        if let Some(Why::Limit { reached, at }) =
+            over_limit(&mut tx, app, &conversation, &held.writer).await?
+        {
+            drop(tx);
+            return button::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
+        }
+        let (line, caller) = (&conversation.line, &conversation.caller);
+        limits::spend(&mut tx, line, caller, &held.writer).await?;
+    }
     let message = messages::by_id_in(&mut tx, message_id).await?;
     let rows = set_aside(&mut tx, message_id).await?;
-    let sends = action == replies::HELD_SEND;
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     for row in &rows {
         match sends {
@@ -235,7 +268,7 @@ fn refusal(held: &Held, user: &str) -> Option<String> {
 }
 
 /// The deliveries of a message that wait for an answer, in their order.
-pub(crate) async fn set_aside(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
+async fn set_aside(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
     let mut rows = outbox::of_message_in(tx, message_id).await?;
     rows.retain(|row| row.state == State::Asked.as_str());
     Ok(rows)

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
+use crate::bridge::opt_out;
 use crate::bridge::pictures_in::{self, Enclosed};
 use crate::bridge::wording::{self, Moment, TextIn};
 use crate::bridge::{away, flood, matter};
@@ -102,6 +103,8 @@ pub(crate) async fn receive(
         None => delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?,
     };
     pictures_in::enqueue(&mut tx, &conversation, &message_id, &row, sms, &enclosed).await?;
+    let as_of = came_at.unwrap_or(tx.now());
+    opt_out::hear(&mut tx, app, &conversation, sms, as_of).await?;
     crate::trial::point("sms.row_kept");
     if let Some(is_away) = is_away {
         away::text_the_caller(&mut tx, app, line, &conversation, &body, is_away).await?;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::away;
 use super::call_thread::Scene;
+use super::opt_out;
 use crate::config::Line;
 use crate::delivery::{self, Delivery};
 use crate::store::audit::NewEntry;
@@ -90,6 +91,9 @@ async fn why_not(
     }
     if tx.now().duration_since(missed) > SOON {
         return Ok(Some("the database was away for too long"));
+    }
+    if opt_out::is_out(tx, &scene.conversation).await? {
+        return Ok(Some("the caller has texted STOP"));
     }
     let conversation = &scene.conversation.id;
     let since = scene.call.started().checked_sub(ONCE_IN)?;

@@ -8,7 +8,8 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::wording::pictures;
 use crate::bridge::{
-    self, delivery_status, page, pictures_in, pictures_out, settlement, slack_reply, wording,
+    self, delivery_status, opt_out, page, pictures_in, pictures_out, settlement, slack_reply,
+    wording,
 };
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::store::audit::NewEntry;
@@ -16,7 +17,7 @@ use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
 use crate::store::outbox::{Attempt, Row, State};
 use crate::store::{Tx, conversations, held, matters, messages, outbox, threads};
-use crate::twilio::error_code;
+use crate::twilio::error_code::{self, Meaning};
 
 /// Keeps how an attempt or a look ended and gives the lane back.
 pub(crate) async fn receive(
@@ -29,7 +30,13 @@ pub(crate) async fn receive(
     let mut tx = app.store.begin().await?;
     let (Work::Attempt(tried) | Work::Settle(tried)) = &claimed.work;
     if let Some(row) = outbox::by_id(&mut tx, &claimed.row.id).await? {
-        follow(&mut tx, app, &row, tried, outcome, claimed.at).await?;
+        if matches!(outcome, Outcome::Resolved(_) | Outcome::Prepared(_))
+            && row.payload != claimed.row.payload
+        {
+            again_as_edited(&mut tx, &row, tried).await?;
+        } else {
+            follow(&mut tx, app, &row, tried, outcome, claimed.at).await?;
+        }
     }
     crate::trial::point("outcome.bound");
     lanes::release(&mut tx, claimed, lease).await?;
@@ -80,6 +87,9 @@ async fn follow(
         Outcome::Uploaded(file) => pictures_in::uploaded(tx, row, attempt, file.as_deref()).await,
         Outcome::Again { after, why } => {
             outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
+            if is_taken_away(tx, row).await? {
+                return give_up(tx, app, row, attempt).await;
+            }
             outbox::set_state(tx, id, State::Waiting, after_now(tx, *after), why).await?;
             metrics::counter!("qdn_retries_total", "kind" => row.kind.clone()).increment(1);
             Ok(())
@@ -129,6 +139,36 @@ async fn follow(
     }
 }
 
+/// Whether the writer of what would be sent again has deleted it meanwhile.
+pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
+    if row.kind != "sms" || row.message_id.is_empty() {
+        return Ok(false);
+    }
+    Ok(messages::by_id_in(tx, &row.message_id).await?.is_gone())
+}
+
+/// It did not leave, and its writer has deleted it: it does not leave any more.
+pub(crate) async fn give_up(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+) -> anyhow::Result<()> {
+    let why = "its writer deleted it before it left";
+    outbox::set_state(tx, &row.id, State::Dropped, 0, why).await?;
+    audit(tx, app, row, attempt, "dropped", why).await
+}
+
+/// The reply was edited while its names were looked up: what was found out is about other words.
+async fn again_as_edited(tx: &mut Tx, row: &Row, tried: &Attempt) -> anyhow::Result<()> {
+    if row.state == State::Sending.as_str() && row.attempts == tried.n {
+        outbox::finish_attempt(tx, &row.id, tried.n, "not sent", "edited meanwhile").await?;
+        let now = after_now(tx, Duration::ZERO);
+        outbox::set_state(tx, &row.id, State::Waiting, now, "").await?;
+    }
+    Ok(())
+}
+
 /// After how many seconds a delivery that is held for the channel's or the account's sake is tried again.
 const HELD_AGAIN: f64 = 15.0;
 
@@ -169,6 +209,12 @@ async fn delivered(
             began(tx, app, row, attempt, &conversation, (channel, root)).await?;
             slack_reply::receive_parked(tx, app, &conversation, channel, root).await?;
         }
+    }
+    if let Some(PostedIn { channel, .. }) = posted_in
+        && row.kind == "post"
+        && messages::set_place(tx, &row.message_id, channel, external_id).await?
+    {
+        delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     }
     if matches!(row.kind.as_str(), "post" | "announce") {
         let why = format!("known by {proof}");
@@ -322,12 +368,22 @@ async fn refused(
     metrics::counter!("qdn_refused_total", "kind" => row.kind.clone()).increment(1);
     if row.kind == "sms" || row.kind == "reply" {
         let number = code.parse().ok();
+        if number.map(error_code::meaning) == Some(Meaning::OptedOut) {
+            let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+            opt_out::hear_refusal(tx, app, &conversation, attempt.started()).await?;
+        }
         let sentence = match code {
             pictures::MEDIA_GONE => pictures::media_gone(),
             _ => wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number),
         };
         page::notice(tx, row, sentence.into()).await?;
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
+    } else if row.kind == "form" {
+        tracing::warn!(
+            outbox = row.id,
+            code,
+            "a form was not shown; whoever wants it chooses the shortcut again"
+        );
     } else if code == "user_not_in_channel" {
         tracing::info!(
             outbox = row.id,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::outcome::{after_now, audit};
+use super::outcome::{after_now, audit, give_up, is_taken_away};
 use crate::app::App;
 use crate::bridge::{page, wording};
 use crate::delivery;
@@ -87,6 +87,9 @@ pub(crate) async fn absent(
         "two complete looks found nothing",
     )
     .await?;
+    if is_taken_away(tx, row).await? {
+        return give_up(tx, app, row, attempt).await;
+    }
     outbox::set_state(
         tx,
         &row.id,

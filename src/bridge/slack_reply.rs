@@ -5,11 +5,14 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::held::{self, Why};
-use crate::bridge::{inbound_sms::storable, matter, pictures_out, wording};
+use crate::bridge::wording::{self, replies};
+use crate::bridge::{
+    edited, inbound_sms::storable, limits, matter, opt_out, pictures_out, text_first,
+};
 use crate::conversation::{self, Kind, Written};
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
-use crate::slack::event::{Envelope, Event, MessageEvent};
+use crate::slack::event::{Envelope, Event, File, MessageEvent};
 use crate::slack::mrkdwn::{self, Names};
 use crate::slack::{MessageTs, TeamId};
 use crate::store::audit::NewEntry;
@@ -44,6 +47,9 @@ pub(crate) async fn receive(
     message: &MessageEvent,
     event: &str,
 ) -> anyhow::Result<Received> {
+    if edited::is_one(message) {
+        return edited::receive(app, team, app_id, message).await;
+    }
     let written = match read(app, message, team, app_id) {
         Ok(written) => written,
         Err(why) => return Ok(Received::Ignored(why)),
@@ -117,7 +123,7 @@ pub(crate) async fn receive_parked(
 }
 
 /// What a person of ours wrote in a thread, or why it is nothing for a caller.
-fn read(
+pub(super) fn read(
     app: &App,
     message: &MessageEvent,
     team: &TeamId,
@@ -142,6 +148,12 @@ const ROOT_IN_DOUBT: SignedDuration = SignedDuration::from_mins(30);
 
 fn is_recent(root: &MessageTs, now: Timestamp) -> bool {
     now.duration_since(root.timestamp()) < ROOT_IN_DOUBT
+}
+
+/// Whether a message is young enough to be sent unasked.
+pub(super) fn is_live(app: &App, message: &MessageEvent) -> anyhow::Result<bool> {
+    let age = app.store.now().duration_since(message.ts.timestamp());
+    Ok(age <= SignedDuration::try_from(app.config.delivery.stale_reply)?)
 }
 
 async fn keep(
@@ -205,6 +217,8 @@ async fn keep(
     if age == Age::Live && !rows.is_empty() {
         let by = format!("<@{}>", written.user.as_str());
         matter::answered(tx, conversation, &by).await?;
+        let (line, caller) = (&conversation.line, &conversation.caller);
+        limits::spend(tx, line, caller, reply.writer).await?;
     }
     if age == Age::Stale && !rows.is_empty() {
         for row in &rows {
@@ -261,6 +275,9 @@ async fn question(
     if age == Age::Stale {
         return Ok(None);
     }
+    if let Some(why) = held::over_limit(tx, app, conversation, reply.writer).await? {
+        return Ok(Some(why));
+    }
     let texts = outbox::of_message_in(tx, reply.message_id).await?;
     let words: Vec<String> = texts.iter().map(outbox::Row::words).collect();
     match held::too_long(app, words.iter().map(String::as_str)) {
@@ -290,22 +307,17 @@ async fn send(
         .await?;
         return Ok(Vec::new());
     }
+    if let Some(why) = text_first::cannot_answer(app, &caller) {
+        refuse(tx, app, conversation, message_id, why).await?;
+        return Ok(Vec::new());
+    }
+    if opt_out::is_out(tx, conversation).await? {
+        let why = replies::opted_out();
+        refuse(tx, app, conversation, message_id, why).await?;
+        return Ok(Vec::new());
+    }
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
-    let mentions = mrkdwn::mentions(text);
-    let deliveries: Vec<Delivery> = if !message.files.is_empty() {
-        // Only the worker may fetch them.
-        vec![pictures_out::enclose(text, &message.files)]
-    } else if mentions.users.is_empty() && mentions.channels.is_empty() {
-        to_texts(app, text, &Names::default())
-            .into_iter()
-            .map(|body| Delivery::Sms { body })
-            .collect()
-    } else {
-        // Names have to be asked for, which only the worker may do.
-        vec![Delivery::Reply {
-            slack_text: text.to_owned(),
-        }]
-    };
+    let deliveries = deliveries(app, text, &message.files);
     if deliveries.is_empty() {
         refuse(
             tx,
@@ -323,9 +335,30 @@ async fn send(
     Ok(rows)
 }
 
+/// What has to be delivered so that a phone shows these words of Slack's.
+pub(super) fn deliveries(app: &App, text: &str, files: &[File]) -> Vec<Delivery> {
+    let mentions = mrkdwn::mentions(text);
+    if !files.is_empty() {
+        // Only the worker may fetch them.
+        vec![pictures_out::enclose(text, files)]
+    } else if mentions.users.is_empty() && mentions.channels.is_empty() {
+        let bodies = to_texts(app, text, &Names::default()).into_iter();
+        bodies.map(|body| Delivery::Sms { body }).collect()
+    } else {
+        // Names have to be asked for, which only the worker may do.
+        vec![Delivery::Reply {
+            slack_text: text.to_owned(),
+        }]
+    }
+}
+
 /// Slack's words as the texts a phone shows, split at words where they are too long for one.
 pub(crate) fn to_texts(app: &App, slack_text: &str, names: &Names) -> Vec<String> {
-    let words = mrkdwn::plain_text(slack_text, names);
+    bodies(app, &mrkdwn::plain_text(slack_text, names))
+}
+
+/// Plain words as the texts a phone shows.
+pub(super) fn bodies(app: &App, words: &str) -> Vec<String> {
     match app.config.desk.smart_encoding {
         true => twilio::segment::split(twilio::segments::fold(words.trim()).trim()),
         false => twilio::segment::split(words.trim()),

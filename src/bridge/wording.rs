@@ -356,6 +356,7 @@ pub(crate) fn usage(command: &str) -> String {
          `{command} why` – why the last call went where it went; `{command} why 0142` for the last one from a number ending so\n\
          `{command} open` – who waits for an answer, longest first\n\
          `{command} name 619-555-0142 Ana López` – what a caller is called, wherever the number is shown\n\
+         `{command} text (619) 555-0142 Your driver is outside.` – texts somebody first\n\
          `{command} help` – this"
     )
 }

@@ -7,6 +7,7 @@ use toml::Value;
 use url::Url;
 
 use super::address::{api_url, database_url, listen, public_url, redis_url};
+use super::limits::{self, FileLimits};
 use super::speech::{self, FileSpeech};
 use super::timing::{FileDelivery, FileDesk, delivery, desk, time};
 use super::written::{self, Text};
@@ -35,6 +36,8 @@ struct File {
     delivery: FileDelivery,
     #[serde(default)]
     desk: FileDesk,
+    #[serde(default)]
+    limits: FileLimits,
 }
 
 #[derive(Deserialize, Default)]
@@ -68,6 +71,7 @@ struct FileLine {
     transcribe: Option<Value>,
     #[serde(default)]
     ring: Vec<FileRingStep>,
+    allow_countries: Option<Value>,
     missed_call_text: Option<Text>,
     away_text: Option<Text>,
 }
@@ -136,6 +140,7 @@ pub(super) fn parse(text: &str, environment: &Environment) -> Result<Config, Con
         availability: availability(file.availability, &people, &mut problems),
         delivery: delivery(file.delivery, &mut problems),
         desk: desk(file.desk, &mut problems),
+        limits: limits::limits(file.limits, &mut problems),
         people,
         lines,
     };
@@ -300,9 +305,16 @@ fn lines(list: Vec<FileLine>, people: &[Person], problems: &mut Problems) -> Vec
             text.map(|Text(text)| text)
                 .filter(|text| !text.trim().is_empty())
         };
+        let allow_countries = limits::countries(
+            key("allow_countries"),
+            line.allow_countries,
+            &number,
+            problems,
+        );
         lines.push(Line {
             name,
             number,
+            allow_countries,
             channel,
             screen,
             speech,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::AppError;
 use super::signed::SlackBody;
 use crate::app::App;
-use crate::bridge::{button, command, home, slack_reply, wording};
+use crate::bridge::{button, command, home, slack_reply, text_first, wording};
 use crate::slack::TeamId;
 use crate::slack::event::{Envelope, Event, EventCallback, Interaction, SlashCommand};
 use crate::twilio::form;
@@ -115,25 +115,44 @@ pub(super) async fn commands(
     Ok(Json(wording::ephemeral(&answer)))
 }
 
-/// Buttons.
+/// Buttons, shortcuts and forms.
 pub(super) async fn interactions(
     State(app): State<App>,
     SlackBody(body): SlackBody,
-) -> Result<StatusCode, AppError> {
-    let Interaction::BlockActions(pressed) =
-        Interaction::from_params(&form::parse(&body)).map_err(malformed)?
-    else {
-        return Ok(StatusCode::OK);
+) -> Result<Response, AppError> {
+    let interaction = Interaction::from_params(&form::parse(&body)).map_err(malformed)?;
+    let team = match &interaction {
+        Interaction::BlockActions(pressed) => &pressed.team,
+        Interaction::Shortcut(chosen) => &chosen.team,
+        Interaction::ViewSubmission(sent) => &sent.team,
+        _ => return Ok(StatusCode::OK.into_response()),
     };
-    if pressed.team != Some(ours(&app).await?) {
-        tracing::warn!("a button of another workspace was refused");
+    if *team != Some(ours(&app).await?) {
+        tracing::warn!("a button, shortcut or form of another workspace was refused");
         return Err(AppError::Forbidden);
     }
-    // Slack shows whoever pressed a warning sign when this fails: nothing was changed then.
-    tokio::time::timeout(BUDGET, button::receive(&app, &pressed))
+    // Slack shows whoever did it a warning sign when this fails: nothing was changed then.
+    tokio::time::timeout(BUDGET, interact(&app, &interaction))
         .await
-        .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}"))??;
-    Ok(StatusCode::OK)
+        .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}"))?
+}
+
+async fn interact(app: &App, interaction: &Interaction) -> Result<Response, AppError> {
+    let mut shown = None;
+    match interaction {
+        Interaction::BlockActions(pressed) => button::receive(app, pressed).await?,
+        Interaction::Shortcut(chosen) if chosen.callback_id == text_first::FORM => {
+            text_first::open(app, chosen).await?;
+        }
+        Interaction::ViewSubmission(sent) if sent.callback_id == text_first::FORM => {
+            shown = text_first::submit(app, sent).await?;
+        }
+        _ => {}
+    }
+    Ok(match shown {
+        Some(answer) => Json(answer).into_response(),
+        None => StatusCode::OK.into_response(),
+    })
 }
 
 fn malformed(error: anyhow::Error) -> AppError {

@@ -29,6 +29,9 @@ use crate::twilio::client::NewMessage;
 /// How many requests one attempt makes at most: a post whose thread is gone is looked up, posted anew and put right.
 pub(super) const REQUESTS: u32 = 3;
 
+/// How long a form can still be shown: a `trigger_id` is good for 3 seconds.
+const FORM_IN_TIME: SignedDuration = SignedDuration::from_secs(3);
+
 /// How long a gate rests after a 429 that does not say.
 const REST: Duration = Duration::from_secs(1);
 
@@ -206,6 +209,19 @@ async fn deliver(
                 )
                 .await
                 .map(|_| done(String::new(), None))
+        }
+        Delivery::Form { trigger_id, view } => {
+            match app.store.now().duration_since(row.created()) < FORM_IN_TIME {
+                true => outside
+                    .slack
+                    .open_view(&trigger_id, &view)
+                    .await
+                    .map(|()| done(String::new(), None)),
+                false => Err(Failure::Refused {
+                    code: "expired_trigger_id".into(),
+                    message: "it would come too late".into(),
+                }),
+            }
         }
         Delivery::Respond { response_url, text } => {
             let replace = json!({ "replace_original": true, "text": text });

@@ -65,6 +65,14 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
         let (gate, pace) = (gate.to_owned(), pace::Pace::edits());
         workers.spawn(worker::Worker::new(app, outside, gate, pace, &owner).run(stop.clone()));
     }
+    let forms = worker::Worker::new(
+        app,
+        outside,
+        delivery::FORMS_GATE.to_owned(),
+        pace::Pace::unlimited(),
+        &owner,
+    );
+    workers.spawn(forms.run(stop.clone()));
     workers.spawn(tell_stuck(app.clone(), stop.clone()));
     workers.spawn(clear_media(app.clone(), stop.clone()));
     workers.spawn(desk::watch(app.clone(), stop.clone()));

@@ -38,11 +38,6 @@ impl Address {
             .any(|withheld| number.trim().eq_ignore_ascii_case(withheld))
     }
 
-    /// Whether Twilio would take this as the `To` of a text: a phone number or a short code.
-    pub fn can_be_texted(&self) -> bool {
-        self.is_short_code() || self.phone().is_some()
-    }
-
     /// What people call it: `(619) 555-0142`, `short code 12345`, `ACME`, `a withheld number`.
     pub fn display(&self) -> String {
         if self.is_withheld() {
@@ -97,8 +92,8 @@ mod tests {
         let table = [
             ("+16195550142", "(619) 555-0142", false, true, true),
             ("+442079460123", "+44 20 7946 0123", false, true, true),
-            ("12345", "short code 12345", false, true, false),
-            ("787878", "short code 787878", false, true, false),
+            ("12345", "short code 12345", false, false, false),
+            ("787878", "short code 787878", false, false, false),
             ("ACME", "ACME", false, false, false),
             ("Taxi 1", "Taxi 1", false, false, false),
             ("+1619", "+1619", false, false, false),

@@ -38,6 +38,7 @@ fn line(steps: &[(&[&str], bool)]) -> Line {
         screen: true,
         speech: Speech::default(),
         ring,
+        allow_countries: Vec::new(),
         missed_call_text: None,
         away_text: None,
     }

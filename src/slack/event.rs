@@ -11,7 +11,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 pub use command::SlashCommand;
-pub use interaction::{Action, BlockActions, Interaction, MessageAction, ViewSubmission};
+pub use interaction::{Action, BlockActions, Interaction, MessageAction, Shortcut, ViewSubmission};
 pub use message::{Edited, File, MessageEvent};
 
 use super::{ChannelId, TeamId, UserId, lenient};

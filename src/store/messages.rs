@@ -47,18 +47,27 @@ pub(crate) struct NewMessage<'a> {
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Message {
     pub(crate) id: String,
+    pub(crate) conversation_id: String,
     pub(crate) external_id: String,
     /// Who wrote it: the caller's number or the Slack user.
     pub(crate) author: String,
     pub(crate) body: String,
     pub(crate) channel: String,
     pub(crate) ts: String,
+    /// When its writer last edited it, as Slack dates that; empty for never.
+    pub(crate) edited_ts: String,
+    is_gone: i64,
     kept_inside: i64,
     /// The mark that Slack shows on it, empty for none.
     pub(crate) mark: String,
 }
 
 impl Message {
+    /// Whether its writer has taken it away.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone != 0
+    }
+
     /// Whether it must not reach the caller.
     pub(crate) fn is_kept_inside(&self) -> bool {
         self.kept_inside != 0
@@ -92,27 +101,87 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<
     .context("keeping a message")
 }
 
-/// Whether the message is kept already.
-pub(crate) async fn is_known(
+/// When a message that is kept was last edited, empty for never; `None` if it is not kept.
+pub(crate) async fn known_edit(
     store: &Store,
     origin: Origin,
     external_id: &str,
-) -> anyhow::Result<bool> {
-    let found: Option<i64> =
-        sqlx::query_scalar("select created_at from message where origin = $1 and external_id = $2")
-            .bind(origin.as_str())
-            .bind(external_id)
-            .fetch_optional(store.reader())
-            .await
-            .context("looking for a message")?;
-    Ok(found.is_some())
+) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar("select edited_ts from message where origin = $1 and external_id = $2")
+        .bind(origin.as_str())
+        .bind(external_id)
+        .fetch_optional(store.reader())
+        .await
+        .context("looking for a message")
 }
 
-const BY_ID: &str = "select id, external_id, author, body, channel, ts, kept_inside, mark from message where id = $1";
+/// The message that its origin calls so.
+pub(crate) async fn by_external_id(
+    tx: &mut Tx,
+    origin: Origin,
+    external_id: &str,
+) -> anyhow::Result<Option<Message>> {
+    let sql = format!("select {COLUMNS} from message where origin = $1 and external_id = $2");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(origin.as_str())
+        .bind(external_id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking for a message")
+}
+
+/// Keeps what a message says since its writer edited it.
+pub(crate) async fn set_edited(
+    tx: &mut Tx,
+    id: &str,
+    body: &str,
+    edited_ts: &str,
+) -> anyhow::Result<()> {
+    sqlx::query("update message set body = $1, edited_ts = $2 where id = $3")
+        .bind(body)
+        .bind(edited_ts)
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping an edit")?;
+    Ok(())
+}
+
+/// Keeps where the text stands that somebody sent first, which has its mark there; `false` for any other message.
+pub(crate) async fn set_place(
+    tx: &mut Tx,
+    id: &str,
+    channel: &str,
+    ts: &str,
+) -> anyhow::Result<bool> {
+    let placed = sqlx::query(
+        "update message set channel = $1, ts = $2 where id = $3 and origin = 'desk' and external_id like 'first:%'",
+    )
+    .bind(channel)
+    .bind(ts)
+    .bind(id)
+    .execute(&mut *tx.inner)
+    .await
+    .context("keeping where a text stands")?;
+    Ok(placed.rows_affected() == 1)
+}
+
+/// Keeps that its writer has taken a message away.
+pub(crate) async fn set_gone(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+    sqlx::query("update message set is_gone = 1 where id = $1")
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping that a message was deleted")?;
+    Ok(())
+}
+
+const COLUMNS: &str = "id, conversation_id, external_id, author, body, channel, ts, edited_ts, is_gone, kept_inside, mark";
 
 /// The message with this id.
 pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Message> {
-    sqlx::query_as(BY_ID)
+    let sql = format!("select {COLUMNS} from message where id = $1");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(id)
         .fetch_one(store.reader())
         .await
@@ -121,7 +190,8 @@ pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Message> {
 
 /// The same inside a transaction.
 pub(crate) async fn by_id_in(tx: &mut Tx, id: &str) -> anyhow::Result<Message> {
-    sqlx::query_as(BY_ID)
+    let sql = format!("select {COLUMNS} from message where id = $1");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(id)
         .fetch_one(&mut *tx.inner)
         .await

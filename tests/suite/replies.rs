@@ -100,7 +100,6 @@ async fn what_is_not_a_reply_is_not_texted(database: Database) {
     let reply = slack
         .post_as(DORA, CHANNEL, Some(&root.ts), "a plain reply")
         .await;
-    slack.edit_as(DORA, CHANNEL, &reply, "a plain reply, edited");
     slack.unfurl(CHANNEL, &reply);
     slack
         .say(DORA, CHANNEL, "a broadcast")
@@ -303,6 +302,9 @@ async fn a_refused_reply_says_why_and_holds_nothing_up(database: Database) {
     desk.expect_words_in_thread(&root.ts, "the caller has texted STOP")
         .await;
     desk.twilio.refuse_number(ALICE, None);
+    desk.twilio.text(ALICE, LINE, "START").await;
+    desk.expect_words_in_thread(&root.ts, "wants texts from this number again")
+        .await;
     desk.slack
         .post_as(DORA, CHANNEL, Some(&root.ts), "Welcome back")
         .await;

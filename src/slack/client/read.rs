@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Client, Metadata, unreadable};
 use crate::remote::Failure;
-use crate::slack::event::File;
+use crate::slack::event::{Edited, File};
 use crate::slack::{ChannelId, MessageTs, TeamId, UserId, lenient};
 
 /// Objects asked for at a time; Slack recommends no more than 200.
@@ -28,6 +28,8 @@ pub struct ThreadMessage {
     /// In Slack's markup.
     pub text: String,
     pub files: Vec<File>,
+    /// Who last changed it and when.
+    pub edited: Option<Edited>,
     pub metadata: Option<Metadata>,
     /// On a root: the ts of the last reply.
     pub latest_reply: Option<MessageTs>,
@@ -235,6 +237,7 @@ impl ThreadMessage {
             subtype: lenient::word(value, "subtype"),
             text: lenient::text(value, "text").unwrap_or_default(),
             files: File::read_all(value),
+            edited: Edited::read_in(value),
             metadata: Metadata::read(value),
             latest_reply: lenient::ts(value, "latest_reply"),
             user_team: lenient::team(value, "user_team"),

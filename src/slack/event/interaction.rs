@@ -17,6 +17,8 @@ pub enum Interaction {
     ViewSubmission(ViewSubmission),
     /// A shortcut was chosen from a message's menu.
     MessageAction(Box<MessageAction>),
+    /// A shortcut was chosen that belongs to no message.
+    Shortcut(Shortcut),
     /// Anything else, by its `type`.
     Other(String),
 }
@@ -78,6 +80,16 @@ pub struct MessageAction {
     pub api_app_id: Option<String>,
 }
 
+/// A shortcut that belongs to no message, chosen anywhere in Slack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shortcut {
+    pub user: UserId,
+    pub team: Option<TeamId>,
+    pub callback_id: String,
+    /// Lets a dialog be opened within 3 seconds.
+    pub trigger_id: Option<String>,
+}
+
 impl Interaction {
     /// Reads the form's one parameter, `payload`.
     pub fn from_params(params: &[(String, String)]) -> anyhow::Result<Self> {
@@ -98,6 +110,7 @@ impl Interaction {
                 BlockActions::read(&value).map(|it| Self::BlockActions(Box::new(it)))
             }
             "view_submission" => ViewSubmission::read(&value).map(Self::ViewSubmission),
+            "shortcut" => Shortcut::read(&value).map(Self::Shortcut),
             "message_action" => {
                 MessageAction::read(&value).map(|it| Self::MessageAction(Box::new(it)))
             }
@@ -160,6 +173,17 @@ impl ViewSubmission {
             private_metadata: lenient::text(view, "private_metadata").unwrap_or_default(),
             values,
             api_app_id: lenient::word(value, "api_app_id"),
+        })
+    }
+}
+
+impl Shortcut {
+    fn read(value: &Value) -> Option<Self> {
+        Some(Self {
+            user: lenient::user(value, "user")?,
+            team: team(value),
+            callback_id: lenient::text(value, "callback_id").unwrap_or_default(),
+            trigger_id: lenient::word(value, "trigger_id"),
         })
     }
 }

@@ -94,10 +94,7 @@ impl MessageEvent {
             thread_ts: lenient::ts(value, "thread_ts"),
             files: File::read_all(value),
             hidden: lenient::flag(value, "hidden"),
-            edited: value
-                .get("edited")
-                .filter(|edited| edited.is_object())
-                .map(Edited::read),
+            edited: Edited::read_in(value),
             team: lenient::team(value, "team"),
             user_team: lenient::team(value, "user_team"),
             source_team: lenient::team(value, "source_team"),
@@ -108,11 +105,13 @@ impl MessageEvent {
 }
 
 impl Edited {
-    fn read(value: &Value) -> Self {
-        Self {
+    /// The `edited` of a message.
+    pub(crate) fn read_in(message: &Value) -> Option<Self> {
+        let value = message.get("edited").filter(|edited| edited.is_object())?;
+        Some(Self {
             user: lenient::user(value, "user"),
             ts: lenient::ts(value, "ts"),
-        }
+        })
     }
 }
 

@@ -1,0 +1,215 @@
+//! The desk texts somebody first: by `/qdn text NUMBER words` or by the form behind the *New text* shortcut.
+//!
+//! Only ordinary numbers that a member of the line's channel typed, in countries the line serves, within the limits. The
+//! text stands in the caller's thread, whose root says who began it, and bears its mark there.
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::bridge::inbound_sms::storable;
+use crate::bridge::wording::{self, Moment, replies};
+use crate::bridge::{limits, matter, members, opt_out, slack_reply};
+use crate::config::Line;
+use crate::conversation;
+use crate::delivery::{self, Delivery};
+use crate::phone::{self, Address, NotTexted, PhoneNumber};
+use crate::slack::UserId;
+use crate::slack::event::{Shortcut, SlashCommand, ViewSubmission};
+use crate::slack::mrkdwn::{Names, plain_text};
+use crate::store::audit::NewEntry;
+use crate::store::messages::{NewMessage, Origin};
+use crate::store::{self, conversations, messages};
+
+/// What the shortcut and its form are called.
+pub(crate) const FORM: &str = "new_text";
+
+/// The command, without its first word; the sentence for its writer.
+pub(crate) async fn command(app: &App, command: &SlashCommand) -> String {
+    let rest = command.text.split_once(char::is_whitespace);
+    let typed = plain_text(rest.map_or("", |(_, rest)| rest), &Names::default());
+    let Some(line) = line_of(app, command) else {
+        return replies::which_line();
+    };
+    let (number, words) = phone::number_and_words(&typed, &region(line));
+    if words.is_empty() {
+        return replies::how_to_text(&command.command);
+    }
+    let to = match recipient(app, line, number) {
+        Ok(to) => to,
+        Err(sentence) => return replies::not_texted(&sentence, words),
+    };
+    if let Err(sentence) = members::may_act(app, line, &command.user_id).await {
+        return sentence;
+    }
+    let key = command.trigger_id.clone().unwrap_or_else(store::new_id);
+    match begin(app, line, &to, words, &command.user_id, &key).await {
+        Ok(Ok(sentence)) => sentence,
+        Ok(Err(sentence)) => replies::not_texted(&sentence, words),
+        Err(error) => {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "a text was not kept that somebody typed"
+            );
+            replies::not_texted(&wording::not_saved(), words)
+        }
+    }
+}
+
+/// The line of the channel where the command was typed; the only one, wherever it was.
+fn line_of<'a>(app: &'a App, command: &SlashCommand) -> Option<&'a Line> {
+    let lines = &app.config.lines;
+    let here = lines.iter().find(|line| {
+        let channel = app.directory.known_channel_id(&line.channel);
+        channel.as_ref() == Some(&command.channel_id)
+    });
+    here.or(lines.first().filter(|_| lines.len() == 1))
+}
+
+/// Asks for the form. It has to stand there within 3 seconds of the shortcut, so it is not tried for longer.
+pub(crate) async fn open(app: &App, chosen: &Shortcut) -> anyhow::Result<()> {
+    let Some(trigger_id) = &chosen.trigger_id else {
+        return Ok(());
+    };
+    let lines: Vec<(&str, &str)> = app
+        .config
+        .lines
+        .iter()
+        .map(|line| (line.name.as_str(), line.number.as_str()))
+        .collect();
+    let form = Delivery::Form {
+        trigger_id: trigger_id.clone(),
+        view: replies::new_text_form(FORM, &lines, &store::new_id()),
+    };
+    let mut tx = app.store.begin().await?;
+    let lane = delivery::form_lane(chosen.user.as_str());
+    delivery::enqueue(&mut tx, &lane, "", "", &form).await?;
+    tx.commit().await
+}
+
+/// The form was sent; back comes what Slack shows in it, nothing where it closes.
+pub(crate) async fn submit(app: &App, sent: &ViewSubmission) -> anyhow::Result<Option<Value>> {
+    let entered = |field: &str| {
+        let key = (field.to_owned(), field.to_owned());
+        sent.values.get(&key).map_or("", String::as_str).trim()
+    };
+    let wrong = |field: &str, sentence: String| {
+        let sentence = plain_text(&sentence, &Names::default());
+        Ok(Some(
+            json!({ "response_action": "errors", "errors": { field: sentence } }),
+        ))
+    };
+    let lines = &app.config.lines;
+    let chosen = lines
+        .iter()
+        .find(|line| line.number.as_str() == entered("line"));
+    let Some(line) = chosen.or(lines.first().filter(|_| lines.len() == 1)) else {
+        return wrong("line", replies::which_line());
+    };
+    let to = match recipient(app, line, entered("number")) {
+        Ok(to) => to,
+        Err(sentence) => return wrong("number", sentence),
+    };
+    if let Err(sentence) = members::may_act(app, line, &sent.user).await {
+        return wrong("number", sentence);
+    }
+    let words = entered("words");
+    match begin(app, line, &to, words, &sent.user, &sent.private_metadata).await? {
+        Ok(_) => Ok(None),
+        Err(sentence) => wrong("words", sentence),
+    }
+}
+
+fn region(line: &Line) -> String {
+    line.number.region().unwrap_or_else(|| "US".to_owned())
+}
+
+/// The number that somebody typed, or why it is not texted.
+fn recipient(app: &App, line: &Line, typed: &str) -> Result<PhoneNumber, String> {
+    let region = region(line);
+    let to = phone::screen(typed, &region, &line.allow_countries)
+        .map_err(|why| replies::number_not_texted(&why))?;
+    match app.config.line_of(to.as_str()) {
+        Some(own) => Err(replies::our_own_line(&own.name)),
+        None => Ok(to),
+    }
+}
+
+/// Keeps the text and what it asks for in one transaction; back comes the sentence for who typed it, or why it is not sent.
+async fn begin(
+    app: &App,
+    line: &Line,
+    to: &PhoneNumber,
+    words: &str,
+    by: &UserId,
+    key: &str,
+) -> anyhow::Result<Result<String, String>> {
+    let (number, caller, author) = (line.number.as_str(), to.as_str(), by.as_str());
+    let words = &storable(words);
+    let bodies = slack_reply::bodies(app, words);
+    if bodies.is_empty() {
+        return Ok(Err(wording::nothing_to_send()));
+    }
+    let mut tx = app.store.begin().await?;
+    if let Some(reached) = limits::reached(&mut tx, app, number, caller, author).await? {
+        let at = Moment::new(reached.free_at, tx.now(), &app.config.desk.timezone);
+        return Ok(Err(replies::limit_reached(&reached, &at.shown())));
+    }
+    let conversation = conversations::open(&mut tx, number, caller, "").await?;
+    if opt_out::is_out(&mut tx, &conversation).await? {
+        return Ok(Err(replies::opted_out()));
+    }
+    let new = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Desk,
+        external_id: &format!("{FIRST}{key}"),
+        author,
+        body: words,
+        channel: "",
+        ts: "",
+        kept_inside: false,
+    };
+    let Some(message) = messages::insert(&mut tx, &new).await? else {
+        return Ok(Ok(wording::done_already()));
+    };
+    let address = Address::from(to);
+    let idle_for = app.config.desk.new_thread_after;
+    let post = Delivery::Post {
+        root: Some(replies::root_by_us(author, words)),
+        reply: replies::texted_by_us(author, words),
+        new_thread: conversation::is_idle(conversation.last_at(), tx.now(), idle_for),
+        broadcast: false,
+    };
+    let lane = delivery::thread_lane(number, &conversation.id);
+    let mut rows =
+        vec![delivery::enqueue(&mut tx, &lane, &conversation.id, &message, &post).await?];
+    let lane = delivery::phone_lane(number, &conversation.id);
+    for body in bodies {
+        let sms = Delivery::Sms { body };
+        rows.push(delivery::enqueue(&mut tx, &lane, &conversation.id, &message, &sms).await?);
+    }
+    limits::spend(&mut tx, number, caller, author).await?;
+    matter::answered(&mut tx, &conversation, &format!("<@{author}>")).await?;
+    tx.audit(NewEntry {
+        line: line.name.clone(),
+        number: caller.to_owned(),
+        subject: message.clone(),
+        decision: "texted_first",
+        reason: "a member typed the number".into(),
+        detail: json!({ "conversation": conversation.id, "message": message, "by": author, "outbox": rows }),
+        at: None,
+    });
+    tx.commit().await?;
+    Ok(Ok(replies::texting(&address, &line.channel)))
+}
+
+/// How such a message's external id begins.
+pub(crate) const FIRST: &str = "first:";
+
+/// Why a number that nobody typed cannot be answered, if it cannot.
+pub(crate) fn cannot_answer(app: &App, caller: &Address) -> Option<String> {
+    if let Some(own) = app.config.line_of(caller.as_str()) {
+        return Some(replies::our_own_line(&own.name));
+    }
+    let is_premium = caller.phone().is_some_and(|phone| phone.is_premium());
+    is_premium.then(|| replies::number_not_texted(&NotTexted::Premium))
+}

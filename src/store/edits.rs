@@ -1,0 +1,118 @@
+//! Edits of replies that have left, and what was made of them.
+
+use anyhow::Context;
+use sqlx::FromRow;
+
+use super::{Tx, new_id};
+
+/// An edit that did not reach the caller.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Edit {
+    pub(crate) id: String,
+    pub(crate) message_id: String,
+    pub(crate) conversation_id: String,
+    /// What the reply says now, in Slack's markup.
+    pub(crate) body: String,
+    state: String,
+    /// The outbox row that tells of it in the thread.
+    pub(crate) notice: String,
+}
+
+impl Edit {
+    /// Whether nobody has sent it, and no later one has taken its place.
+    pub(crate) fn is_offered(&self) -> bool {
+        self.state == "offered"
+    }
+}
+
+const COLUMNS: &str = "id, message_id, conversation_id, body, state, notice";
+
+/// Keeps an edit that is offered as a correction.
+pub(crate) async fn offer(
+    tx: &mut Tx,
+    message_id: &str,
+    conversation_id: &str,
+    body: &str,
+    got: &str,
+) -> anyhow::Result<String> {
+    let now = tx.now_ms();
+    sqlx::query_scalar(
+        "insert into edit (id, message_id, conversation_id, body, got, state, notice, created_at)
+         values ($1, $2, $3, $4, $5, 'offered', '', $6) returning id",
+    )
+    .bind(new_id())
+    .bind(message_id)
+    .bind(conversation_id)
+    .bind(body)
+    .bind(got)
+    .bind(now)
+    .fetch_one(&mut *tx.inner)
+    .await
+    .context("keeping an edit")
+}
+
+/// Other words for an edit that is still offered.
+pub(crate) async fn set_body(tx: &mut Tx, id: &str, body: &str) -> anyhow::Result<()> {
+    sqlx::query("update edit set body = $1 where id = $2")
+        .bind(body)
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping a later edit")?;
+    Ok(())
+}
+
+/// Keeps which outbox row tells of it.
+pub(crate) async fn set_notice(tx: &mut Tx, id: &str, notice: &str) -> anyhow::Result<()> {
+    sqlx::query("update edit set notice = $1 where id = $2")
+        .bind(notice)
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping where an edit is told of")?;
+    Ok(())
+}
+
+/// Keeps that it was `sent`, or `replaced` by what came later.
+pub(crate) async fn close(tx: &mut Tx, id: &str, state: &str) -> anyhow::Result<()> {
+    sqlx::query("update edit set state = $1 where id = $2")
+        .bind(state)
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping what became of an edit")?;
+    Ok(())
+}
+
+/// The edit with this id.
+pub(crate) async fn by_id(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Edit>> {
+    let sql = format!("select {COLUMNS} from edit where id = $1");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("reading an edit")
+}
+
+/// The edit of this message that is still offered.
+pub(crate) async fn offered(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Edit>> {
+    let sql = format!(
+        "select {COLUMNS} from edit where message_id = $1 and state = 'offered' order by created_at desc limit 1"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(message_id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking for an offered edit")
+}
+
+/// What was last sent as a correction of this message, in Slack's markup.
+pub(crate) async fn last_sent(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar(
+        "select body from edit where message_id = $1 and state = 'sent' order by created_at desc limit 1",
+    )
+    .bind(message_id)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking for the last correction")
+}
