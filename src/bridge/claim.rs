@@ -29,8 +29,12 @@ pub(crate) async fn receive(
     let Some(conversation) = conversations::find(&mut tx, conversation_id).await? else {
         return Ok(Err(desk::is_gone()));
     };
-    if let Some(ts) = &pressed.message_ts
+    // A root that is not known as one yet is the newest: its post has only just been made.
+    if let (Some(channel), Some(ts)) = (&pressed.channel, &pressed.message_ts)
         && ts.as_str() != conversation.thread_ts
+        && conversations::by_thread(&mut tx, channel.as_str(), ts.as_str())
+            .await?
+            .is_some()
     {
         let link = app
             .directory
