@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
+use qdn_relay::sandbox::faults::Effect;
 use qdn_relay::sandbox::slack::{self, SlackStandIn};
 use qdn_relay::sandbox::twilio::{self, TwilioStandIn};
 use qdn_relay::twilio::signature;
@@ -29,6 +30,12 @@ const RATE: u32 = 20;
 const TEXTS: usize = 600;
 /// Texts that come at once.
 const BURST: usize = 1_000;
+/// Replies, at the same rate.
+const REPLIES: usize = 400;
+/// Texts that wait for Slack at once.
+const WAITING: usize = 100_000;
+/// Who answers in Slack.
+const DISPATCHER: &str = "U0DORA";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -90,7 +97,14 @@ async fn main() -> anyhow::Result<()> {
         acknowledged,
         "",
     );
-    row("the same text shown in Slack", posted, "");
+    row("the same text shown in Slack", posted, "20 / 100 ms");
+
+    let replied = replies(&desk, &service).await?;
+    row(
+        "a reply in Twilio's hands, since it was written",
+        replied,
+        "20 / 100 ms",
+    );
 
     let before = Instant::now();
     let all = (TEXTS..TEXTS + BURST).map(|number| desk.text(&service, number));
@@ -112,6 +126,87 @@ async fn main() -> anyhow::Result<()> {
         "memory, after all this",
         &format!("{:.1} MiB", service.memory()?),
         "",
+    );
+    service.stop().await?;
+    waiting().await
+}
+
+/// Replies in every line's thread; how long until Twilio has taken each.
+async fn replies(desk: &Desk, service: &Service) -> anyhow::Result<Vec<Duration>> {
+    desk.slack.set_relay(PUBLIC_URL, Some(service.address));
+    let roots: Vec<String> = (0..LINES)
+        .map(|line| {
+            let root = desk.slack.roots(&channel(line)).into_iter().next();
+            root.map(|root| root.ts).context("a thread")
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let taken: Arc<Mutex<HashMap<String, Instant>>> = Arc::default();
+    let (twilio, seen) = (desk.twilio.clone(), taken.clone());
+    let mut changes = twilio.changes();
+    let watcher = tokio::spawn(async move {
+        while changes.changed().await.is_ok() {
+            let now = Instant::now();
+            if let Ok(mut seen) = seen.lock() {
+                for sms in twilio.created() {
+                    seen.entry(sms.body).or_insert(now);
+                }
+            }
+        }
+    });
+    let mut every = tokio::time::interval(Duration::from_secs(1) / RATE);
+    let mut written = Vec::new();
+    for number in 0..REPLIES {
+        every.tick().await;
+        let (slack, root) = (desk.slack.clone(), roots[number % LINES].clone());
+        let words = format!("reply number {number}.");
+        written.push((words.clone(), Instant::now()));
+        tokio::spawn(async move {
+            let said = slack.say(DISPATCHER, &channel(number % LINES), &words);
+            said.in_thread(&root).send().await
+        });
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut took = Vec::new();
+    for (words, at) in written {
+        let taken_at = loop {
+            if let Some(at) = taken
+                .lock()
+                .ok()
+                .and_then(|taken| taken.get(&words).copied())
+            {
+                break at;
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "\"{words}\" never reached Twilio"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        took.push(taken_at - at);
+    }
+    watcher.abort();
+    Ok(took)
+}
+
+/// The memory of a service for whose Slack a great many texts wait.
+async fn waiting() -> anyhow::Result<()> {
+    let desk = Desk::new().await?;
+    let hour = Effect::RateLimited {
+        retry_after: Some(3_600),
+    };
+    desk.slack
+        .faults()
+        .always("chat.postMessage", hour.not_accepted());
+    let service = desk.start().await?;
+    for chunk in 0..WAITING / BURST {
+        let all = (chunk * BURST..(chunk + 1) * BURST).map(|number| desk.text(&service, number));
+        try_join_all(all).await?;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    single(
+        &format!("memory, {WAITING} texts waiting"),
+        &format!("{:.1} MiB", service.memory()?),
+        "150 MiB",
     );
     service.stop().await
 }
@@ -152,8 +247,7 @@ fn words(number: usize) -> String {
 #[derive(Clone)]
 struct Desk {
     slack: SlackStandIn,
-    // Answers for as long as it is kept.
-    _twilio: TwilioStandIn,
+    twilio: TwilioStandIn,
     folder: Arc<tempfile::TempDir>,
     account_sid: String,
     auth_token: String,
@@ -192,9 +286,11 @@ impl Desk {
             twilio.url(),
             slack.url()
         );
+        slack.add_user(DISPATCHER, "Dora");
         for line in 0..LINES {
             slack.add_channel(&channel(line), &format!("line-{line}"), false);
             slack.invite_bot(&channel(line));
+            slack.join(&channel(line), DISPATCHER);
             toml.push_str(&format!(
                 "[[lines]]\nname = \"Line {line}\"\nnumber = \"{}\"\nchannel = \"{}\"\n\
                  ring = [{{ people = [\"Sergio\"], seconds = 15 }}]\n",
@@ -205,7 +301,7 @@ impl Desk {
         std::fs::write(folder.path().join("qdn.toml"), toml)?;
         Ok(Desk {
             slack,
-            _twilio: twilio,
+            twilio,
             folder: Arc::new(folder),
             account_sid,
             auth_token,

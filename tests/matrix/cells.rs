@@ -122,21 +122,32 @@ fn lost_post(times: usize) -> Script {
     script(Slack, "chat.postMessage", Effect::Reset.accepted(), times)
 }
 
-/// Everything that is tried, most telling first.
-pub(crate) fn all() -> Vec<Cell> {
+/// How long one process is stopped in a short run: longer than its leases last.
+const STOPPED: Duration = Duration::from_secs(8);
+
+/// How long the database is locked in a short run: longer than a request waits for it.
+const LOCKED: Duration = Duration::from_millis(4_500);
+
+/// The same in a long run, as the promise says it.
+const IN_FULL: Duration = Duration::from_secs(30);
+
+/// Everything that is tried, most telling first; `in_full` for as long as the promise names.
+pub(crate) fn all(in_full: bool) -> Vec<Cell> {
+    let of = |short| if in_full { IN_FULL } else { short };
     let mut cells = vec![Cell::new("nothing", "anywhere", Nothing)];
     cells.extend(deaths());
     cells.extend(at_twilio());
     cells.extend(at_slack());
     cells.extend(webhooks());
-    cells.extend(around());
+    cells.extend(around(of(LOCKED)));
     let on_postgres: Vec<Cell> = cells
         .iter()
         .filter(|cell| runs_on_postgres(cell))
         .map(Cell::on_postgres)
         .collect();
     cells.extend(on_postgres);
-    cells.push(Cell::new("SIGSTOP, a second replica", "anywhere", Stopped).on_postgres());
+    let time = of(STOPPED);
+    cells.push(Cell::new("SIGSTOP, a second replica", "anywhere", Stopped { time }).on_postgres());
     cells
 }
 
@@ -457,8 +468,7 @@ fn long_ago() -> Cell {
     Cell::new("fails after an hour down", "Messages.list", trouble)
 }
 
-fn around() -> Vec<Cell> {
-    let time = Duration::from_millis(4_500);
+fn around(time: Duration) -> Vec<Cell> {
     vec![
         Cell::new("locked", "the database", Locked { time }),
         Cell::new("a storm", "everywhere", Storm).asking(),

@@ -116,7 +116,7 @@ async fn main() -> std::process::ExitCode {
     println!("seed {}", arguments.seed);
     tokio::spawn(stall::watch());
     let mut table = Table::default();
-    let mut cells = possible(cells::all(), &arguments).await;
+    let mut cells = possible(cells::all(arguments.long), &arguments).await;
     if !arguments.long && arguments.only.is_none() {
         cells.retain(|cell| !cell.is_left_to_sqlite(arguments.seed));
     }

@@ -19,9 +19,6 @@ const NOWHERE: SocketAddr = SocketAddr::new(
     9,
 );
 
-/// How long one process is stopped: longer than its leases last.
-const STOPPED: Duration = Duration::from_secs(8);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Vendor {
     Twilio,
@@ -56,7 +53,7 @@ pub(crate) enum Trouble {
     /// SIGTERM at random.
     Terminate,
     /// SIGSTOP at random, with a second process on the same database.
-    Stopped,
+    Stopped { time: Duration },
     /// These requests go wrong, each as often as it says.
     Requests {
         scripts: Vec<Script>,
@@ -168,7 +165,7 @@ impl Trouble {
                 site.restart().await;
                 ended(talk).await
             }
-            Trouble::Stopped => stopped(site, load, rng).await,
+            Trouble::Stopped { time } => stopped(site, load, *time, rng).await,
             Trouble::Requests { scripts, .. } => {
                 script(&site.desk, scripts);
                 ended(talk(load, false)).await?;
@@ -353,7 +350,12 @@ async fn until_asked(site: &mut Site, load: &Load) -> Result<(), String> {
     Err("nobody was ever asked".into())
 }
 
-async fn stopped(site: &mut Site, load: &Load, rng: &mut StdRng) -> Result<(), String> {
+async fn stopped(
+    site: &mut Site,
+    load: &Load,
+    time: Duration,
+    rng: &mut StdRng,
+) -> Result<(), String> {
     let second = Relay::start(&site.desk.config, &site.desk.variables()).await;
     let (first, address) = (site.desk.relay().pid(), second.address);
     site.second = Some(second);
@@ -361,7 +363,7 @@ async fn stopped(site: &mut Site, load: &Load, rng: &mut StdRng) -> Result<(), S
     tokio::time::sleep(moment(rng, 400)).await;
     signal(first, "STOP").await;
     site.desk.lead_to(address);
-    tokio::time::sleep(STOPPED).await;
+    tokio::time::sleep(time).await;
     site.check_now(load).await;
     signal(first, "CONT").await;
     ended(talk).await
