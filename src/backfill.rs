@@ -3,6 +3,8 @@
 //! Each read begins a margin before its watermark, and the watermark moves only when a read was complete and all it
 //! found is kept: a broken read proves nothing. What live webhooks and backfill both bring is one message.
 
+mod calls;
+mod clock;
 mod fallback;
 mod open_calls;
 mod slack;
@@ -16,7 +18,7 @@ use crate::app::App;
 use crate::config::Line;
 use crate::outbox::Outside;
 use crate::remote::Failure;
-use crate::store::facts;
+use crate::store::{facts, upkeep};
 
 /// How far before its watermark a read begins: Twilio lists a message some time after it came.
 const MARGIN: SignedDuration = SignedDuration::from_mins(15);
@@ -24,8 +26,9 @@ const MARGIN: SignedDuration = SignedDuration::from_mins(15);
 /// Looks on start and then regularly, until `stop` says so.
 pub(crate) async fn run(app: App, outside: Outside, mut stop: watch::Receiver<bool>) {
     let rounds = async {
+        let mut compared = slack::Compared::new();
         loop {
-            round(&app, &outside).await;
+            round(&app, &outside, &mut compared).await;
             tokio::time::sleep(app.config.delivery.backfill_every).await;
         }
     };
@@ -43,15 +46,20 @@ pub(crate) async fn run(app: App, outside: Outside, mut stop: watch::Receiver<bo
     }
 }
 
-async fn round(app: &App, outside: &Outside) {
+async fn round(app: &App, outside: &Outside, compared: &mut slack::Compared) {
     for line in &app.config.lines {
         report("texts", line, texts::catch_up(app, outside, line).await);
+        report("calls", line, calls::catch_up(app, outside, line).await);
         report(
             "ends of calls",
             line,
             open_calls::catch_up(app, outside, line).await,
         );
-        report("replies", line, slack::catch_up(app, outside, line).await);
+        report(
+            "replies",
+            line,
+            slack::catch_up(app, outside, line, compared).await,
+        );
     }
     if let Err(error) = statuses::catch_up(app, outside).await {
         tracing::warn!(
@@ -59,6 +67,16 @@ async fn round(app: &App, outside: &Outside) {
             "statuses could not be looked up; trying again"
         );
     }
+    match upkeep::sweep(&app.store).await {
+        Ok(0) => {}
+        Ok(rows) => tracing::debug!(rows, "took away what is done and old"),
+        Err(error) => tracing::warn!(
+            error = format!("{error:#}"),
+            "what is done and old could not be taken away; trying again"
+        ),
+    }
+    // Last, so that Twilio has told its time by the first round.
+    clock::compare(app, outside);
 }
 
 fn report(what: &'static str, line: &Line, found: anyhow::Result<usize>) {
@@ -86,14 +104,23 @@ fn report(what: &'static str, line: &Line, found: anyhow::Result<usize>) {
 }
 
 /// From when on to read: the watermark of `name` less the margin. The first time ever, that is now.
-async fn begin(app: &App, name: &str) -> anyhow::Result<Timestamp> {
+async fn begin(app: &App, outside: &Outside, name: &str) -> anyhow::Result<Timestamp> {
     let Some(watermark) = facts::read(&app.store, name).await? else {
-        let now = app.clock.now();
+        let now = clock::now(app, outside);
         move_watermark(app, name, now).await?;
         return Ok(now.checked_sub(SignedDuration::from_secs(1))?);
     };
     let watermark = Timestamp::from_millisecond(watermark.parse()?)?;
     Ok(watermark.checked_sub(MARGIN)?)
+}
+
+/// How long something is left to its webhook, which knows more of it: Twilio tries for 15 s. In parts of `settle_after`,
+/// so that it scales with the other waits: 20 s of 95.
+const LEFT_TO_WEBHOOK: f64 = 20.0 / 95.0;
+
+fn left_to_webhook(app: &App) -> SignedDuration {
+    let left = app.config.delivery.settle_after.mul_f64(LEFT_TO_WEBHOOK);
+    SignedDuration::try_from(left).unwrap_or_default()
 }
 
 /// All up to `to` is kept.

@@ -82,6 +82,17 @@ pub async fn run(cli: Cli, environment: &Environment) -> Result<(), Failed> {
     }
 }
 
+/// For commands that only look or change what is there: a slip in database_url must not make an empty database.
+async fn open_existing(config: &Config) -> Result<Store, Failed> {
+    let url = config.database_url.as_str();
+    if Store::is_missing(url) {
+        return Err(Failed::Usage(format!(
+            "there is no database at {url}: is database_url right, and is this the folder that serve runs in?"
+        )));
+    }
+    open_store(config).await
+}
+
 async fn open_store(config: &Config) -> Result<Store, Failed> {
     Store::open(config.database_url.as_str(), Clock::System)
         .await

@@ -23,7 +23,7 @@ impl Clock {
                 clippy::disallowed_methods,
                 reason = "this is where the time comes from"
             )]
-            Clock::System => Timestamp::now().as_millisecond(),
+            Clock::System => Timestamp::now().as_millisecond() + crate::trial::clock_offset(),
             Clock::Manual(millis) => millis.load(Ordering::SeqCst),
         };
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)

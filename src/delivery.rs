@@ -230,6 +230,8 @@ pub(crate) enum Outcome {
         why: String,
         /// The remote does not let us look, rather than not answering: asking again will not help.
         is_forbidden: bool,
+        /// How long it asked to be left alone.
+        rest: Option<Duration>,
     },
     /// Several messages could be it.
     Several { candidates: usize },

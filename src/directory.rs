@@ -34,6 +34,8 @@ const BOT_FACT: &str = "slack.bot_user_id";
 
 /// The name under which the workspace's address is remembered: links to messages begin with it.
 const TEAM_URL_FACT: &str = "slack.team_url";
+/// The same for a configured channel's id, behind which stands its name.
+const CHANNEL_FACT: &str = "slack.channel_id.";
 
 type Cache<T> = DashMap<String, (Timestamp, T)>;
 
@@ -82,8 +84,8 @@ impl Directory {
             .is_ok_and(|bot| bot.as_ref() == Some(user))
     }
 
-    /// Takes our workspace and the bot's user from the database, as Slack last named them.
-    pub(crate) async fn recall_team(&self, store: &Store) -> anyhow::Result<()> {
+    /// Takes what Slack last said from the database: our workspace, the bot's user and the ids of these channels.
+    pub(crate) async fn recall(&self, store: &Store, channels: &[&str]) -> anyhow::Result<()> {
         if let Some(bot) = store::facts::read(store, BOT_FACT).await? {
             self.set_bot(UserId::new(bot));
         }
@@ -93,10 +95,17 @@ impl Directory {
         if let Some(url) = store::facts::read(store, TEAM_URL_FACT).await? {
             self.set_team_url(url);
         }
+        for channel in channels {
+            let fact = format!("{CHANNEL_FACT}{channel}");
+            if let Some(id) = store::facts::read(store, &fact).await? {
+                let id = ChannelId::new(id);
+                self.0.channels.insert((*channel).to_owned(), id);
+            }
+        }
         Ok(())
     }
 
-    /// Asks Slack which workspace the token belongs to, and remembers it.
+    /// Asks Slack which workspace the token belongs to and who we are, and remembers it.
     pub(crate) async fn learn_team(&self, store: &Store) -> anyhow::Result<()> {
         let identity = self
             .0
@@ -124,6 +133,28 @@ impl Directory {
             self.set_team_url(url);
         }
         Ok(())
+    }
+
+    /// Asks Slack for a configured channel's id, whatever was remembered, and remembers it; `None` if there is none.
+    pub(crate) async fn learn_channel(
+        &self,
+        store: &Store,
+        configured: &str,
+    ) -> anyhow::Result<Option<ChannelId>> {
+        if !configured.starts_with('#') {
+            return Ok(Some(ChannelId::new(configured)));
+        }
+        let Some(found) = self.0.slack.find_channel(configured).await? else {
+            return Ok(None);
+        };
+        let mut tx = store.begin().await?;
+        let fact = format!("{CHANNEL_FACT}{configured}");
+        store::facts::write(&mut tx, &fact, found.id.as_str()).await?;
+        tx.commit().await?;
+        self.0
+            .channels
+            .insert(configured.to_owned(), found.id.clone());
+        Ok(Some(found.id))
     }
 
     fn set_bot(&self, user: UserId) {

@@ -46,7 +46,14 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let store = running.store.clone();
     let (app, outside, calls_writer) = assemble(running)?;
-    app.directory.recall_team(&app.store).await?;
+    let channels: Vec<&str> = app
+        .config
+        .lines
+        .iter()
+        .map(|line| line.channel.as_str())
+        .collect();
+    app.directory.recall(&app.store, &channels).await?;
+    outbox::alarm_about_orphans(&app).await?;
     // Known before the first call, which may find the database locked.
     app.sources.said.read(&app.store).await;
     let (stop, stopped) = watch::channel(false);
@@ -141,15 +148,17 @@ async fn introduce(app: App) {
         tokio::time::sleep(ASK_AGAIN).await;
     }
     for line in &app.config.lines {
-        match app.directory.channel_id(&line.channel).await {
+        match app.directory.learn_channel(&app.store, &line.channel).await {
             Ok(Some(_)) => {}
             Ok(None) => tracing::error!(
                 channel = line.channel,
                 "the bot does not see this channel: create it, and /invite the bot"
             ),
-            Err(failure) => {
-                tracing::warn!(channel = line.channel, %failure, "the channel could not be looked up yet")
-            }
+            Err(error) => tracing::warn!(
+                channel = line.channel,
+                error = format!("{error:#}"),
+                "the channel could not be looked up yet"
+            ),
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::config::{ConfigError, Environment};
 /// `name` or `name:count`: die the `count`th time the point is passed.
 const DIE_AT: &str = "QDN_TRIAL_DIE_AT";
 
+/// The path of a file that says by how many milliseconds this process's clock is off; it can be changed at any time.
+const CLOCK: &str = "QDN_TRIAL_CLOCK";
+
 /// One of [`MISTAKES`].
 const MISTAKE: &str = "QDN_TRIAL_MISTAKE";
 
@@ -67,6 +70,7 @@ struct Armed {
     point: String,
     passes_left: AtomicI64,
     mistake: String,
+    clock: Option<std::path::PathBuf>,
 }
 
 #[cfg(debug_assertions)]
@@ -92,6 +96,7 @@ pub(crate) fn arm(environment: &Environment) -> Result<(), ConfigError> {
         point: point.to_owned(),
         passes_left: AtomicI64::new(count.parse().unwrap_or(1)),
         mistake: mistake.to_owned(),
+        clock: environment.trial(CLOCK).map(Into::into),
     };
     // A process serves once.
     let _ = ARMED.set(armed);
@@ -101,7 +106,7 @@ pub(crate) fn arm(environment: &Environment) -> Result<(), ConfigError> {
 /// Refuses the switches: they are for tests.
 #[cfg(not(debug_assertions))]
 pub(crate) fn arm(environment: &Environment) -> Result<(), ConfigError> {
-    for variable in [DIE_AT, MISTAKE] {
+    for variable in [DIE_AT, MISTAKE, CLOCK] {
         if let Some(value) = environment.trial(variable) {
             return Err(ConfigError::one(
                 variable,
@@ -128,6 +133,21 @@ pub(crate) fn point(name: &'static str) {
     }
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+/// By how many milliseconds this process's clock is to be off.
+#[inline]
+pub(crate) fn clock_offset() -> i64 {
+    #[cfg(debug_assertions)]
+    {
+        let file = ARMED.get().and_then(|armed| armed.clock.as_ref());
+        let written = file.and_then(|file| std::fs::read_to_string(file).ok());
+        written
+            .and_then(|written| written.trim().parse().ok())
+            .unwrap_or_default()
+    }
+    #[cfg(not(debug_assertions))]
+    0
 }
 
 /// Whether this mistake is to be made.

@@ -26,6 +26,7 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
     let filter = CallFilter {
         to: Some(Address::from(&line.number)),
         start_time_after: Some(first.checked_sub(SKEW)?),
+        ..CallFilter::default()
     };
     let mut found = 0;
     for call in read(outside.twilio.list_calls(&filter).await)? {

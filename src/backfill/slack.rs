@@ -1,8 +1,10 @@
 //! Replies whose event never reached us.
 
+use std::collections::HashMap;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{begin, move_watermark, read};
+use super::{begin, clock, move_watermark, read};
 use crate::app::App;
 use crate::bridge::edited;
 use crate::bridge::slack_reply::{self, Received};
@@ -11,13 +13,29 @@ use crate::outbox::Outside;
 use crate::slack::client::ThreadMessage;
 use crate::slack::event::MessageEvent;
 use crate::slack::{ChannelId, MessageTs, TeamId};
+use crate::store::conversations;
 use crate::store::messages::{self, Origin};
 
 /// How old a thread may be whose replies are looked for. One page of history holds the threads of a busy week.
 const THREADS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// How many threads are read in one round: Slack allows 50 such reads a minute, and others want some of them.
+const AT_ONCE: usize = 30;
+
+/// How old a root of ours can be at most that we do not know of: an unknown post is settled long before.
+const IN_DOUBT: SignedDuration = SignedDuration::from_mins(30);
+
+/// The last reply that each thread had when it was compared, by channel and root: it is not read again before it has
+/// another.
+pub(super) type Compared = HashMap<(String, MessageTs), MessageTs>;
+
 /// Takes in every reply in the line's channel that Slack has and we do not; how many there were.
-pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
+pub(super) async fn catch_up(
+    app: &App,
+    outside: &Outside,
+    line: &Line,
+    compared: &mut Compared,
+) -> anyhow::Result<usize> {
     let Some(team) = app.directory.team() else {
         return Ok(0);
     };
@@ -25,25 +43,41 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
         anyhow::bail!("there is no channel {} that the bot can see", line.channel);
     };
     let watermark = format!("backfill.replies.{}", line.number.as_str());
-    let since = begin(app, &watermark).await?;
-    let begun = app.clock.now();
+    let since = begin(app, outside, &watermark).await?;
+    let begun = clock::now(app, outside);
     let oldest = MessageTs::from_timestamp(begun.checked_sub(THREADS)?);
     let mut roots = read(outside.slack.history(&channel, Some(&oldest), None).await)?;
     // Most recent first: those are read even if Slack's limit is reached.
     roots.sort_by(|one, other| other.latest_reply.cmp(&one.latest_reply));
+    let key = |root: &ThreadMessage| (channel.as_str().to_owned(), root.ts.clone());
+    roots.retain(|root| may_be_ours(root) && has_replies_since(root, since));
+    roots.retain(|root| compared.get(&key(root)) != root.latest_reply.as_ref());
+    let is_all = roots.len() <= AT_ONCE;
     let (mut found, mut failed) = (0, None);
-    for root in roots
-        .iter()
-        .filter(|root| root.bot_id.is_some() && has_replies_since(root, since))
-    {
+    for root in roots.iter().take(AT_ONCE) {
         // One thread that cannot be read holds back the watermark, not the other threads.
         match take_in(app, outside, &team, &channel, &root.ts, since).await {
-            Ok(replies) => found += replies,
+            Ok(replies) => {
+                found += replies;
+                // A root of ours may not be known yet: until it is, its replies are none of ours.
+                let is_settled = begun.duration_since(root.ts.timestamp()) > IN_DOUBT
+                    || conversations::is_root(&app.store, channel.as_str(), root.ts.as_str())
+                        .await?;
+                if let Some(latest) = root.latest_reply.as_ref().filter(|_| is_settled) {
+                    compared.insert(key(root), latest.clone());
+                }
+            }
             Err(error) => failed = Some(error),
         }
     }
     match failed {
-        None => move_watermark(app, &watermark, begun).await?,
+        None if is_all => {
+            move_watermark(app, &watermark, begun).await?;
+            compared
+                .retain(|(of, _), latest| of != channel.as_str() || latest.timestamp() >= since);
+        }
+        // The next round reads on.
+        None => {}
         Some(error) if found == 0 => return Err(error),
         Some(error) => tracing::warn!(
             error = format!("{error:#}"),
@@ -68,11 +102,18 @@ async fn take_in(
         edited::change(app, team, None, &reply).await?;
     }
     for reply in unknown {
-        if slack_reply::receive_late(app, team, &reply).await? == Received::Reply {
+        if slack_reply::receive_late(app, team, &reply, clock::now(app, outside)).await?
+            == Received::Reply
+        {
             found += 1;
         }
     }
     Ok(found)
+}
+
+/// A root that we posted, or what is left of one that somebody deleted.
+fn may_be_ours(root: &ThreadMessage) -> bool {
+    root.bot_id.is_some() || root.subtype.as_deref() == Some("tombstone")
 }
 
 fn has_replies_since(root: &ThreadMessage, since: Timestamp) -> bool {

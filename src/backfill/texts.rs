@@ -6,13 +6,14 @@ use std::time::Instant;
 use anyhow::Context;
 use jiff::SignedDuration;
 
-use super::{begin, move_watermark, read};
+use super::{begin, clock, left_to_webhook, move_watermark, read};
 use crate::app::App;
 use crate::bridge::inbound_sms::{self, Received};
 use crate::config::Line;
 use crate::outbox::Outside;
 use crate::phone::Address;
 use crate::remote::Failure;
+use crate::store::facts;
 use crate::store::messages::{self, Origin};
 use crate::twilio::AccountSid;
 use crate::twilio::client::MessageFilter;
@@ -21,8 +22,8 @@ use crate::twilio::message::Message;
 
 /// Takes in every text to the line that Twilio has and we do not; how many there were.
 pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
-    let watermark = format!("backfill.texts.{}", line.number.as_str());
-    let since = begin(app, &watermark).await?;
+    let watermark = facts::texts_watermark(line.number.as_str());
+    let since = begin(app, outside, &watermark).await?;
     let (begun, by_our_clock) = (Instant::now(), app.clock.now());
     let filter = MessageFilter {
         to: Some(Address::from(&line.number)),
@@ -76,19 +77,14 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
     Ok(found)
 }
 
-/// How long a text is left to its webhook, which knows more of it: Twilio tries for 15 s. In parts of `settle_after`,
-/// so that it scales with the other waits: 20 s of 95.
-const LEFT_TO_WEBHOOK: f64 = 20.0 / 95.0;
-
 /// Whether the text's webhook may still be on its way. The margin before the watermark brings it back next time.
 fn is_young(app: &App, outside: &Outside, message: &Message) -> bool {
-    let now = outside.twilio.now().unwrap_or_else(|| app.clock.now());
+    let now = clock::now(app, outside);
     let age = message
         .date_sent
         .or(message.date_created)
         .map(|came_at| now.duration_since(came_at));
-    let left = app.config.delivery.settle_after.mul_f64(LEFT_TO_WEBHOOK);
-    age.is_some_and(|age| SignedDuration::try_from(left).is_ok_and(|left| age < left))
+    age.is_some_and(|age| age < left_to_webhook(app))
 }
 
 async fn take_in(app: &App, outside: &Outside, message: &Message) -> anyhow::Result<Received> {

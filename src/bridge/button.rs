@@ -85,17 +85,22 @@ async fn decide(
     app: &App,
     pressed: &BlockActions,
     action: &str,
-    message_id: &str,
+    asked_about: &str,
 ) -> anyhow::Result<()> {
     let user = pressed.user.as_str();
     let mut tx = app.store.begin().await?;
-    let mut open: Vec<Row> = outbox::of_message_in(&mut tx, message_id).await?;
+    // A question is about what it shows: one part of a reply, or all of it.
+    let mut open: Vec<Row> = match outbox::by_id(&mut tx, asked_about).await? {
+        Some(row) => vec![row],
+        None => outbox::of_message_in(&mut tx, asked_about).await?,
+    };
     open.retain(|row| row.state == State::Undecided.as_str());
     let Some(first) = open.first() else {
         // There is one writer: it must be free for what is told.
         drop(tx);
         return tell(app, pressed, wording::already_decided()).await;
     };
+    let message_id = &first.message_id.clone();
     let conversation = conversations::by_id_in(&mut tx, &first.conversation_id).await?;
     let message = messages::by_id_in(&mut tx, message_id).await?;
     let (state, decision) = match action {

@@ -79,6 +79,11 @@ impl CallMemory {
         cell.get_or_init(|| decide).await.clone()
     }
 
+    /// Whether anything of this call has come to this process.
+    pub(crate) fn knows(&self, call: &str) -> bool {
+        self.0.calls.contains_key(call)
+    }
+
     /// Notes what is newly known of a leg.
     pub(crate) fn note_leg(
         &self,

@@ -124,7 +124,11 @@ pub(super) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
 }
 
 /// The call's row, made if this is the first that is heard of it; and whether its conversation begins a new thread.
-async fn open(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::Result<(Call, bool)> {
+pub(super) async fn open(
+    tx: &mut Tx,
+    config: &Config,
+    fact: &Fact,
+) -> anyhow::Result<(Call, bool)> {
     if let Some(call) = calls::by_sid(tx, &fact.call).await? {
         return Ok((call, false));
     }
@@ -175,7 +179,7 @@ fn conversation_key(from: &Address, call: &str) -> String {
     }
 }
 
-async fn reread(tx: &mut Tx, sid: &str) -> anyhow::Result<Call> {
+pub(super) async fn reread(tx: &mut Tx, sid: &str) -> anyhow::Result<Call> {
     calls::by_sid(tx, sid)
         .await?
         .context("a call that was just written")

@@ -38,7 +38,12 @@ impl Scene<'_> {
 
     /// The message as a thread's root, below its head.
     pub(crate) fn as_root(&self) -> Content {
-        wording::calls::root(&self.caller(), &story(&self.call, &self.turns))
+        self.root_saying(&story(&self.call, &self.turns))
+    }
+
+    /// A thread's root that says this of the call.
+    pub(super) fn root_saying(&self, story: &str) -> Content {
+        wording::calls::root(&self.caller(), story)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::conversation;
 use crate::delivery::{self, Delivery};
 use crate::store::audit::NewEntry;
 use crate::store::messages::{NewMessage, Origin};
-use crate::store::{conversations, messages};
+use crate::store::{conversations, facts, messages};
 use crate::twilio::form::InboundSms;
 
 /// What became of a text.
@@ -37,6 +37,11 @@ pub(crate) async fn receive(
     came_at: Option<Timestamp>,
 ) -> anyhow::Result<Received> {
     let Some(line) = app.config.line_of(sms.to.as_str()) else {
+        // Once the number is a line, what came before is looked for from here on.
+        let mut tx = app.store.begin().await?;
+        let now = tx.now().as_millisecond().to_string();
+        facts::write_first(&mut tx, &facts::texts_watermark(sms.to.as_str()), &now).await?;
+        tx.commit().await?;
         return Ok(Received::NoSuchLine);
     };
     crate::trial::point("sms.verified");

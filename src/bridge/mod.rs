@@ -13,6 +13,7 @@ pub(crate) mod command;
 pub(crate) mod delivery_status;
 pub(crate) mod edited;
 mod flood;
+pub(crate) mod found_call;
 pub(crate) mod held;
 pub(crate) mod home;
 pub(crate) mod inbound_call;

@@ -35,7 +35,7 @@ pub(crate) async fn receive(
         {
             again_as_edited(&mut tx, &row, tried).await?;
         } else {
-            follow(&mut tx, app, &row, tried, outcome, claimed.at).await?;
+            follow(&mut tx, app, &row, tried, outcome, claimed).await?;
         }
     }
     crate::trial::point("outcome.bound");
@@ -52,7 +52,7 @@ async fn follow(
     row: &Row,
     attempt: &Attempt,
     outcome: &Outcome,
-    claimed_at: Timestamp,
+    claimed: &Claimed,
 ) -> anyhow::Result<()> {
     let id = row.id.as_str();
     let is_open = row.state == State::Sending.as_str() || row.state == State::Unknown.as_str();
@@ -96,8 +96,8 @@ async fn follow(
         }
         Outcome::Held { why } => {
             outbox::finish_attempt(tx, id, attempt.n, "held", why).await?;
-            let again = delivery::scaled(app.config.delivery.settle_after, HELD_AGAIN);
-            outbox::set_state(tx, id, State::Held, after_now(tx, again), why).await?;
+            let again = after_now(tx, held_again(app));
+            outbox::set_state(tx, id, State::Held, again, why).await?;
             metrics::counter!("qdn_held_total", "kind" => row.kind.clone()).increment(1);
             // It is tried again and again; only what is new about that is worth an alarm.
             if row.why == *why {
@@ -119,13 +119,15 @@ async fn follow(
         }
         Outcome::Refused { code, why } => refused(tx, app, row, attempt, code, why).await,
         Outcome::Unknown { why } => unknown(tx, app, row, attempt, why).await,
-        Outcome::Absent => settlement::absent(tx, app, row, attempt, claimed_at).await,
+        Outcome::Absent => settlement::absent(tx, app, row, attempt, claimed).await,
         Outcome::NotRead { .. } if crate::trial::mistake("failed_read_is_absence") => {
-            settlement::absent(tx, app, row, attempt, claimed_at).await
+            settlement::absent(tx, app, row, attempt, claimed).await
         }
-        Outcome::NotRead { why, is_forbidden } => {
-            settlement::not_read(tx, app, row, attempt, why, *is_forbidden).await
-        }
+        Outcome::NotRead {
+            why,
+            is_forbidden,
+            rest,
+        } => settlement::not_read(tx, app, row, claimed, why, *is_forbidden, *rest).await,
         Outcome::Several { candidates } => {
             settlement::undecided(
                 tx,
@@ -171,6 +173,11 @@ async fn again_as_edited(tx: &mut Tx, row: &Row, tried: &Attempt) -> anyhow::Res
 
 /// After how many seconds a delivery that is held for the channel's or the account's sake is tried again.
 const HELD_AGAIN: f64 = 15.0;
+
+/// The same in these settings.
+pub(crate) fn held_again(app: &App) -> Duration {
+    delivery::scaled(app.config.delivery.settle_after, HELD_AGAIN)
+}
 
 pub(crate) fn after_now(tx: &Tx, after: Duration) -> i64 {
     let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
@@ -377,6 +384,7 @@ async fn refused(
             _ => wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number),
         };
         page::notice(tx, row, sentence.into()).await?;
+        drop_later_parts(tx, app, row, attempt).await?;
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     } else if row.kind == "form" {
         tracing::warn!(
@@ -398,6 +406,24 @@ async fn refused(
             code,
             "Slack refused a delivery for good: see qdn-relay outbox list"
         );
+    }
+    Ok(())
+}
+
+/// A reply whose beginning cannot be sent is not sent from its middle on.
+async fn drop_later_parts(
+    tx: &mut Tx,
+    app: &App,
+    refused: &Row,
+    attempt: &Attempt,
+) -> anyhow::Result<()> {
+    let why = wording::delivery::EARLIER_PART_REFUSED;
+    for row in outbox::of_message_in(tx, &refused.message_id).await? {
+        let is_later = (row.seq, row.part) > (refused.seq, refused.part);
+        if row.kind == "sms" && is_later && row.state == State::Waiting.as_str() {
+            outbox::set_state(tx, &row.id, State::Dropped, 0, why).await?;
+            audit(tx, app, &row, attempt, "part_dropped", why).await?;
+        }
     }
     Ok(())
 }

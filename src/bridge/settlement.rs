@@ -12,6 +12,7 @@ use super::outcome::{after_now, audit, give_up, is_taken_away};
 use crate::app::App;
 use crate::bridge::{page, wording};
 use crate::delivery;
+use crate::store::lanes::{Claimed, Work};
 use crate::store::outbox::{Attempt, Row, State};
 use crate::store::{Tx, outbox};
 
@@ -44,14 +45,15 @@ const ABSENT_ONCE: i64 = 1;
 /// How far apart the two looks must be that prove an absence.
 const APART: f64 = 3.0 / 95.0;
 
-/// A complete look, begun at `looked_at`, found nothing.
+/// A complete look, begun when it was claimed, found nothing.
 pub(crate) async fn absent(
     tx: &mut Tx,
     app: &App,
     row: &Row,
     attempt: &Attempt,
-    looked_at: Timestamp,
+    claimed: &Claimed,
 ) -> anyhow::Result<()> {
+    let looked_at = claimed.at;
     let settle_after = app.config.delivery.settle_after;
     let is_sms = row.kind == "sms";
     let proof_from = if is_sms {
@@ -60,10 +62,14 @@ pub(crate) async fn absent(
         settle_after.mul_f64(POST_AGAIN)
     };
     // What was seen counts from when it was looked for, however long the answer took.
-    let elapsed = between(attempt.started(), looked_at);
+    let elapsed = match claimed.waited {
+        // Twilio's silence must not hold up what goes to Slack, where a copy too many can be deleted.
+        Duration::ZERO if !is_sms => between(attempt.started(), looked_at),
+        waited => waited,
+    };
     let first = outbox::first_absent_look(tx, &row.id, attempt.n, looked_at).await?;
     if elapsed < proof_from || between(first, looked_at) < settle_after.mul_f64(APART) {
-        return look_again(tx, app, row, attempt, &row.why).await;
+        return look_again(tx, app, row, claimed, &row.why, Duration::ZERO).await;
     }
     let age = Duration::try_from(tx.now().duration_since(row.created())).unwrap_or_default();
     if is_sms
@@ -118,17 +124,19 @@ pub(crate) async fn not_read(
     tx: &mut Tx,
     app: &App,
     row: &Row,
-    attempt: &Attempt,
+    claimed: &Claimed,
     why: &str,
     is_forbidden: bool,
+    rest: Option<Duration>,
 ) -> anyhow::Result<()> {
+    let (Work::Attempt(attempt) | Work::Settle(attempt)) = &claimed.work;
     let limit = app.config.delivery.settle_after.mul_f64(UNDECIDED);
     // A process that starts after a long time has not looked yet: one failed look is no reason to ask anybody.
     let looked_for = between(attempt.doubted_since(), tx.now());
     if row.kind == "sms" && looked_for >= limit {
         return undecided(tx, app, row, attempt, "Twilio's log cannot be read").await;
     }
-    if row.kind != "sms" && is_forbidden && elapsed(tx, attempt) >= limit {
+    if row.kind != "sms" && is_forbidden && between(attempt.started(), tx.now()) >= limit {
         // Towards Slack a copy too many can be deleted; a caller's text that nobody sees cannot be made good.
         tracing::error!(
             outbox = row.id,
@@ -150,7 +158,7 @@ pub(crate) async fn not_read(
         outbox::set_told(tx, &row.id).await?;
         page::notice(tx, row, wording::being_looked_for().into()).await?;
     }
-    look_again(tx, app, row, attempt, why).await
+    look_again(tx, app, row, claimed, why, rest.unwrap_or_default()).await
 }
 
 /// A person has to decide. The lane goes on: what is written now must not wait for an answer about what was.
@@ -165,7 +173,7 @@ pub(crate) async fn undecided(
     outbox::set_state(tx, &row.id, State::Undecided, 0, why).await?;
     audit(tx, app, row, attempt, "undecided", why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
-    let question = wording::undecided(&row.message_id, &row.words());
+    let question = wording::undecided(&row.id, &row.words());
     page::notice(tx, row, question).await?;
     delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
 }
@@ -174,24 +182,24 @@ async fn look_again(
     tx: &mut Tx,
     app: &App,
     row: &Row,
-    attempt: &Attempt,
+    claimed: &Claimed,
     why: &str,
+    rest: Duration,
 ) -> anyhow::Result<()> {
     let looks: &[f64] = if row.kind == "sms" {
         &SMS_LOOKS
     } else {
         &POST_LOOKS
     };
+    let took = between(claimed.at, tx.now());
     let next = next_look(
-        elapsed(tx, attempt),
+        claimed.waited + took,
         app.config.delivery.settle_after,
         looks,
-    );
+    )
+    // As long as the remote asked for, if it did.
+    .max(rest);
     outbox::set_state(tx, &row.id, State::Unknown, after_now(tx, next), why).await
-}
-
-fn elapsed(tx: &Tx, attempt: &Attempt) -> Duration {
-    between(attempt.started(), tx.now())
 }
 
 fn between(from: Timestamp, to: Timestamp) -> Duration {

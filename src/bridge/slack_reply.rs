@@ -14,7 +14,7 @@ use crate::delivery::{self, Delivery};
 use crate::phone::Address;
 use crate::slack::event::{Envelope, Event, File, MessageEvent};
 use crate::slack::mrkdwn::{self, Names};
-use crate::slack::{MessageTs, TeamId};
+use crate::slack::{ChannelId, MessageTs, TeamId};
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::messages::{NewMessage, Origin};
@@ -60,9 +60,10 @@ pub(crate) async fn receive(
     let received = match conversations::by_thread(&mut tx, channel, root).await? {
         Some(conversation) => {
             // Slack tells again for hours what we did not take: even an event can be late.
-            keep(&mut tx, app, &conversation, message, &written).await?
+            let now = tx.now();
+            keep(&mut tx, app, &conversation, message, &written, now).await?
         }
-        None if is_recent(&written.root, tx.now()) => {
+        None if is_recent(&written.root, tx.now()) && may_be_of_a_line(app, &message.channel) => {
             // Our own post may be in Slack before its answer is here: then this is a reply to a caller.
             parked::park(&mut tx, channel, root, message.ts.as_str(), event).await?;
             Received::Parked
@@ -75,11 +76,12 @@ pub(crate) async fn receive(
     Ok(received)
 }
 
-/// A reply that no event told of.
+/// A reply that no event told of, found at `now` by the clock that dates it.
 pub(crate) async fn receive_late(
     app: &App,
     team: &TeamId,
     message: &MessageEvent,
+    now: Timestamp,
 ) -> anyhow::Result<Received> {
     let written = match read(app, message, team, None) {
         Ok(written) => written,
@@ -92,7 +94,7 @@ pub(crate) async fn receive_late(
     else {
         return Ok(Received::Ignored("not in a thread of ours"));
     };
-    let received = keep(&mut tx, app, &conversation, message, &written).await?;
+    let received = keep(&mut tx, app, &conversation, message, &written, now).await?;
     tx.commit().await?;
     Ok(received)
 }
@@ -116,7 +118,8 @@ pub(crate) async fn receive_parked(
             continue;
         };
         if let Ok(written) = read(app, message, &team, callback.api_app_id.as_deref()) {
-            keep(tx, app, conversation, message, &written).await?;
+            let now = tx.now();
+            keep(tx, app, conversation, message, &written, now).await?;
         }
     }
     Ok(())
@@ -134,6 +137,14 @@ pub(super) fn read(
         true => Err("written by ourselves"),
         false => conversation::read(message, team, app_id),
     }
+}
+
+/// Whether a line has this channel, as far as is known: only there can be a thread of ours.
+fn may_be_of_a_line(app: &App, channel: &ChannelId) -> bool {
+    app.config.lines.iter().any(|line| {
+        let id = app.directory.known_channel_id(&line.channel);
+        id.is_none_or(|id| id == *channel)
+    })
 }
 
 /// Whether a reply may be sent unasked.
@@ -162,8 +173,9 @@ async fn keep(
     conversation: &Conversation,
     message: &MessageEvent,
     written: &Written,
+    now: Timestamp,
 ) -> anyhow::Result<Received> {
-    let age = tx.now().duration_since(message.ts.timestamp());
+    let age = now.duration_since(message.ts.timestamp());
     let limit = SignedDuration::try_from(app.config.delivery.stale_reply)?;
     let age = if age > limit { Age::Stale } else { Age::Live };
     let channel = message.channel.as_str();
@@ -227,7 +239,7 @@ async fn keep(
                 row,
                 State::Undecided,
                 0,
-                "written while the service was down",
+                "found too late to be sent unasked",
             )
             .await?;
         }

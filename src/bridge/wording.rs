@@ -1,7 +1,9 @@
 //! Every sentence that a person can read: plain, short, no jargon.
 
 pub(crate) mod calls;
+pub(crate) mod delivery;
 pub(crate) mod desk;
+pub(crate) mod found;
 pub(crate) mod home;
 pub(crate) mod pictures;
 pub(crate) mod reasons;
@@ -103,24 +105,24 @@ pub(crate) fn sent_twice() -> String {
     "Heads up: the caller got the last reply twice. Twilio's answer to the first try was lost; it has turned up now.".into()
 }
 
-/// A reply whose fate cannot be found out. `message` is the id of the dispatcher's message, which the buttons carry.
-pub(crate) fn undecided(message: &str, words: &str) -> Content {
+/// A reply, or a part of one, whose fate cannot be found out. `row` is the id of its delivery, which the buttons carry.
+pub(crate) fn undecided(row: &str, words: &str) -> Content {
     let sentence = "Twilio does not say whether this reply reached the caller. Nothing was sent a second time. What now?";
     decision(
         sentence,
         words,
         &[
-            Button::new(BUTTON_SEND, "Send again", message).style(Style::Primary),
-            Button::new(BUTTON_ARRIVED, "It arrived", message),
-            Button::new(BUTTON_LEAVE, "Leave it", message),
+            Button::new(BUTTON_SEND, "Send again", row).style(Style::Primary),
+            Button::new(BUTTON_ARRIVED, "It arrived", row),
+            Button::new(BUTTON_LEAVE, "Leave it", row),
         ],
     )
 }
 
-/// A reply that was written while we were down, and found too late to be sent unasked.
+/// A reply that reached us too late to be sent unasked.
 pub(crate) fn stale(writer: &str, message: &str, words: &str) -> Content {
     let sentence = format!(
-        "<@{writer}> this was written while I was down, so the caller has not got it. Send it now?"
+        "<@{writer}> this reached me long after you wrote it, so the caller has not got it. Send it now?"
     );
     decision(
         &sentence,

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, civil};
 
-use super::{Failed, open_store};
+use super::{Failed, open_existing};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, parse_duration};
 use crate::phone::PhoneNumber;
@@ -69,7 +69,7 @@ pub(super) async fn run(
         subject: audit.call,
         number: audit.number.as_deref().map(number).transpose()?,
     };
-    let store = open_store(&config).await?;
+    let store = open_existing(&config).await?;
     if let Some(Action::Verify) = audit.action {
         return match store.verify_audit().await? {
             Ok(rows) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Failed, open_store};
+use super::{Failed, open_existing};
 use crate::config::{Config, Environment};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
@@ -49,7 +49,7 @@ pub(super) async fn run(
     environment: &Environment,
 ) -> Result<(), Failed> {
     let config = Config::load(path, environment)?;
-    let store = open_store(&config).await?;
+    let store = open_existing(&config).await?;
     match command.action {
         Action::List => list(&store).await?,
         Action::Show { id } => show(&store, &find(&store, &id).await?).await?,

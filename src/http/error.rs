@@ -12,6 +12,9 @@ pub(crate) enum AppError {
     /// It is larger than anything genuine.
     #[error("too large")]
     TooLarge,
+    /// Its body did not come in time.
+    #[error("too slow")]
+    TooSlow,
     /// Genuine, but not what the vendor documents.
     #[error("malformed: {0}")]
     Malformed(String),
@@ -31,6 +34,7 @@ impl IntoResponse for AppError {
         let status = match &self {
             AppError::Forbidden => StatusCode::FORBIDDEN,
             AppError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            AppError::TooSlow => StatusCode::REQUEST_TIMEOUT,
             AppError::Malformed(what) => {
                 tracing::error!(what, "a signed request could not be read");
                 StatusCode::BAD_REQUEST

@@ -3,6 +3,8 @@
 //! Twilio's signature is checked against `public_url` and the path and query as received, never against `Host` or
 //! what a proxy says. Only these extractors make what the handlers take, so a handler cannot see a forged request.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
@@ -16,6 +18,9 @@ use crate::twilio::{self, form};
 
 /// Twilio's requests are forms of a few kilobytes.
 const TWILIO_LIMIT: usize = 64 * 1024;
+
+/// How long a body may take to come: vendors send theirs at once.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Slack's events carry whole messages with their blocks.
 const SLACK_LIMIT: usize = 1024 * 1024;
@@ -33,7 +38,9 @@ impl FromRequest<App> for TwilioForm {
             .path_and_query()
             .map_or("/", |path| path.as_str())
             .to_owned();
-        let signature = header(request.headers(), "x-twilio-signature");
+        let Some(signature) = header(request.headers(), "x-twilio-signature") else {
+            return Err(unsigned("twilio", &path_and_query));
+        };
         let body = limited(request, TWILIO_LIMIT).await?;
         let params = form::parse(&body);
         let url = format!("{}{path_and_query}", app.config.public_url);
@@ -41,10 +48,8 @@ impl FromRequest<App> for TwilioForm {
             Some(&app.secrets.auth_token),
             app.secrets.auth_token_previous.as_ref(),
         ];
-        let genuine = signature.is_some_and(|signature| {
-            any(tokens, |token| {
-                twilio::signature::is_valid(token, &url, &params, &body, &signature)
-            })
+        let genuine = any(tokens, |token| {
+            twilio::signature::is_valid(token, &url, &params, &body, &signature)
         });
         if !genuine {
             let path = path_and_query.split('?').next().unwrap_or_default();
@@ -91,8 +96,11 @@ impl FromRequest<App> for SlackBody {
 
     async fn from_request(request: Request, app: &App) -> Result<SlackBody, AppError> {
         let path = request.uri().path().to_owned();
-        let signature = header(request.headers(), "x-slack-signature").unwrap_or_default();
-        let timestamp = header(request.headers(), "x-slack-request-timestamp").unwrap_or_default();
+        let signature = header(request.headers(), "x-slack-signature");
+        let timestamp = header(request.headers(), "x-slack-request-timestamp");
+        let (Some(signature), Some(timestamp)) = (signature, timestamp) else {
+            return Err(unsigned("slack", &path));
+        };
         let body = limited(request, SLACK_LIMIT).await?;
         let secrets = [
             Some(&app.secrets.signing_secret),
@@ -117,6 +125,14 @@ fn any(secrets: [Option<&SecretString>; 2], fits: impl Fn(&str) -> bool) -> bool
         .fold(false, |found, secret| fits(secret.expose_secret()) | found)
 }
 
+/// A request that is not signed at all is refused before its body is read.
+fn unsigned(vendor: &'static str, path_and_query: &str) -> AppError {
+    let path = path_and_query.split('?').next().unwrap_or_default();
+    metrics::counter!("qdn_signatures_refused_total", "vendor" => vendor).increment(1);
+    tracing::warn!(vendor, path, "a request without a signature was refused");
+    AppError::Forbidden
+}
+
 fn refused(vendor: &'static str, checked: &str) {
     metrics::counter!("qdn_signatures_refused_total", "vendor" => vendor).increment(1);
     tracing::warn!(
@@ -131,7 +147,9 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 async fn limited(request: Request, limit: usize) -> Result<Bytes, AppError> {
-    axum::body::to_bytes(request.into_body(), limit)
-        .await
-        .map_err(|_| AppError::TooLarge)
+    let body = axum::body::to_bytes(request.into_body(), limit);
+    match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(body) => body.map_err(|_| AppError::TooLarge),
+        Err(_) => Err(AppError::TooSlow),
+    }
 }

@@ -127,7 +127,14 @@ pub(super) async fn interactions(
         Interaction::ViewSubmission(sent) => &sent.team,
         _ => return Ok(StatusCode::OK.into_response()),
     };
-    if *team != Some(ours(&app).await?) {
+    let ours = ours(&app).await?;
+    let is_foreign = match &interaction {
+        Interaction::BlockActions(pressed) => {
+            pressed.user_team.as_ref().is_some_and(|of| *of != ours)
+        }
+        _ => false,
+    };
+    if team.as_ref() != Some(&ours) || is_foreign {
         tracing::warn!("a button, shortcut or form of another workspace was refused");
         return Err(AppError::Forbidden);
     }

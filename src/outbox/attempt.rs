@@ -70,6 +70,12 @@ pub(super) async fn run(
         Ok(Err(failure)) => {
             post::forget_channel(app, &claimed.row, &failure);
             let rest = match &failure {
+                // It was said by another endpoint than the gate's: names are asked of Slack, recordings of Twilio.
+                Failure::RateLimited { .. }
+                    if matches!(&*claimed.row.kind, "reply" | "recording" | "picture") =>
+                {
+                    None
+                }
                 Failure::RateLimited { retry_after } => Some(retry_after.unwrap_or(REST)),
                 _ => None,
             };

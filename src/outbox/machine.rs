@@ -172,6 +172,7 @@ impl Machine {
         Lease {
             owner: format!("worker {worker}"),
             duration: SignedDuration::from_secs(6),
+            remote_now: None,
         }
     }
 
@@ -317,6 +318,7 @@ impl Machine {
             return Outcome::NotRead {
                 why: "broken off".into(),
                 is_forbidden: false,
+                rest: None,
             };
         }
         match self

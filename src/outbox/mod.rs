@@ -20,6 +20,7 @@ mod post;
 mod recording;
 mod root;
 mod settle;
+mod step;
 mod worker;
 
 use std::sync::Arc;
@@ -76,7 +77,31 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
     workers.spawn(tell_stuck(app.clone(), stop.clone()));
     workers.spawn(clear_media(app.clone(), stop.clone()));
     workers.spawn(desk::watch(app.clone(), stop.clone()));
+    workers.spawn(step::watch(app.clone(), stop.clone()));
     workers
+}
+
+/// Says so if anything waits at a gate that nobody serves any more: its line was taken out of the configuration.
+pub(crate) async fn alarm_about_orphans(app: &App) -> anyhow::Result<()> {
+    let mut served = vec![delivery::MARKS_GATE.to_owned()];
+    for line in &app.config.lines {
+        let number = line.number.as_str();
+        served.extend([
+            delivery::slack_gate(number),
+            delivery::pictures_gate(number),
+            delivery::twilio_gate(number),
+        ]);
+    }
+    for (gate, deliveries) in crate::store::upkeep::waiting_by_gate(&app.store).await? {
+        if !served.contains(&gate) {
+            tracing::error!(
+                gate = worker::redacted(&gate),
+                deliveries,
+                "deliveries wait for a line that is no longer in the configuration: add it again, or give them up with qdn-relay outbox drop"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// After how many seconds a reply that has not left counts as stuck; a busy moment is not worth a word.

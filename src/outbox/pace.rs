@@ -1,5 +1,6 @@
 //! How fast a gate lets requests through: a bucket that fills at the vendor's rate, and a rest the vendor asked for.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,6 +20,8 @@ const IN_FLIGHT: usize = 16;
 
 /// How many files may be: each is held in memory.
 const FILES_IN_FLIGHT: usize = 4;
+/// How many lanes in a row must be held for their gate to be taken for shut: a single one may have a trouble of its own.
+const SHUT: usize = 3;
 
 /// A gate's pace.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(super) struct Pace {
     bucket: Option<Bucket>,
     rests_until: Option<Instant>,
     in_flight: usize,
+    /// The lanes that were held since anything last got through.
+    held: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -63,6 +68,7 @@ impl Pace {
             bucket: None,
             rests_until: None,
             in_flight: IN_FLIGHT,
+            held: HashSet::new(),
         }
     }
 
@@ -77,6 +83,7 @@ impl Pace {
             bucket: Some(bucket),
             rests_until: None,
             in_flight: IN_FLIGHT,
+            held: HashSet::new(),
         }
     }
 
@@ -88,7 +95,11 @@ impl Pace {
             }
             self.rests_until = None;
         }
-        let free = self.in_flight.saturating_sub(in_flight);
+        let free = match self.is_shut() {
+            // One alone goes to see whether the trouble is over.
+            true => 1_usize.saturating_sub(in_flight),
+            false => self.in_flight.saturating_sub(in_flight),
+        };
         let Some(bucket) = &mut self.bucket else {
             return Ok(free);
         };
@@ -116,6 +127,26 @@ impl Pace {
         if let Some(bucket) = &mut self.bucket {
             bucket.level += supposed as f64 - really as f64;
         }
+    }
+
+    /// A lane was held for the channel's or the account's sake. When several were and nothing got through, the trouble is
+    /// the gate's: it rests for `how_long`, and then one lane tries for all.
+    pub(super) fn hold(&mut self, now: Instant, lane: &str, how_long: Duration) {
+        if self.held.len() < SHUT {
+            self.held.insert(lane.to_owned());
+        }
+        if self.is_shut() {
+            self.rest(now, how_long);
+        }
+    }
+
+    /// Something got through.
+    pub(super) fn open(&mut self) {
+        self.held.clear();
+    }
+
+    fn is_shut(&self) -> bool {
+        self.held.len() >= SHUT
     }
 
     /// The vendor said 429: nothing leaves for this long, and no burst afterwards.
@@ -170,6 +201,24 @@ mod tests {
             Ok(1),
             "no burst right after a 429"
         );
+    }
+
+    #[test]
+    fn a_gate_that_holds_every_lane_is_tried_by_one_of_them() {
+        let mut pace = Pace::unlimited();
+        let start = Instant::now();
+        let rest = Duration::from_secs(15);
+        for _ in 0..5 {
+            pace.hold(start, "one lane's own trouble", rest);
+        }
+        assert_eq!(pace.allows(start, 0), Ok(IN_FLIGHT));
+        pace.hold(start, "a second", rest);
+        pace.hold(start, "a third", rest);
+        assert_eq!(pace.allows(start, 0), Err(rest));
+        assert_eq!(pace.allows(after(start, 15.0), 0), Ok(1));
+        assert_eq!(pace.allows(after(start, 15.0), 1), Ok(0));
+        pace.open();
+        assert_eq!(pace.allows(after(start, 15.0), 0), Ok(IN_FLIGHT));
     }
 
     #[test]

@@ -161,8 +161,9 @@ pub(super) async fn look(
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
     let channel = ChannelId::new(&conversation.channel);
     let thread = MessageTs::parse(&conversation.thread_ts)?;
-    let since =
-        MessageTs::from_timestamp(tried.started().checked_sub(SignedDuration::from_secs(60))?);
+    let since = MessageTs::from_timestamp(
+        settle::began_outside(app, outside, tried).checked_sub(SignedDuration::from_secs(60))?,
+    );
     let messages = match outside.slack.replies(&channel, &thread, Some(&since)).await {
         Ok(messages) => messages,
         Err(failure) => return Ok(Err(failure)),

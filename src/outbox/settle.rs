@@ -3,7 +3,7 @@
 //! A look says one of four things: found, complete and not there, several, or nothing at all because it failed or
 //! broke off. Only complete looks count as absence, and what follows from them is decided in `bridge::outcome`.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Outside, failed, picture, post, recording};
 use crate::app::App;
@@ -53,10 +53,15 @@ pub(super) async fn look(
         Ok(Ok(outcome)) => outcome,
         Ok(Err(failure)) => Outcome::NotRead {
             is_forbidden: matches!(failure, Failure::Refused { .. }),
+            rest: match &failure {
+                Failure::RateLimited { retry_after } => *retry_after,
+                _ => None,
+            },
             why: failure.to_string(),
         },
         Err(error) => Outcome::NotRead {
             is_forbidden: false,
+            rest: None,
             why: format!("{error:#}"),
         },
     }
@@ -84,14 +89,7 @@ async fn look_for_sms(
         Ok(listed) => listed,
         Err(failure) => return Ok(Err(failure)),
     };
-    let ago = app.store.now().duration_since(tried.started());
-    let by_twilios_clock = outside
-        .twilio
-        .now()
-        .and_then(|now| now.checked_sub(ago).ok());
-    let earliest = by_twilios_clock
-        .unwrap_or(tried.started())
-        .checked_sub(CLOCK_MARGIN)?;
+    let earliest = began_outside(app, outside, tried).checked_sub(CLOCK_MARGIN)?;
     let (mut candidates, mut others) = (Vec::new(), 0);
     for message in listed {
         let could_be = message.direction == Direction::OutboundApi
@@ -120,14 +118,28 @@ async fn look_for_sms(
     }))
 }
 
+/// When an attempt began by the vendors' clocks: what they date is compared with this, for ours may be wrong.
+pub(super) fn began_outside(app: &App, outside: &Outside, tried: &Attempt) -> Timestamp {
+    let ago = app.store.now().duration_since(tried.started());
+    let reckoned = || {
+        let now = outside.twilio.now()?;
+        now.checked_sub(ago).ok()
+    };
+    tried
+        .started_outside()
+        .or_else(reckoned)
+        .unwrap_or(tried.started())
+}
+
 pub(super) async fn look_for_post(
     app: &App,
     outside: &Outside,
     row: &Row,
     tried: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    let since =
-        MessageTs::from_timestamp(tried.started().checked_sub(SignedDuration::from_secs(60))?);
+    let since = MessageTs::from_timestamp(
+        began_outside(app, outside, tried).checked_sub(SignedDuration::from_secs(60))?,
+    );
     let found = match row.payload()? {
         Delivery::Post { new_thread, .. } => {
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
@@ -168,6 +180,7 @@ async fn in_channel(
     let Some(channel) = app.directory.channel_id(configured).await? else {
         return Ok(Outcome::NotRead {
             is_forbidden: true,
+            rest: None,
             why: format!("there is no channel {configured}"),
         });
     };

@@ -22,6 +22,10 @@ const TO_WRITE: u32 = 2;
 /// How long a worker sleeps at most: another replica's rows ring no bell here.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long beyond its lease an outcome is tried to be kept. One that the database never takes must not hold a place for
+/// good.
+const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
+
 /// How long a worker rests after the database failed it.
 const AFTER_ERROR: Duration = Duration::from_millis(250);
 
@@ -55,6 +59,7 @@ impl Worker {
             lease: Lease {
                 owner: owner.to_owned(),
                 duration: SignedDuration::try_from(held).unwrap_or(SignedDuration::MAX),
+                remote_now: None,
             },
         }
     }
@@ -91,7 +96,11 @@ impl Worker {
             Ok(limit) => limit,
             Err(wait) => return wait.min(LOOK_AGAIN),
         };
-        match lanes::claim(&self.app.store, &self.gate, &self.lease, limit as i64).await {
+        let lease = Lease {
+            remote_now: self.outside.twilio.now(),
+            ..self.lease.clone()
+        };
+        match lanes::claim(&self.app.store, &self.gate, &lease, limit as i64).await {
             Ok(claimed) => {
                 let full = claimed.len() == limit;
                 self.start(claimed, in_flight);
@@ -160,6 +169,14 @@ impl Worker {
                         }
                         _ => {}
                     }
+                    match &outcome {
+                        Outcome::Held { .. } => {
+                            let held = bridge::outcome::held_again(&self.app);
+                            pace.hold(Instant::now(), &claimed.row.lane, held);
+                        }
+                        Outcome::Delivered { .. } | Outcome::Refused { .. } => pace.open(),
+                        _ => {}
+                    }
                     if let Some(rest) = rest {
                         pace.rest(Instant::now(), rest);
                     }
@@ -171,22 +188,32 @@ impl Worker {
             }
         };
         if let Err(error) = self.keep(&claimed, &outcome).await {
-            // The lease ends by itself; then whatever was left without an outcome is settled by asking.
-            tracing::warn!(
+            // Whatever was left without an outcome is settled by asking.
+            tracing::error!(
                 outbox = claimed.row.id,
                 error = format!("{error:#}"),
-                "an outcome could not be kept in time"
+                "an outcome could not be kept"
             );
         }
     }
 
-    /// Keeps an outcome, trying again while the lease lasts: an SMS whose SID is lost has to be looked for.
+    /// Keeps an outcome, trying again also after the lease's end: it is as true then, and an SMS whose SID is lost has
+    /// to be looked for.
     async fn keep(&self, claimed: &Claimed, outcome: &Outcome) -> anyhow::Result<()> {
+        let mut is_late = false;
         loop {
+            let now = std::time::Instant::now();
             match bridge::outcome::receive(&self.app, claimed, outcome, &self.lease).await {
                 Ok(()) => return Ok(()),
-                Err(error) if std::time::Instant::now() >= claimed.deadline => return Err(error),
+                Err(error) if now >= claimed.deadline + KEPT_FOR => return Err(error),
                 Err(error) => {
+                    if now >= claimed.deadline && !std::mem::replace(&mut is_late, true) {
+                        tracing::error!(
+                            outbox = claimed.row.id,
+                            error = format!("{error:#}"),
+                            "the database has not taken an outcome while its lease lasted: what it is about will be looked for. Still trying"
+                        );
+                    }
                     if self.may_warn() {
                         tracing::warn!(
                             outbox = claimed.row.id,
@@ -202,7 +229,7 @@ impl Worker {
 }
 
 /// A gate's name as it may stand in a log: `slack:…00`.
-fn redacted(gate: &str) -> String {
+pub(super) fn redacted(gate: &str) -> String {
     match gate.split_once(':') {
         Some((kind, number)) => format!("{kind}:{}", Address::new(number).redacted()),
         None => gate.to_owned(),

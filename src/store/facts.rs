@@ -23,3 +23,19 @@ pub(crate) async fn write(tx: &mut Tx, name: &str, value: &str) -> anyhow::Resul
         .context("keeping a fact")?;
     Ok(())
 }
+
+/// Keeps `value` under `name` unless something is kept there.
+pub(crate) async fn write_first(tx: &mut Tx, name: &str, value: &str) -> anyhow::Result<()> {
+    sqlx::query("insert into fact (name, value) values ($1, $2) on conflict (name) do nothing")
+        .bind(name)
+        .bind(value)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping the first of a fact")?;
+    Ok(())
+}
+
+/// The name of the time up to which all texts to this number are kept.
+pub(crate) fn texts_watermark(number: &str) -> String {
+    format!("backfill.texts.{number}")
+}

@@ -67,6 +67,8 @@ pub(crate) struct Claimed {
     pub(crate) orphaned: bool,
     /// When it was given out, by the database's clock.
     pub(crate) at: Timestamp,
+    /// How long before that its attempt began; see [`outbox::waited`].
+    pub(crate) waited: Duration,
     pub(crate) lease_until: Timestamp,
     /// The end of the lease by this process's own clock, which no one sets.
     pub(crate) deadline: Instant,
@@ -78,6 +80,8 @@ pub(crate) struct Lease {
     /// Who holds it: one process, one life.
     pub(crate) owner: String,
     pub(crate) duration: jiff::SignedDuration,
+    /// The time by Twilio's clock, if it has said it.
+    pub(crate) remote_now: Option<Timestamp>,
 }
 
 #[derive(FromRow)]
@@ -181,18 +185,22 @@ async fn take(
     let found_sending =
         row.state == State::Sending.as_str() && !crate::trial::mistake("forget_orphans");
     let work = if found_sending || row.state == State::Unknown.as_str() {
+        outbox::date_attempt(tx, &row.id, row.attempts, lease.remote_now).await?;
         Work::Settle(outbox::attempt(tx, &row.id, row.attempts).await?)
     } else {
         row.attempts += 1;
-        outbox::begin_attempt(tx, &row.id, row.attempts, &lease.owner).await?;
+        outbox::begin_attempt(tx, &row.id, row.attempts, lease).await?;
         crate::trial::point("claim.attempt_kept");
         Work::Attempt(outbox::attempt(tx, &row.id, row.attempts).await?)
     };
+    let (Work::Attempt(tried) | Work::Settle(tried)) = &work;
+    let waited = tried.waited(tx.now(), lease.remote_now);
     Ok(Claimed {
         row,
         work,
         orphaned: found_sending,
         at: tx.now(),
+        waited,
         lease_until: super::timestamp(lease_until),
         deadline: Instant::now() + Duration::try_from(lease.duration)?,
     })
@@ -224,6 +232,29 @@ pub(crate) async fn release(tx: &mut Tx, claimed: &Claimed, lease: &Lease) -> an
     .await
     .context("giving a lane back")?;
     advance(tx, &claimed.row.lane).await
+}
+
+/// The clock was set back by `step`: what waits for a time to come would wait that much longer. Replicas go by their
+/// database's clock, which is not ours to judge.
+pub(crate) async fn set_back(store: &Store, step: jiff::SignedDuration) -> anyhow::Result<()> {
+    let step = i64::try_from(step.as_millis())?;
+    let mut tx = store.begin().await?;
+    if tx.dialect == Dialect::Postgres {
+        return Ok(());
+    }
+    let now = tx.now_ms();
+    for sql in [
+        "update outbox set next_at = next_at - $1 where pending = 1 and next_at > $2",
+        "update lane set due = due - $1 where due > $2",
+    ] {
+        sqlx::query(sql)
+            .bind(step)
+            .bind(now)
+            .execute(&mut *tx.inner)
+            .await
+            .context("setting back what waits")?;
+    }
+    tx.commit().await
 }
 
 /// Ends every lease: nobody lives who could hold one.

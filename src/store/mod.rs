@@ -31,6 +31,7 @@ pub(crate) mod sms;
 pub(crate) mod tallies;
 pub(crate) mod text_counts;
 pub(crate) mod threads;
+pub(crate) mod upkeep;
 mod wake;
 
 use std::collections::HashSet;
@@ -129,10 +130,22 @@ impl Store {
         &self.wake
     }
 
-    /// Whether the database answers a read and could take a write.
+    /// Whether the database answers a read and takes a write.
     pub(crate) async fn ping(&self) -> anyhow::Result<()> {
         sqlx::query("select 1").execute(&self.reader).await?;
-        Ok(())
+        let mut tx = self.begin().await?;
+        let now = tx.now().as_millisecond().to_string();
+        facts::write(&mut tx, "readyz", &now).await?;
+        tx.commit().await
+    }
+
+    /// Whether the database is a file that is not there: a command that only looks must not make an empty one.
+    pub(crate) fn is_missing(url: &str) -> bool {
+        url.strip_prefix("sqlite://")
+            .and_then(|path| path.split('?').next())
+            .is_some_and(|path| {
+                !path.is_empty() && !path.starts_with(':') && !std::path::Path::new(path).exists()
+            })
     }
 
     /// Takes the database for this process's own, if it is a file and no other process has it. Leases that are found

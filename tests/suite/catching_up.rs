@@ -194,7 +194,7 @@ async fn old_replies_are_asked_about_first(database: Database) {
     desk.expect_texted(ALICE, &["And this is new"]).await;
     desk.expect_marks(&old[0], &["grey_question"]).await;
     desk.expect_marks(&old[1], &["lock"]).await;
-    let ask = "written while I was down";
+    let ask = "reached me long after you wrote it";
     let question = desk.expect_words_in_thread(&alice.ts, ask).await;
     let shown = desk.slack.rendered(&question);
     assert!(shown.contains("Are you still there?"), "{shown}");
@@ -229,7 +229,7 @@ async fn an_event_that_comes_late_is_asked_about_too(database: Database) {
         .send()
         .await;
     let question = desk
-        .expect_words_in_thread(&root.ts, "written while I was down")
+        .expect_words_in_thread(&root.ts, "reached me long after you wrote it")
         .await;
     desk.expect_quiet().await;
     desk.expect_sms(0).await;

@@ -8,11 +8,13 @@
 #[macro_use]
 mod desk;
 
+mod aftermath;
 mod any_call;
 mod availability;
 mod call_audit;
 mod calls;
 mod catching_up;
+mod clock;
 mod command;
 mod cost;
 mod degraded;
@@ -21,6 +23,7 @@ mod edited;
 mod files_elsewhere;
 mod floods;
 mod forged;
+mod found_calls;
 mod held;
 mod home;
 mod lost_answers;

@@ -62,6 +62,7 @@ pub struct Calling {
     caller: Caller,
     copies: usize,
     callbacks: CallCallbacks,
+    age: Duration,
 }
 
 impl TwilioStandIn {
@@ -79,6 +80,7 @@ impl TwilioStandIn {
             caller: Caller::default(),
             copies: 1,
             callbacks: CallCallbacks::InOrder,
+            age: Duration::ZERO,
         }
     }
 }
@@ -99,6 +101,12 @@ impl Calling {
     /// With the callbacks arriving like this.
     pub fn callbacks(mut self, callbacks: CallCallbacks) -> Self {
         self.callbacks = callbacks;
+        self
+    }
+
+    /// As if it had come in this long ago: the account's log says so.
+    pub fn aged(mut self, age: Duration) -> Self {
+        self.age = age;
         self
     }
 
@@ -137,6 +145,7 @@ struct Call {
     caller: Caller,
     copies: usize,
     callbacks: CallCallbacks,
+    age: SignedDuration,
     timeline: Timeline,
     legs: Vec<Leg>,
     events: Events,
@@ -168,6 +177,7 @@ impl Call {
             caller: calling.caller,
             copies: calling.copies,
             callbacks: calling.callbacks,
+            age: SignedDuration::try_from(calling.age).unwrap_or_default(),
             timeline,
             legs: vec![caller],
             events: Events::default(),
@@ -313,7 +323,7 @@ impl Call {
     }
 
     fn register(&self, parent: Option<&str>, sid: &str, from: &str, to: &str, direction: &str) {
-        let now = self.core.now();
+        let now = self.core.now() - self.age;
         self.core.lock().calls.push(CallRecord {
             sid: sid.to_owned(),
             parent: parent.map(str::to_owned),

@@ -58,9 +58,11 @@ impl Client {
             channel: channel_of(&answer, "chat.postMessage")?,
             ts: lenient::ts(&answer, "ts")
                 .ok_or_else(|| unreadable("chat.postMessage without ts"))?,
-            thread_ts: answer
-                .get("message")
-                .and_then(|message| lenient::ts(message, "thread_ts")),
+            thread_ts: match answer.get("message") {
+                Some(message) => lenient::ts(message, "thread_ts"),
+                // Nothing says that it is elsewhere than it was asked for.
+                None => post.thread_ts.clone(),
+            },
         })
     }
 

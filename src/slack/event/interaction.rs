@@ -28,6 +28,8 @@ pub enum Interaction {
 pub struct BlockActions {
     pub user: UserId,
     pub team: Option<TeamId>,
+    /// The user's own workspace: in a channel shared by Slack Connect it can be another than `team`.
+    pub user_team: Option<TeamId>,
     /// Absent in the app's home.
     pub channel: Option<ChannelId>,
     /// The message that holds the button.
@@ -127,6 +129,9 @@ impl BlockActions {
         Some(Self {
             user: lenient::user(value, "user")?,
             team: team(value),
+            user_team: value
+                .get("user")
+                .and_then(|user| lenient::team(user, "team_id")),
             channel: lenient::channel(value, "channel")
                 .or_else(|| lenient::channel(container, "channel_id")),
             message_ts: lenient::ts(container, "message_ts").or_else(|| lenient::ts(message, "ts")),

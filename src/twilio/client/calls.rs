@@ -14,6 +14,8 @@ pub struct CallFilter {
     pub to: Option<Address>,
     /// Begun then or later, to the second.
     pub start_time_after: Option<Timestamp>,
+    /// The legs that this call led to.
+    pub parent_call_sid: Option<CallSid>,
 }
 
 /// One leg of a call (<https://www.twilio.com/docs/voice/api/call-resource#call-properties>).
@@ -43,6 +45,9 @@ impl Client {
         }
         if let Some(after) = filter.start_time_after {
             query.push(("StartTime>", filter_time(after)));
+        }
+        if let Some(parent) = &filter.parent_call_sid {
+            query.push(("ParentCallSid", parent.as_str().to_owned()));
         }
         self.list("/Calls.json", query, "calls", read, |_| false)
             .await

@@ -346,6 +346,7 @@ async fn calls_are_listed() {
     let filter = CallFilter {
         to: Some(number().into()),
         start_time_after,
+        parent_call_sid: None,
     };
     let calls = client(&twilio.url).list_calls(&filter).await.unwrap();
     assert!(calls[0].direction.is_inbound());

@@ -171,7 +171,7 @@ fn apply(conversation: &mut Conversation, entry: &Entry) {
         "undecided" => all("undecided"),
         "refused" => all("refused"),
         "decided_arrived" => all("delivered"),
-        "decided_leave" | "operator_drop" => all("dropped"),
+        "decided_leave" | "operator_drop" | "part_dropped" => all("dropped"),
         "posted" => {
             all("delivered");
             for id in entry.outbox() {

@@ -20,9 +20,11 @@ impl Core {
         let query = &asked.query;
         let mut known = vec!["To", "From", "Status", "ParentCallSid"];
         known.extend(DateFilter::parameters("StartTime"));
+        known.extend(DateFilter::parameters("EndTime"));
         known.extend(pages::PARAMETERS);
         self.check_parameters("Calls.list", query, &known, &[]);
         let dates = DateFilter::new("StartTime", query)?;
+        let ends = DateFilter::new("EndTime", query)?;
         let matches = |name: &str, value: &str| parameter(query, name).is_none_or(|v| v == value);
         let state = self.lock();
         let mut found: Vec<&CallRecord> = state
@@ -31,7 +33,7 @@ impl Core {
             .filter(|call| matches("To", &call.to) && matches("From", &call.from))
             .filter(|call| matches("Status", &call.status))
             .filter(|call| matches("ParentCallSid", call.parent.as_deref().unwrap_or_default()))
-            .filter(|call| dates.allows(Some(call.started)))
+            .filter(|call| dates.allows(Some(call.started)) && ends.allows(call.ended))
             .collect();
         found.reverse();
         let entries = found

@@ -90,6 +90,7 @@ impl DateFilter {
     pub(super) fn parameters(name: &str) -> [&'static str; 3] {
         match name {
             "StartTime" => ["StartTime", "StartTime<", "StartTime>"],
+            "EndTime" => ["EndTime", "EndTime<", "EndTime>"],
             _ => ["DateSent", "DateSent<", "DateSent>"],
         }
     }

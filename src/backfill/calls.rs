@@ -1,0 +1,105 @@
+//! Calls whose webhook never reached us.
+
+use std::time::Instant;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{begin, clock, left_to_webhook, move_watermark, read};
+use crate::app::App;
+use crate::bridge::found_call::{self, Found};
+use crate::config::Line;
+use crate::outbox::Outside;
+use crate::phone::Address;
+use crate::store::calls;
+use crate::twilio::client::{CallFilter, CallResource};
+
+/// Twilio's words for a call that is over.
+const OVER: [&str; 5] = ["completed", "busy", "failed", "no-answer", "canceled"];
+
+/// Takes in every call to the line that Twilio has and we do not; how many there were.
+pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
+    let watermark = format!("backfill.calls.{}", line.number.as_str());
+    let since = begin(app, outside, &watermark).await?;
+    let (begun, by_our_clock) = (Instant::now(), app.clock.now());
+    let filter = CallFilter {
+        to: Some(Address::from(&line.number)),
+        start_time_after: Some(since),
+        ..CallFilter::default()
+    };
+    let mut listed = read(outside.twilio.list_calls(&filter).await)?;
+    let took = SignedDuration::try_from(begun.elapsed())?;
+    let by_twilios = outside
+        .twilio
+        .now()
+        .and_then(|now| now.checked_sub(took).ok());
+    let mut complete_to = by_twilios.unwrap_or(by_our_clock);
+    listed.retain(|call| call.direction.is_inbound() && call.parent_call_sid.is_none());
+    // The first come first, as they came.
+    listed.reverse();
+    let (mut found, mut failed) = (0, None);
+    for call in listed {
+        let sid = call.sid.as_str();
+        if calls::read(&app.store, sid).await?.is_some() {
+            continue;
+        }
+        let Some(started) = call.start_time else {
+            continue;
+        };
+        if app.calls.memory.knows(sid) || is_open(app, outside, &call, started) {
+            // It is being written down, or goes on: it may last longer than the margin before the watermark.
+            complete_to = complete_to.min(started);
+            continue;
+        }
+        match take_in(app, outside, line, &call, started).await {
+            Ok(true) => found += 1,
+            Ok(false) => {}
+            // It holds back the watermark, not the other calls.
+            Err(error) => failed = Some(error),
+        }
+    }
+    match failed {
+        None => move_watermark(app, &watermark, complete_to).await?,
+        Some(error) if found == 0 => return Err(error),
+        Some(error) => tracing::warn!(
+            error = format!("{error:#}"),
+            "a call that had not reached us cannot be taken in yet"
+        ),
+    }
+    Ok(found)
+}
+
+/// Whether the call goes on, or what tells of it may still be on its way.
+fn is_open(app: &App, outside: &Outside, call: &CallResource, started: Timestamp) -> bool {
+    let now = clock::now(app, outside);
+    !OVER.contains(&call.status.as_str()) || now.duration_since(started) < left_to_webhook(app)
+}
+
+async fn take_in(
+    app: &App,
+    outside: &Outside,
+    line: &Line,
+    call: &CallResource,
+    started: Timestamp,
+) -> anyhow::Result<bool> {
+    // The number's fallback may have put it through to somebody: that is a leg of its own.
+    let filter = CallFilter {
+        parent_call_sid: Some(call.sid.clone()),
+        ..CallFilter::default()
+    };
+    let mut legs = read(outside.twilio.list_calls(&filter).await)?;
+    legs.reverse();
+    let rang = legs
+        .into_iter()
+        .map(|leg| {
+            let talked = leg.duration.filter(|_| leg.status == "completed");
+            (leg.to, talked)
+        })
+        .collect();
+    let found = Found {
+        sid: call.sid.as_str(),
+        from: &call.from,
+        started,
+        rang,
+    };
+    found_call::receive(app, line, &found).await
+}

@@ -1,0 +1,85 @@
+//! Keeping the tables small: what is done and old is taken away, a little at a time. The audit trail stays whole.
+
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Store, Tx};
+
+/// How long what is done can still be looked at with `qdn-relay outbox show`. Longer than anything late that Twilio or
+/// Slack may still tell of it.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long what was parked is kept: whatever it waited for has long come by then.
+const PARKED: SignedDuration = SignedDuration::from_hours(24);
+
+/// How many rows one transaction takes away: a caller's text must not wait long for it.
+const AT_ONCE: i64 = 200;
+
+/// What is taken away: each with the time from which on it is kept and how many at once.
+const SWEEPS: [(&str, SignedDuration); 6] = [
+    (
+        "delete from attempt where outbox_id in
+             (select id from outbox where pending = 0 and state in ('delivered', 'dropped') and updated_at < $1
+              and kind not in ('sms', 'reply', 'post', 'announce') order by updated_at limit $2)",
+        KEPT,
+    ),
+    (
+        "delete from outbox where id in
+             (select id from outbox where pending = 0 and state in ('delivered', 'dropped') and updated_at < $1
+              and kind not in ('sms', 'reply', 'post', 'announce') order by updated_at limit $2)",
+        KEPT,
+    ),
+    (
+        "delete from lane where id in
+             (select id from lane where due is null and served_at < $1 and lease_until = 0
+              and not exists (select 1 from outbox where outbox.lane = lane.id) order by served_at limit $2)",
+        KEPT,
+    ),
+    (
+        "delete from parked_reply where ts in (select ts from parked_reply where received_at < $1 limit $2)
+             and received_at < $1",
+        PARKED,
+    ),
+    (
+        "delete from parked_status where sid in (select sid from parked_status where received_at < $1 limit $2)
+             and received_at < $1",
+        PARKED,
+    ),
+    (
+        "delete from call_event where call_sid in
+             (select call_sid from call_event where received_at < $1 order by received_at limit $2) and received_at < $1",
+        KEPT,
+    ),
+];
+
+/// Takes away a little of what is done and old; how many rows that was.
+pub(crate) async fn sweep(store: &Store) -> anyhow::Result<u64> {
+    let mut swept = 0;
+    let mut tx = store.begin().await?;
+    for (sql, kept) in SWEEPS {
+        let before = tx.now().checked_sub(kept)?;
+        swept += run(&mut tx, sql, before).await?;
+    }
+    tx.commit().await?;
+    Ok(swept)
+}
+
+async fn run(tx: &mut Tx, sql: &'static str, before: Timestamp) -> anyhow::Result<u64> {
+    let done = sqlx::query(sql)
+        .bind(before.as_millisecond())
+        .bind(AT_ONCE)
+        .execute(&mut *tx.inner)
+        .await
+        .context("taking away what is done and old")?;
+    Ok(done.rows_affected())
+}
+
+/// How much waits at each gate.
+pub(crate) async fn waiting_by_gate(store: &Store) -> anyhow::Result<Vec<(String, i64)>> {
+    sqlx::query_as(
+        "select lane.gate, count(*) from outbox join lane on lane.id = outbox.lane where outbox.pending = 1 group by lane.gate",
+    )
+    .fetch_all(store.reader())
+    .await
+    .context("looking what waits where")
+}

@@ -1,0 +1,174 @@
+//! This machine's clock is wrong, or is set while something waits: nothing is lost, nothing is sent twice.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use qdn_relay::sandbox::faults::Effect;
+use qdn_relay::sandbox::twilio::Callbacks;
+
+use crate::desk::{ALICE, Builder, CHANNEL, DORA, Database, Desk, LINE};
+
+stories! {
+    an_hour_ahead_loses_nothing,
+    an_hour_behind_loses_nothing,
+    a_step_forward_opens_no_resend_early,
+    a_step_back_holds_nothing_up,
+}
+
+const HOUR: i64 = 3_600_000;
+
+/// A clock that the story sets.
+struct Clock {
+    file: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Clock {
+    fn off_by(millis: i64) -> Clock {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock {
+            file: folder.path().join("clock"),
+            _folder: folder,
+        };
+        clock.set(millis);
+        clock
+    }
+
+    /// In one step, so that nobody reads half of it.
+    fn set(&self, millis: i64) {
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, millis.to_string()).unwrap();
+        std::fs::rename(&new, &self.file).unwrap();
+    }
+
+    fn path(&self) -> &Path {
+        &self.file
+    }
+}
+
+fn desk(database: Database, clock: &Clock) -> Builder {
+    Desk::on(database).variable("QDN_TRIAL_CLOCK", clock.path().to_str().unwrap())
+}
+
+fn carriers_are_silent(desk: &Desk) {
+    desk.twilio.set_callbacks(Callbacks {
+        copies: 0,
+        ..Callbacks::automatic(Duration::from_millis(30))
+    });
+}
+
+async fn an_hour_ahead_loses_nothing(database: Database) {
+    off_by_an_hour(database, HOUR).await;
+}
+
+async fn an_hour_behind_loses_nothing(database: Database) {
+    off_by_an_hour(database, -HOUR).await;
+}
+
+async fn off_by_an_hour(database: Database, millis: i64) {
+    let clock = Clock::off_by(millis);
+    let mut desk = desk(database, &clock).start().await;
+    desk.expect_error("this machine's clock is off");
+    desk.relay()
+        .wait_for_log(|line| line.to_string().contains("this machine's clock is off"))
+        .await;
+    carriers_are_silent(&desk);
+    let root = desk.open(ALICE).await;
+    desk.twilio
+        .inbound(ALICE, LINE, "whose webhook is lost")
+        .withhold_webhook()
+        .send()
+        .await;
+    desk.expect_words_in_thread(&root.ts, "whose webhook is lost")
+        .await;
+    // Slack's events look an hour old or young, and are refused: the reply is found by looking.
+    desk.slack
+        .say(DORA, CHANNEL, "On our way")
+        .in_thread(&root.ts)
+        .send()
+        .await;
+    desk.expect_texted(ALICE, &["On our way"]).await;
+    // Lost answers of both vendors are still settled by what they date.
+    desk.twilio
+        .faults()
+        .push("Messages.create", Effect::Reset.accepted());
+    desk.slack
+        .faults()
+        .push("chat.postMessage", Effect::Reset.accepted());
+    desk.twilio.text(ALICE, LINE, "Posted once").await;
+    desk.slack
+        .say(DORA, CHANNEL, "Sent once")
+        .in_thread(&root.ts)
+        .send()
+        .await;
+    desk.expect_texted(ALICE, &["On our way", "Sent once"])
+        .await;
+    desk.expect_words_in_thread(&root.ts, "Posted once").await;
+    // When the clock is right again, what is written reaches us at once, and nothing comes again.
+    clock.set(0);
+    desk.expect_error("this machine's clock was set");
+    desk.slack
+        .say(DORA, CHANNEL, "And now")
+        .in_thread(&root.ts)
+        .send()
+        .await;
+    desk.expect_texted(ALICE, &["On our way", "Sent once", "And now"])
+        .await;
+    desk.expect_quiet().await;
+    let posted_once = desk
+        .replies(&root.ts)
+        .into_iter()
+        .filter(|words| words.contains("Posted once"));
+    assert_eq!(posted_once.count(), 1);
+    desk.expect_sms(3).await;
+    // Refused for its time, not for its signature.
+    desk.slack.take_violations();
+    desk.close().await;
+}
+
+async fn a_step_forward_opens_no_resend_early(database: Database) {
+    let clock = Clock::off_by(0);
+    let mut desk = desk(database, &clock)
+        .replace("settle_after = \"2s\"", "settle_after = \"6s\"")
+        .replace("validity = \"1s\"", "validity = \"3s\"")
+        .start()
+        .await;
+    carriers_are_silent(&desk);
+    let root = desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    desk.expect_error("this machine's clock");
+    desk.twilio
+        .faults()
+        .push("Messages.create", Effect::Reset.accepted());
+    // Twilio's log does not show it yet: only time can say that it is not there.
+    desk.twilio.set_list_lag(Duration::from_secs(4));
+    desk.reply(&root, "Only once").await;
+    desk.expect_audited("unknown", 1).await;
+    clock.set(HOUR);
+    desk.expect_audited("sms_sent", 1).await;
+    desk.expect_sms(1).await;
+    assert_eq!(desk.audited("settled_absent").await, 0);
+    desk.close().await;
+}
+
+async fn a_step_back_holds_nothing_up(database: Database) {
+    let clock = Clock::off_by(0);
+    let mut desk = desk(database, &clock).start().await;
+    carriers_are_silent(&desk);
+    let root = desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    desk.expect_error("this machine's clock");
+    let wait = Effect::RateLimited {
+        retry_after: Some(3),
+    };
+    desk.twilio
+        .faults()
+        .push("Messages.create", wait.not_accepted());
+    desk.reply(&root, "After a while").await;
+    while desk.metric("qdn_retries_total{kind=\"sms\"}").await < 1.0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    clock.set(-HOUR);
+    desk.expect_texted(ALICE, &["After a while"]).await;
+    desk.close().await;
+}
