@@ -1,6 +1,7 @@
 //! The commands, and how each fails: 1 for what went wrong, 2 for what was asked wrongly.
 
 mod audit;
+mod check;
 mod demo;
 mod manifest;
 mod outbox;
@@ -33,6 +34,8 @@ enum Command {
     Serve,
     /// Runs the service with stand-ins for Twilio and Slack: no account, no configuration, no network.
     Demo(demo::Demo),
+    /// Says of each thing that can be wrong how it is, and what mends it; changes nothing.
+    Check(check::Check),
     /// Prints the audit trail, or verifies that nothing in it was changed.
     Audit(audit::Audit),
     /// Shows deliveries that wait, are undecided or were given up, and decides about them.
@@ -75,6 +78,7 @@ pub async fn run(cli: Cli, environment: &Environment) -> Result<(), Failed> {
     match cli.command {
         Command::Serve => serve::run(&cli.config, environment).await,
         Command::Demo(demo) => demo::run(demo, environment).await,
+        Command::Check(check) => check::run(check, &cli.config, environment).await,
         Command::Audit(audit) => audit::run(audit, &cli.config, environment).await,
         Command::Outbox(outbox) => outbox::run(outbox, &cli.config, environment).await,
         Command::Setup(setup) => setup::run(setup, &cli.config, environment).await,

@@ -48,6 +48,18 @@ impl RedisKeys {
         }
     }
 
+    /// Whether Redis answers in time.
+    pub(super) async fn ping(&self) -> anyhow::Result<()> {
+        let mut connection = self.0.clone();
+        let ping = redis::cmd("PING");
+        tokio::time::timeout(BUDGET, ping.query_async::<String>(&mut connection))
+            .await
+            .context("it takes too long")?
+            // Its kind only: an error of Redis can quote what it was asked.
+            .map_err(|error| anyhow::anyhow!("{:?}", error.kind()))?;
+        Ok(())
+    }
+
     async fn values(&self, names: &[String]) -> redis::RedisResult<HashMap<String, Presence>> {
         let mut read = redis::cmd("MGET");
         for name in names {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::redis_keys::RedisKeys;
 use super::status_urls::StatusUrls;
-use super::{Availability, Said, decide};
+use super::{Availability, Said, State, decide};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::said::SaidBook;
@@ -40,6 +40,19 @@ impl Sources {
                 .transpose()?,
             status_urls: StatusUrls::new(availability.status_urls.clone(), availability.ttl)?,
         })
+    }
+
+    /// Whether Redis answers; `None` where there is none.
+    pub(crate) async fn try_redis(&self) -> Option<anyhow::Result<()>> {
+        match &self.redis {
+            Some(redis) => Some(redis.ping().await),
+            None => None,
+        }
+    }
+
+    /// What each status URL answers, with whose it is.
+    pub(crate) async fn try_status_urls(&self) -> Vec<(String, anyhow::Result<State>)> {
+        self.status_urls.ask_all().await
     }
 
     /// Reads all of them for everybody in the configuration; never fails, and never takes longer than the longest budget.

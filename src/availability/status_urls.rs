@@ -90,6 +90,16 @@ impl StatusUrls {
         join_all(of_each).await.into_iter().flatten().collect()
     }
 
+    /// What each URL answers now, with whose it is, or why it says nothing.
+    pub(super) async fn ask_all(&self) -> Vec<(String, anyhow::Result<State>)> {
+        let each = self
+            .0
+            .urls
+            .iter()
+            .map(|(name, url)| async move { (name.clone(), self.status(url).await) });
+        join_all(each).await
+    }
+
     async fn read_one(&self, name: &str) -> Option<Presence> {
         if let Some(answer) = self.believed(name) {
             return presence(answer);

@@ -29,15 +29,15 @@ pub(super) struct Setup {
 
 /// One setting of a number: its name for people, its parameter for Twilio, what it is and what it has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Setting {
-    name: &'static str,
-    parameter: &'static str,
-    before: String,
-    after: String,
+pub(super) struct Setting {
+    pub(super) name: &'static str,
+    pub(super) parameter: &'static str,
+    pub(super) before: String,
+    pub(super) after: String,
 }
 
 impl Setting {
-    fn is_right(&self) -> bool {
+    pub(super) fn is_right(&self) -> bool {
         self.before == self.after
     }
 }
@@ -84,7 +84,7 @@ pub(super) async fn run(
 }
 
 /// What a number has to be set to.
-fn settings(config: &Config, line: &Line, number: &IncomingPhoneNumber) -> Vec<Setting> {
+pub(super) fn settings(config: &Config, line: &Line, number: &IncomingPhoneNumber) -> Vec<Setting> {
     let route = format!("{}/api/twilio/dispatch-route", config.public_url);
     let forward = backup(config, line).map_or_else(String::new, |phone| {
         let query: String = url::form_urlencoded::Serializer::new(String::new())

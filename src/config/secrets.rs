@@ -131,6 +131,22 @@ impl Secrets {
     }
 }
 
+impl Secrets {
+    /// The files that secrets are read from.
+    pub(crate) fn files(environment: &Environment) -> Vec<String> {
+        let optional = [
+            "TWILIO_AUTH_TOKEN_PREVIOUS",
+            "SLACK_SIGNING_SECRET_PREVIOUS",
+        ];
+        let names = REQUIRED.iter().map(|(name, ..)| *name).chain(optional);
+        let variables = names.map(|name| format!("{name}_FILE"));
+        std::iter::once("SECRETS_FILE".to_owned())
+            .chain(variables)
+            .filter_map(|variable| environment.value(&variable).map(str::to_owned))
+            .collect()
+    }
+}
+
 struct Sources<'a> {
     environment: &'a Environment,
     /// What stands in SECRETS_FILE; `None` if it was refused, which is then the only thing to report.

@@ -29,6 +29,7 @@ pub(crate) fn routes(app: App) -> Router {
             "/api/twilio/media/{id}/{signed}",
             get(media::fetch).fallback(media::nothing),
         )
+        .route("/api/twilio/check", post(twilio::check))
         .route("/api/slack/events", post(slack::events))
         .route("/api/slack/commands", post(slack::commands))
         .route("/api/slack/interactions", post(slack::interactions))

@@ -56,6 +56,11 @@ pub(super) async fn dispatch_route(
     Ok(Twiml(inbound_call::receive(&app, &call).await).into_response())
 }
 
+/// Whether what Twilio signs arrives as it was signed: `qdn-relay check` asks.
+pub(super) async fn check(TwilioForm(_): TwilioForm) -> Response {
+    Twiml(twiml::Response::empty().to_xml()).into_response()
+}
+
 #[derive(Deserialize)]
 pub(super) struct StatusQuery {
     o: Option<String>,

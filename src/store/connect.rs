@@ -14,7 +14,7 @@ use super::{Dialect, Store, Wake};
 use crate::clock::Clock;
 use crate::config::DatabaseUrl;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// How long a statement waits for another process that holds SQLite's lock. Shorter than Slack's and Twilio's
 /// patience together with our own work, so that they hear "no" from us instead of nothing.
@@ -49,6 +49,11 @@ pub enum OpenError {
          Start the version that made it, or a later one"
     )]
     Newer(i64),
+    /// The database is there and does not take a write.
+    #[error(
+        "the database cannot be written: {0}. End whatever holds its lock, and see that its disk is neither full nor read-only"
+    )]
+    ReadOnly(sqlx::Error),
     /// The tables could not be brought up to date.
     #[error("the database cannot be brought up to date: {0}")]
     Migration(MigrateError),
@@ -167,9 +172,13 @@ async fn set_pragmas(connection: &mut AnyConnection) -> Result<(), sqlx::Error> 
     ] {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }
+    wait_for_lock(connection).await
+}
+
+pub(super) async fn wait_for_lock(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     let busy = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
     sqlx::query(sqlx::AssertSqlSafe(busy))
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
     Ok(())
 }

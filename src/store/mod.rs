@@ -13,6 +13,7 @@ pub(crate) mod calls;
 mod connect;
 pub(crate) mod conversations;
 pub(crate) mod edits;
+mod examine;
 pub(crate) mod facts;
 pub(crate) mod held;
 pub(crate) mod homes;
@@ -44,6 +45,7 @@ use jiff::Timestamp;
 use sqlx::{Any, AnyPool, Transaction};
 
 pub use connect::OpenError;
+pub(crate) use examine::Examined;
 pub(crate) use id::new_id;
 pub(crate) use wake::Wake;
 

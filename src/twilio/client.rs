@@ -12,6 +12,7 @@ mod numbers;
 mod public_internet;
 mod recordings;
 mod request;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ pub use calls::{CallFilter, CallResource};
 pub use media::Media;
 pub use messages::{MediaResource, MessageFilter, NewMessage};
 pub use numbers::{Account, IncomingPhoneNumber};
+pub use services::MessagingService;
 
 /// How long one connection may take to be made; longer means that the network is down, and nothing has been sent yet.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

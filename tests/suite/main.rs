@@ -14,6 +14,7 @@ mod availability;
 mod call_audit;
 mod calls;
 mod catching_up;
+mod check;
 mod clock;
 mod command;
 mod cost;

@@ -5,6 +5,7 @@ mod calls;
 mod media;
 mod messages;
 mod pages;
+pub(super) mod services;
 
 use std::sync::Arc;
 
@@ -132,6 +133,8 @@ enum Endpoint {
     ListNumbers,
     FetchNumber(String),
     UpdateNumber(String),
+    ListServices,
+    ListPool(String),
 }
 use Endpoint::*;
 
@@ -183,6 +186,8 @@ impl Endpoint {
             ListNumbers => "IncomingPhoneNumbers.list",
             FetchNumber(_) => "IncomingPhoneNumbers.fetch",
             UpdateNumber(_) => "IncomingPhoneNumbers.update",
+            ListServices => "Services.list",
+            ListPool(_) => "Services.PhoneNumbers.list",
         }
     }
 }
@@ -200,6 +205,11 @@ async fn answer(
     let endpoint = match segments.as_slice() {
         ["2010-04-01", "Accounts", file] if *file == account_file && parts.method == "GET" => {
             Some(Account)
+        }
+        // Twilio has these at a host of their own.
+        ["v1", "Services"] if parts.method == "GET" => Some(ListServices),
+        ["v1", "Services", sid, "PhoneNumbers"] if parts.method == "GET" => {
+            Some(ListPool((*sid).to_owned()))
         }
         ["2010-04-01", "Accounts", sid, rest @ ..] if *sid == account => {
             Endpoint::find(&parts.method, rest)
@@ -257,6 +267,8 @@ impl Core {
             ListNumbers => self.list_numbers(&asked),
             FetchNumber(sid) => self.fetch_number(sid, &asked),
             UpdateNumber(sid) => self.update_number(sid, &asked),
+            ListServices => self.list_services(&asked),
+            ListPool(sid) => self.list_pool(sid, &asked),
         }
     }
 

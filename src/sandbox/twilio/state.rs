@@ -13,6 +13,7 @@ use super::callback::{Callback, Callbacks};
 use super::messages::{Created, MessageRecord};
 use super::number::NumberRecord;
 use super::people::Phone;
+use super::rest::services::ServiceRecord;
 
 /// Where the relay is to be found.
 #[derive(Debug, Clone)]
@@ -71,6 +72,7 @@ pub(super) struct State {
     pub(super) uses_of_auth_token: usize,
     pub(super) violations: Vec<String>,
     pub(super) numbers: Vec<NumberRecord>,
+    pub(super) services: Vec<ServiceRecord>,
     /// Oldest first.
     pub(super) messages: Vec<MessageRecord>,
     pub(super) created: Vec<Created>,
@@ -107,6 +109,7 @@ impl State {
             uses_of_auth_token: 0,
             violations: Vec::new(),
             numbers: Vec::new(),
+            services: Vec::new(),
             messages: Vec::new(),
             created: Vec::new(),
             media: Vec::new(),

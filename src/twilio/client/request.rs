@@ -108,7 +108,7 @@ impl Client {
         }
     }
 
-    async fn answer(&self, request: RequestBuilder) -> Result<Value, Failure> {
+    pub(super) async fn answer(&self, request: RequestBuilder) -> Result<Value, Failure> {
         let settings = &self.settings;
         let request =
             request.basic_auth(&settings.api_key, Some(settings.api_secret.expose_secret()));

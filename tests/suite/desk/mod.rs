@@ -294,6 +294,17 @@ impl Desk {
         process::run(&self.config, &self.variables(), arguments).await
     }
 
+    /// The same with these variables in place of its own.
+    pub(crate) async fn run_with(
+        &self,
+        variables: &[(String, String)],
+        arguments: &[&str],
+    ) -> Result<String, String> {
+        let mut all = self.variables();
+        all.extend(variables.iter().cloned());
+        process::run(&self.config, &all, arguments).await
+    }
+
     /// Ends the story; fails on anything unexpected.
     pub(crate) async fn close(mut self) {
         if let Some(mut relay) = self.relay.take() {

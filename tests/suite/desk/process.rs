@@ -31,7 +31,7 @@ fn command(config: &Path, variables: &[(String, String)], arguments: &[&str]) ->
     command
 }
 
-/// Runs a command to its end: its standard output, or its status and its standard error.
+/// Runs a command to its end: its standard output, or its status, its standard error and what it had printed by then.
 pub(crate) async fn run(
     config: &Path,
     variables: &[(String, String)],
@@ -45,7 +45,12 @@ pub(crate) async fn run(
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match output.status.success() {
         true => Ok(text(&output.stdout)),
-        false => Err(format!("{}: {}", output.status, text(&output.stderr))),
+        false => Err(format!(
+            "{}: {}{}",
+            output.status,
+            text(&output.stderr),
+            text(&output.stdout)
+        )),
     }
 }
 

@@ -1,0 +1,64 @@
+//! Looks at a database without bringing it up to date: another version of the program may be running on it.
+
+use sqlx::{AnyConnection, Connection};
+
+use super::connect::{self, MIGRATIONS};
+use super::{OpenError, Store};
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Examined {
+    /// How many migrations the next start will run.
+    pub pending: usize,
+}
+
+impl Store {
+    /// Says how a database stands that is there already, and whether it can be written now.
+    pub(crate) async fn examine(url: &str) -> Result<Examined, OpenError> {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(url)
+            .await
+            .map_err(OpenError::Unreachable)?;
+        let examined = look(&mut connection, url).await;
+        // What was found counts, however the connection ends.
+        let _ = connection.close().await;
+        examined
+    }
+}
+
+async fn look(connection: &mut AnyConnection, url: &str) -> Result<Examined, OpenError> {
+    let known: Vec<i64> = MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .collect();
+    // No such table: nothing has run yet.
+    let applied: Vec<i64> = sqlx::query_scalar("select version from _sqlx_migrations")
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap_or_default();
+    if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
+        return Err(OpenError::Newer(*newer));
+    }
+    prove_write(connection, url)
+        .await
+        .map_err(OpenError::ReadOnly)?;
+    Ok(Examined {
+        pending: known.len() - applied.len(),
+    })
+}
+
+/// Takes the writer's lock and makes a table that is never committed.
+async fn prove_write(connection: &mut AnyConnection, url: &str) -> Result<(), sqlx::Error> {
+    if url.starts_with("sqlite:") {
+        connect::wait_for_lock(connection).await?;
+    }
+    let begin = match url.starts_with("sqlite:") {
+        true => "begin immediate",
+        false => "begin",
+    };
+    let mut tx = connection.begin_with(begin).await?;
+    sqlx::query("create table qdn_relay_check (it text)")
+        .execute(&mut *tx)
+        .await?;
+    tx.rollback().await
+}
