@@ -1,10 +1,12 @@
 //! `qdn:availability:<name>` in Redis: `online`, `offline` or `dnd`. Whoever writes a key sets how long it lives.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use tokio::time::Instant;
 
 use super::{Presence, State};
 
@@ -14,9 +16,16 @@ pub(super) const BUDGET: Duration = Duration::from_millis(250);
 /// How long a connection that was lost is waited for at most between two tries.
 const RECONNECT: Duration = Duration::from_secs(2);
 
+/// How long a Redis that took too long is left alone: it costs one call its budget and not every call.
+const LEFT_ALONE: Duration = Duration::from_secs(1);
+
 /// The connection, which is made when it is first used and made again whenever it is lost.
 #[derive(Clone)]
-pub(crate) struct RedisKeys(ConnectionManager);
+pub(crate) struct RedisKeys {
+    connection: ConnectionManager,
+    /// When it last took too long.
+    hung: Arc<Mutex<Option<Instant>>>,
+}
 
 impl RedisKeys {
     /// Prepares the connection; nothing is sent yet, and a Redis that is not there is no error.
@@ -29,11 +38,17 @@ impl RedisKeys {
         let connection = client
             .get_connection_manager_lazy(config)
             .context("preparing the connection to Redis")?;
-        Ok(RedisKeys(connection))
+        Ok(RedisKeys {
+            connection,
+            hung: Arc::default(),
+        })
     }
 
     /// What the keys of these people say, for those who have one; nothing when Redis does not answer in time.
     pub(super) async fn read(&self, names: &[String]) -> HashMap<String, Presence> {
+        if self.is_left_alone() {
+            return HashMap::new();
+        }
         match tokio::time::timeout(BUDGET, self.values(names)).await {
             Ok(Ok(values)) => values,
             Ok(Err(error)) => {
@@ -43,14 +58,22 @@ impl RedisKeys {
             }
             Err(_) => {
                 tracing::warn!("availability is decided without Redis: it takes too long");
+                if let Ok(mut hung) = self.hung.lock() {
+                    *hung = Some(Instant::now());
+                }
                 HashMap::new()
             }
         }
     }
 
+    fn is_left_alone(&self) -> bool {
+        let hung = self.hung.lock().ok().and_then(|hung| *hung);
+        hung.is_some_and(|at| at.elapsed() < LEFT_ALONE)
+    }
+
     /// Whether Redis answers in time.
     pub(super) async fn ping(&self) -> anyhow::Result<()> {
-        let mut connection = self.0.clone();
+        let mut connection = self.connection.clone();
         let ping = redis::cmd("PING");
         tokio::time::timeout(BUDGET, ping.query_async::<String>(&mut connection))
             .await
@@ -65,7 +88,7 @@ impl RedisKeys {
         for name in names {
             read.arg(format!("qdn:availability:{name}"));
         }
-        let mut connection = self.0.clone();
+        let mut connection = self.connection.clone();
         let values: Vec<Option<Vec<u8>>> = read.query_async(&mut connection).await?;
         let mut heard = HashMap::new();
         for (name, value) in names.iter().zip(values) {

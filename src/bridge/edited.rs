@@ -66,7 +66,7 @@ pub(crate) async fn change(
         drop(tx);
         // Its own event is late: what is told of it then is older than this.
         return match slack_reply::is_live(app, message)? {
-            true => slack_reply::receive_late(app, team, message).await,
+            true => slack_reply::receive_late(app, team, message, app.clock.now()).await,
             false => Ok(Received::Ignored("an edit of a message that is not ours")),
         };
     };

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
+use listenfd::ListenFd;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -18,12 +19,15 @@ pub(super) async fn run(path: &Path, environment: &Environment) -> Result<(), Fa
     log_as_json(environment);
     let mut store = open_store(&config).await?;
     store.take_over().await?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        format!(
-            "listen = {}: the address cannot be listened on; is another service using it?",
-            config.listen
-        )
-    })?;
+    let listener = match handed_over()? {
+        Some(listener) => listener,
+        None => TcpListener::bind(config.listen).await.with_context(|| {
+            format!(
+                "listen = {}: the address cannot be listened on; is another service using it?",
+                config.listen
+            )
+        })?,
+    };
     let running = Running {
         config,
         secrets,
@@ -31,6 +35,22 @@ pub(super) async fn run(path: &Path, environment: &Environment) -> Result<(), Fa
         clock: Clock::System,
     };
     Ok(serve(running, listener, stop_signal()?).await?)
+}
+
+/// The socket that systemd listens on for us, where it does: it goes on listening while we are restarted.
+/// <https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html>
+fn handed_over() -> anyhow::Result<Option<TcpListener>> {
+    let taken = ListenFd::from_env()
+        .take_tcp_listener(0)
+        .context("systemd handed over a socket that is none of TCP; correct the .socket unit")?;
+    let Some(listener) = taken else {
+        return Ok(None);
+    };
+    listener
+        .set_nonblocking(true)
+        .context("the socket from systemd")?;
+    let listener = TcpListener::from_std(listener).context("the socket from systemd")?;
+    Ok(Some(listener))
 }
 
 /// What is wrong with either is reported at once.

@@ -101,7 +101,7 @@ impl Secrets {
     pub fn load(environment: &Environment) -> Result<Secrets, ConfigError> {
         let mut problems = Problems::default();
         let from_file = match environment.value("SECRETS_FILE") {
-            Some(path) => read_env_file(path, &mut problems),
+            Some(path) => read_env_file(environment, path, &mut problems),
             None => Some(HashMap::new()),
         };
         let mut sources = Sources {
@@ -161,7 +161,7 @@ impl Sources<'_> {
         }
         let variable = format!("{name}_FILE");
         if let Some(path) = self.environment.value(&variable) {
-            return read_secret_file(&variable, path, &mut self.problems)
+            return read_secret_file(self.environment, &variable, path, &mut self.problems)
                 .map(|text| text.trim().to_owned())
                 .filter(|value| !value.is_empty());
         }
@@ -189,7 +189,21 @@ impl Sources<'_> {
     }
 }
 
-fn read_secret_file(variable: &str, path: &str, problems: &mut Problems) -> Option<String> {
+/// Which readers besides its owner a file may have. systemd's own copies are for the service alone, by an access list
+/// that shows as the group's right to read. <https://systemd.io/CREDENTIALS/>
+fn forbidden_modes(environment: &Environment, file: &Path) -> u32 {
+    match environment.value("CREDENTIALS_DIRECTORY") {
+        Some(folder) if file.starts_with(folder) => 0o037,
+        _ => 0o077,
+    }
+}
+
+fn read_secret_file(
+    environment: &Environment,
+    variable: &str,
+    path: &str,
+    problems: &mut Problems,
+) -> Option<String> {
     let file = Path::new(path);
     let mode = match std::fs::metadata(file) {
         Ok(metadata) => metadata.permissions().mode() & 0o7777,
@@ -198,7 +212,7 @@ fn read_secret_file(variable: &str, path: &str, problems: &mut Problems) -> Opti
             return None;
         }
     };
-    if mode & 0o077 != 0 {
+    if mode & forbidden_modes(environment, file) != 0 {
         problems.add(
             variable,
             path,
@@ -216,8 +230,12 @@ fn read_secret_file(variable: &str, path: &str, problems: &mut Problems) -> Opti
 }
 
 /// `NAME=value` lines, with `#` comments, an optional `export` and optional quotes; `None` if the file was refused.
-fn read_env_file(path: &str, problems: &mut Problems) -> Option<HashMap<String, String>> {
-    let text = read_secret_file("SECRETS_FILE", path, problems)?;
+fn read_env_file(
+    environment: &Environment,
+    path: &str,
+    problems: &mut Problems,
+) -> Option<HashMap<String, String>> {
+    let text = read_secret_file(environment, "SECRETS_FILE", path, problems)?;
     let mut values = HashMap::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();

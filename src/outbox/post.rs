@@ -8,7 +8,6 @@ use super::failed::{is_about_channel, is_about_content};
 use crate::app::App;
 use crate::bridge::wording;
 use crate::delivery::{Content, Outcome, PostedIn};
-use crate::phone::Address;
 use crate::remote::Failure;
 use crate::slack::client::{Metadata, Post};
 use crate::slack::{ChannelId, MessageTs};

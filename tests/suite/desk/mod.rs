@@ -218,6 +218,13 @@ impl Desk {
         self.relay = Some(relay);
     }
 
+    /// The same on a socket that outlives the service, handed over as systemd does.
+    pub(crate) async fn start_relay_on(&mut self, socket: &std::net::TcpListener) {
+        let relay = Relay::start_on(socket, &self.config, &self.variables()).await;
+        self.lead_to(relay.address);
+        self.relay = Some(relay);
+    }
+
     /// The same for a service that outlives writing to a full disk: it is told "no" instead of being killed.
     pub(crate) async fn start_relay_that_may_run_out_of_room(&mut self) {
         let relay = Relay::start_without_xfsz(&self.config, &self.variables()).await;

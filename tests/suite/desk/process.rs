@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use command_fds::{CommandFdExt, FdMapping};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -80,6 +81,31 @@ impl Relay {
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .current_dir(config.parent().unwrap())
             .kill_on_drop(true);
+        Relay::watch(command).await
+    }
+
+    /// The same on a socket that is there already, as its third open file.
+    pub(super) async fn start_on(
+        socket: &std::net::TcpListener,
+        config: &Path,
+        variables: &[(String, String)],
+    ) -> Relay {
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            // For whom the socket is meant: the shell and what takes its place are one process.
+            .arg("LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"")
+            .args([BINARY, "serve", "--config"])
+            .arg(config)
+            .env_clear()
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(config.parent().unwrap())
+            .kill_on_drop(true);
+        let socket = FdMapping {
+            parent_fd: socket.try_clone().unwrap().into(),
+            child_fd: 3,
+        };
+        command.fd_mappings(vec![socket]).unwrap();
         Relay::watch(command).await
     }
 
