@@ -1,6 +1,7 @@
 //! The commands, and how each fails: 1 for what went wrong, 2 for what was asked wrongly.
 
 mod audit;
+mod backup;
 mod check;
 mod demo;
 mod manifest;
@@ -8,9 +9,11 @@ mod outbox;
 mod serve;
 mod setup;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::clock::Clock;
@@ -40,6 +43,10 @@ enum Command {
     Audit(audit::Audit),
     /// Shows deliveries that wait, are undecided or were given up, and decides about them.
     Outbox(outbox::Outbox),
+    /// Copies the SQLite file of a running service, and proves that the copy is whole.
+    Backup(backup::Backup),
+    /// Puts a copy in the place of the database of a service that is stopped, asking first.
+    Restore(backup::Restore),
     /// Points the Twilio numbers at this service, showing what changes and asking first.
     Setup(setup::Setup),
     /// Prints the Slack app's manifest with this installation's addresses.
@@ -81,6 +88,8 @@ pub async fn run(cli: Cli, environment: &Environment) -> Result<(), Failed> {
         Command::Check(check) => check::run(check, &cli.config, environment).await,
         Command::Audit(audit) => audit::run(audit, &cli.config, environment).await,
         Command::Outbox(outbox) => outbox::run(outbox, &cli.config, environment).await,
+        Command::Backup(backup) => backup::backup(backup, &cli.config, environment).await,
+        Command::Restore(restore) => backup::restore(restore, &cli.config, environment).await,
         Command::Setup(setup) => setup::run(setup, &cli.config, environment).await,
         Command::Manifest => manifest::run(&cli.config, environment),
     }
@@ -95,6 +104,18 @@ async fn open_existing(config: &Config) -> Result<Store, Failed> {
         )));
     }
     open_store(config).await
+}
+
+/// Asks on the terminal; only a yes is one.
+fn confirm(question: &str) -> anyhow::Result<bool> {
+    print!("{question} [y/N] ");
+    io::stdout().flush().context("writing to standard output")?;
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .context("reading the answer")?;
+    println!();
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 async fn open_store(config: &Config) -> Result<Store, Failed> {

@@ -54,15 +54,22 @@ impl RedisKeys {
             Ok(Err(error)) => {
                 // Its kind only: an error of Redis can quote what it was asked.
                 tracing::warn!(kind = ?error.kind(), "availability is decided without Redis: it does not answer");
+                if error.is_timeout() {
+                    self.leave_alone();
+                }
                 HashMap::new()
             }
             Err(_) => {
                 tracing::warn!("availability is decided without Redis: it takes too long");
-                if let Ok(mut hung) = self.hung.lock() {
-                    *hung = Some(Instant::now());
-                }
+                self.leave_alone();
                 HashMap::new()
             }
+        }
+    }
+
+    fn leave_alone(&self) {
+        if let Ok(mut hung) = self.hung.lock() {
+            *hung = Some(Instant::now());
         }
     }
 

@@ -19,7 +19,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::messages::{NewMessage, Origin};
 use crate::store::outbox::State;
-use crate::store::{Tx, conversations, messages, new_id, outbox, parked};
+use crate::store::{Tx, conversations, messages, new_id, outbox, parked, restored};
 use crate::twilio;
 
 /// What became of a message in Slack.
@@ -177,7 +177,13 @@ async fn keep(
 ) -> anyhow::Result<Received> {
     let age = now.duration_since(message.ts.timestamp());
     let limit = SignedDuration::try_from(app.config.delivery.stale_reply)?;
-    let age = if age > limit { Age::Stale } else { Age::Live };
+    // Another database may have sent what was written before this one was put in its place.
+    let restored = restored::at(tx).await?;
+    let is_unsure = restored.is_some_and(|at| message.ts.timestamp() < at);
+    let age = match age > limit || is_unsure {
+        true => Age::Stale,
+        false => Age::Live,
+    };
     let channel = message.channel.as_str();
     let mut external_id = format!("{channel}:{}", message.ts.as_str());
     if crate::trial::mistake("dedupe_after_send") {

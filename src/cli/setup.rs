@@ -1,13 +1,12 @@
 //! `qdn-relay setup`: points each line's number at this service, and its calls at the backup for when we are down.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
 use clap::Args;
 
-use super::Failed;
 use super::serve::both;
+use super::{Failed, confirm};
 use crate::config::{Config, Environment, Line, Secrets};
 use crate::phone::PhoneNumber;
 use crate::remote::Failure;
@@ -68,7 +67,7 @@ pub(super) async fn run(
         println!("Everything is as it has to be.");
         return Ok(());
     }
-    if !setup.yes && !ask()? {
+    if !setup.yes && !confirm("Change this?")? {
         return Err(anyhow::anyhow!("nothing was changed").into());
     }
     for (number, settings) in &changes {
@@ -169,17 +168,6 @@ fn show(line: &Line, settings: &[Setting]) {
             false => println!("  {name:<21}  {} → {}", shown(before), shown(after)),
         }
     }
-}
-
-fn ask() -> anyhow::Result<bool> {
-    print!("Change this? [y/N] ");
-    io::stdout().flush().context("writing to standard output")?;
-    let mut answer = String::new();
-    io::stdin()
-        .read_line(&mut answer)
-        .context("reading the answer")?;
-    println!();
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Twilio as the API key, and as the auth token for what the key may not do.

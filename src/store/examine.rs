@@ -26,6 +26,19 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether SQLite finds nothing wrong in a file that nobody writes.
+    pub(crate) async fn is_whole(url: &str) -> anyhow::Result<bool> {
+        sqlx::any::install_default_drivers();
+        let mut connection = AnyConnection::connect(url).await?;
+        let said: Vec<String> = sqlx::query_scalar("pragma integrity_check")
+            .fetch_all(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(said == ["ok"])
+    }
+}
+
 async fn look(connection: &mut AnyConnection, url: &str) -> Result<Examined, OpenError> {
     let known: Vec<i64> = MIGRATIONS
         .iter()

@@ -13,6 +13,15 @@ pub(crate) async fn read(store: &Store, name: &str) -> anyhow::Result<Option<Str
         .context("reading a fact")
 }
 
+/// The same within a transaction.
+pub(crate) async fn read_in(tx: &mut Tx, name: &str) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar("select value from fact where name = $1")
+        .bind(name)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("reading a fact")
+}
+
 /// Keeps `value` under `name`.
 pub(crate) async fn write(tx: &mut Tx, name: &str, value: &str) -> anyhow::Result<()> {
     sqlx::query("insert into fact (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value")

@@ -28,6 +28,7 @@ pub(crate) mod opt_outs;
 pub mod outbox;
 pub(crate) mod pages;
 pub(crate) mod parked;
+pub(crate) mod restored;
 pub(crate) mod sms;
 pub(crate) mod tallies;
 pub(crate) mod text_counts;
@@ -37,6 +38,7 @@ mod wake;
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -158,6 +160,21 @@ impl Store {
         };
         self.lock = Some(Arc::new(lock));
         lanes::end_all_leases(self).await
+    }
+
+    /// The lock of an SQLite file, for as long as it is held; `None` while another process has it.
+    pub(crate) fn lock(url: &str) -> anyhow::Result<Option<File>> {
+        connect::lock(url)
+    }
+
+    /// Copies an SQLite database as it is at this moment into an empty file, while others go on writing.
+    pub(crate) async fn copy_into(&self, file: &Path) -> anyhow::Result<()> {
+        sqlx::query("vacuum into $1")
+            .bind(file.display().to_string())
+            .execute(&self.reader)
+            .await
+            .with_context(|| format!("copying into {}", file.display()))?;
+        Ok(())
     }
 
     /// Lets the connections go; what was committed stays.

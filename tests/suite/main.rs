@@ -11,6 +11,7 @@ mod desk;
 mod aftermath;
 mod any_call;
 mod availability;
+mod backup;
 mod call_audit;
 mod calls;
 mod catching_up;

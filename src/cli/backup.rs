@@ -1,0 +1,205 @@
+//! `qdn-relay backup` and `restore`: a copy of the SQLite file of a running service, and the way back.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{Failed, confirm, open_store};
+use crate::clock::Clock;
+use crate::config::{Config, Environment};
+use crate::store::audit::NewEntry;
+use crate::store::{Store, restored};
+
+/// What `backup` takes.
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// Where the copy goes; nothing may be there yet.
+    file: PathBuf,
+}
+
+/// What `restore` takes.
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    /// A copy that `backup` made.
+    file: PathBuf,
+    /// Restores without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) async fn backup(
+    backup: Backup,
+    path: &Path,
+    environment: &Environment,
+) -> Result<(), Failed> {
+    let config = Config::load(path, environment)?;
+    let database = sqlite_file(&config, "pg_dump makes the copy of a Postgres database")?;
+    if !database.exists() {
+        return Err(Failed::Usage(format!(
+            "there is no database at {} yet: nothing to copy",
+            database.display()
+        )));
+    }
+    let file = &backup.file;
+    // Made first, for the service's user alone: callers' texts are in it.
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file);
+    if let Err(error) = made {
+        return Err(Failed::Usage(match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                format!("{} is there already: name another file", file.display())
+            }
+            _ => format!("{} cannot be made ({error})", file.display()),
+        }));
+    }
+    let copied = copy(&config, file).await;
+    if copied.is_err() {
+        // A part of a copy must not be taken for one.
+        let _ = fs::remove_file(file);
+    }
+    let rows = copied?;
+    println!(
+        "{} holds everything, {rows} audit rows among it, the chain intact",
+        file.display()
+    );
+    Ok(())
+}
+
+/// Copies and reads the copy through; how many audit rows it has.
+async fn copy(config: &Config, file: &Path) -> Result<i64, Failed> {
+    let store = open_store(config).await?;
+    let mut tx = store.begin().await?;
+    tx.audit(NewEntry {
+        subject: "database".into(),
+        decision: "backed_up",
+        reason: "on the command line".into(),
+        ..NewEntry::default()
+    });
+    tx.commit().await?;
+    store.copy_into(file).await?;
+    store.close().await;
+    examined(file).await
+}
+
+pub(super) async fn restore(
+    restore: Restore,
+    path: &Path,
+    environment: &Environment,
+) -> Result<(), Failed> {
+    let config = Config::load(path, environment)?;
+    let database = sqlite_file(&config, "pg_restore brings a Postgres database back")?;
+    let file = &restore.file;
+    if !file.is_file() {
+        return Err(Failed::Usage(format!(
+            "there is no file {}",
+            file.display()
+        )));
+    }
+    let Some(_lock) = Store::lock(config.database_url.as_str())? else {
+        return Err(anyhow::anyhow!(
+            "the service is running on {}: stop it first, for example with `systemctl stop qdn-relay.service`",
+            database.display()
+        )
+        .into());
+    };
+    let rows = examined(file).await?;
+    println!(
+        "{} ({rows} audit rows) takes the place of {}, which is kept beside it.",
+        file.display(),
+        database.display()
+    );
+    println!(
+        "Replies written since the copy was made are not sent by themselves: each is asked about in its thread."
+    );
+    if !restore.yes && !confirm("Restore it?")? {
+        return Err(anyhow::anyhow!("nothing was changed").into());
+    }
+    let kept = put_in_place(file, &database)?;
+    let store = open_store(&config).await?;
+    let doubtful = restored::doubt_everything(&store).await?;
+    store.close().await;
+    if let Some(kept) = kept {
+        println!("What was there before is now {}.", kept.display());
+    }
+    println!(
+        "Restored. {doubtful} deliveries are looked for at Twilio and Slack before they are made again. Start the service."
+    );
+    Ok(())
+}
+
+/// The file of the configured database, where it is one.
+fn sqlite_file(config: &Config, otherwise: &str) -> Result<PathBuf, Failed> {
+    let url = config.database_url.as_str();
+    let path = url
+        .strip_prefix("sqlite://")
+        .and_then(|path| path.split('?').next());
+    path.map(PathBuf::from)
+        .ok_or_else(|| Failed::Usage(format!("database_url is not an SQLite file: {otherwise}")))
+}
+
+/// Whether a file is one of our databases and whole; how many audit rows it has.
+async fn examined(file: &Path) -> Result<i64, Failed> {
+    let url = format!("sqlite://{}?mode=ro&immutable=1", file.display());
+    let is_whole = Store::is_whole(&url).await;
+    let sound = is_whole.with_context(|| format!("{} is no database of ours", file.display()))?;
+    if !sound {
+        return Err(anyhow::anyhow!("{} is damaged: take another copy", file.display()).into());
+    }
+    // Opening a database brings it up to date, so that is tried on a copy: what was backed up stays as it is.
+    let folder = tempfile::tempdir().context("a temporary folder")?;
+    let copy = folder.path().join("qdn.db");
+    fs::copy(file, &copy).context("copying it into a temporary folder")?;
+    let store = Store::open(&format!("sqlite://{}", copy.display()), Clock::System)
+        .await
+        .map_err(anyhow::Error::from)?;
+    let verified = store.verify_audit().await?;
+    store.close().await;
+    verified.map_err(|broken| {
+        Failed::Other(anyhow::anyhow!(
+            "the audit trail in {} is broken at row {}: {}",
+            file.display(),
+            broken.seq,
+            broken.what
+        ))
+    })
+}
+
+/// Moves what is there aside, with its journal, and the copy to its place; where the old one is then.
+fn put_in_place(file: &Path, database: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", database.display()));
+    let fresh = beside(".restoring");
+    let mut source = File::open(file).with_context(|| format!("opening {}", file.display()))?;
+    let mut target = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)
+        .with_context(|| format!("making {}", fresh.display()))?;
+    io::copy(&mut source, &mut target).with_context(|| format!("writing {}", fresh.display()))?;
+    target
+        .sync_all()
+        .with_context(|| format!("writing {}", fresh.display()))?;
+    let mut kept = None;
+    if database.exists() {
+        let now = Clock::System.now().strftime("%Y%m%dT%H%M%SZ");
+        let aside = format!(".before-{now}");
+        for journal in ["", "-wal", "-shm"] {
+            let from = beside(journal);
+            if from.exists() {
+                let to = beside(&format!("{aside}{journal}"));
+                fs::rename(&from, &to).with_context(|| format!("moving {}", from.display()))?;
+            }
+        }
+        kept = Some(beside(&aside));
+    }
+    fs::rename(&fresh, database).with_context(|| format!("moving {}", fresh.display()))?;
+    Ok(kept)
+}

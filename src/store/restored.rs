@@ -1,0 +1,52 @@
+//! What follows from having gone back to an earlier copy: the world has gone on without this database.
+//!
+//! Whatever waited then may have been done since, so each such delivery counts as an attempt whose outcome nobody
+//! wrote down, and is settled like one. Replies written before the way back was taken are not sent unasked.
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::audit::NewEntry;
+use super::{Store, Tx, facts};
+
+/// When the database was last put in place of a later one, milliseconds since the Unix epoch.
+const RESTORED_AT: &str = "restored_at";
+
+/// Puts everything that is open in doubt; how much that was.
+pub(crate) async fn doubt_everything(store: &Store) -> anyhow::Result<u64> {
+    let mut tx = store.begin().await?;
+    sqlx::query(
+        "insert into attempt (outbox_id, n, owner, started_at, finished_at, outcome, detail, absent_reads, absent_since) \
+         select id, attempts + 1, 'restore', created_at, null, '', '', 0, null from outbox \
+         where state in ('waiting', 'held')",
+    )
+    .execute(&mut *tx.inner)
+    .await
+    .context("doubting what waits")?;
+    let doubted = sqlx::query(
+        "update outbox set state = 'sending', attempts = attempts + 1 where state in ('waiting', 'held')",
+    )
+    .execute(&mut *tx.inner)
+    .await
+    .context("doubting what waits")?
+    .rows_affected();
+    let now = tx.now().as_millisecond();
+    facts::write(&mut tx, RESTORED_AT, &now.to_string()).await?;
+    tx.audit(NewEntry {
+        subject: "database".into(),
+        decision: "restored",
+        reason: "a copy was put in place on the command line".into(),
+        detail: json!({ "doubted": doubted }),
+        ..NewEntry::default()
+    });
+    tx.commit().await?;
+    Ok(doubted)
+}
+
+/// Before when a reply may have been sent by a database that is not there any more.
+pub(crate) async fn at(tx: &mut Tx) -> anyhow::Result<Option<Timestamp>> {
+    let at = facts::read_in(tx, RESTORED_AT).await?;
+    at.map(|at| Ok(Timestamp::from_millisecond(at.parse()?)?))
+        .transpose()
+}
