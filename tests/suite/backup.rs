@@ -1,6 +1,9 @@
 //! A copy of the database of a running service, and the way back to it after the world has gone on.
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use qdn_relay::sandbox::twilio::Callbacks;
 
 use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE};
 
@@ -11,6 +14,8 @@ async fn a_restored_copy_sends_nothing_twice_and_loses_nothing() {
     let copy = folder.path().join("copy.db");
     let copy = copy.to_str().unwrap();
 
+    desk.twilio
+        .set_callbacks(Callbacks::automatic(Duration::from_millis(40)));
     let alice = desk.open(ALICE).await;
     let before = desk.reply(&alice, "before the copy").await;
     desk.expect_sms(1).await;
@@ -48,8 +53,7 @@ async fn a_restored_copy_sends_nothing_twice_and_loses_nothing() {
 
     desk.start_relay().await;
     // What was written after the copy is asked about, not sent again.
-    desk.expect_words_in_thread(&alice.ts, "was written while I was down")
-        .await;
+    desk.expect_words_in_thread(&alice.ts, "Send it now?").await;
     // What came from Bob after it is in Twilio's log.
     desk.expect_roots(3).await;
     desk.expect_marks(&before, &["white_check_mark"]).await;

@@ -2,7 +2,7 @@
 
 use qdn_relay::sandbox::twilio::Caller;
 
-use crate::desk::{ALICE, BOB, Database, Desk, LINE, SECOND_LINE};
+use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE, SECOND_LINE};
 
 stories! {
     a_caller_who_rings_five_times_is_texted_once,
@@ -27,11 +27,17 @@ async fn desk(database: Database) -> Desk {
 
 /// Whether the audit says of a call that its caller was texted, and why not.
 async fn texted(desk: &Desk, call: &str) -> (bool, String) {
-    let rows = desk.audit(&["--call", call]).await;
     let of_text = |row: &&serde_json::Value| {
         let decision = row["decision"].as_str().unwrap();
         matches!(decision, "caller_texted" | "caller_not_texted")
     };
+    // A call is written down behind its answers.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut rows = desk.audit(&["--call", call]).await;
+    while !rows.iter().any(|row| of_text(&row)) {
+        assert!(tokio::time::Instant::now() < deadline, "{rows:#?}");
+        rows = desk.audit(&["--call", call]).await;
+    }
     let found: Vec<_> = rows.iter().filter(of_text).collect();
     assert_eq!(found.len(), 1, "{rows:#?}");
     let reason = found[0]["reason"].as_str().unwrap().to_owned();
