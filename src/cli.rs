@@ -34,7 +34,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the service until SIGTERM or SIGINT.
-    Serve,
+    Serve(serve::Serve),
     /// Runs the service with stand-ins for Twilio and Slack: no account, no configuration, no network.
     Demo(demo::Demo),
     /// Says of each thing that can be wrong how it is, and what mends it; changes nothing.
@@ -83,7 +83,7 @@ impl From<ConfigError> for Failed {
 /// Runs the command.
 pub async fn run(cli: Cli, environment: &Environment) -> Result<(), Failed> {
     match cli.command {
-        Command::Serve => serve::run(&cli.config, environment).await,
+        Command::Serve(serve) => serve::run(&serve, &cli.config, environment).await,
         Command::Demo(demo) => demo::run(demo, environment).await,
         Command::Check(check) => check::run(check, &cli.config, environment).await,
         Command::Audit(audit) => audit::run(audit, &cli.config, environment).await,

@@ -5,7 +5,7 @@ pub(crate) mod availability;
 pub(crate) mod membership;
 mod name;
 pub(crate) mod open;
-mod who;
+pub(crate) mod who;
 mod why;
 
 use crate::app::App;

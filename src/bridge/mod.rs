@@ -4,7 +4,7 @@
 pub(crate) mod away;
 pub(crate) mod button;
 pub(crate) mod call_ledger;
-mod call_memory;
+pub(crate) mod call_memory;
 mod call_record;
 pub(crate) mod call_screening;
 pub(crate) mod call_thread;

@@ -1,7 +1,8 @@
-//! `qdn-relay demo`: the service, its database and stand-ins for Twilio and Slack in one process, on loopback only.
+//! `qdn-relay demo`: stand-ins for Twilio and Slack and the page in this process, the service as a process of its own,
+//! all on loopback.
 //!
-//! Between them is real HTTP with real signatures. The page is served apart from the service, because its event
-//! streams end only with their readers; the service stops as it always does.
+//! Between them is real HTTP with real signatures. The service is `serve` as anybody starts it, so that it can be killed in
+//! the middle of its work; nothing of it is in this process but its database, which the page reads.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -9,17 +10,16 @@ use std::path::Path;
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
+use rand::RngExt;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use super::Failed;
 use super::serve::stop_signal;
-use super::{Failed, open_store};
-use crate::clock::Clock;
-use crate::config::{Config, Environment, Secrets};
-use crate::sandbox::demo::{self, Demo as Page};
+use crate::config::{Config, Environment};
+use crate::sandbox::demo::{self, Demo as Page, Program, Relay, Service};
 use crate::sandbox::slack::{self, SlackStandIn};
 use crate::sandbox::twilio::{self, TwilioStandIn};
-use crate::{Running, serve};
 
 /// What `demo` takes.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,10 @@ pub(super) struct Demo {
     port: u16,
 }
 
-/// The desk of the demo; the rest of its configuration is known only once everything listens.
+/// Where the service may listen: beyond the ports that outgoing connections take, so that a killed one finds its own again.
+const PORTS: std::ops::Range<u16> = 61_000..65_500;
+
+/// The desk of the demo; where everything is comes in front of it. The times are those of somebody who watches.
 const DESK: &str = r##"
 [[people]]
 name = "Sergio"
@@ -49,6 +52,12 @@ ring = [
   { people = ["Sergio"], seconds = 15 },
   { people = ["Backup"], seconds = 20, always = true },
 ]
+
+[delivery]
+request_timeout = "3s"
+validity = "10s"
+settle_after = "20s"
+backfill_every = "5s"
 "##;
 
 pub(super) async fn run(demo: Demo, environment: &Environment) -> Result<(), Failed> {
@@ -59,17 +68,23 @@ pub(super) async fn run(demo: Demo, environment: &Environment) -> Result<(), Fai
         .prefix("qdn-relay-demo-")
         .tempdir()
         .context("a temporary folder for the database")?;
-    let desk = Desk::start(folder.path()).await?;
     let stop = stop_signal()?;
+    let desk = Desk::prepare(folder.path()).await?;
+    let relay = Relay::start(desk.program(folder.path(), environment)?).await?;
+    let service = Service::open(desk.config).await?;
 
-    let router = demo::router(desk.page);
+    let mut behind = desk.page;
+    behind.relay = Some((relay.clone(), service.clone()));
+    let router = demo::router(behind);
     let pages = tokio::spawn(async move { axum::serve(page, router).await });
     println!("Open http://{address}/ in a browser.");
     println!("Ctrl-C stops the demo and removes everything it wrote.");
-    let served = serve(desk.running, desk.listener, stop).await;
+    stop.await;
     pages.abort();
+    relay.stop().await;
+    service.close().await;
     folder.close().context("removing the temporary folder")?;
-    Ok(served?)
+    Ok(())
 }
 
 /// The demo prints an address and nothing else, unless somebody wants to look inside.
@@ -97,16 +112,17 @@ async fn listen(port: u16) -> Result<TcpListener, Failed> {
         })
 }
 
-/// Everything that runs behind the page.
+/// Everything behind the page but the service itself.
 struct Desk {
-    running: Running,
-    listener: TcpListener,
+    /// What the service is told, and where the file lies that tells it.
+    config: Config,
+    secrets: Vec<(String, String)>,
     page: Page,
 }
 
 impl Desk {
-    /// Starts the stand-ins and makes a service that knows them, as they know it.
-    async fn start(folder: &Path) -> anyhow::Result<Desk> {
+    /// Starts the stand-ins and writes the configuration of a service that knows them, as they know it.
+    async fn prepare(folder: &Path) -> anyhow::Result<Desk> {
         let (twilio_settings, slack_settings) =
             (twilio::Settings::default(), slack::Settings::default());
         let secrets = secrets(&twilio_settings, &slack_settings);
@@ -116,56 +132,87 @@ impl Desk {
         let slack = SlackStandIn::start(slack_settings)
             .await
             .context("the stand-in for Slack")?;
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
-            .await
-            .context("a port for the service")?;
-        let address = listener.local_addr().context("the service's address")?;
+        let address = free_address().await?;
         let public_url = format!("http://{address}");
         twilio.set_relay(&public_url, None);
         slack.set_relay(&public_url, None);
 
-        let database = format!("sqlite://{}", folder.join("qdn.db").display());
-        let overrides = Environment::of([
-            ("QDN_PUBLIC_URL", &public_url),
-            ("QDN_LISTEN", &address.to_string()),
-            ("QDN_DATABASE_URL", &database),
-        ]);
+        let database = folder.join("qdn.db");
         let toml = format!(
-            "{DESK}\n[twilio]\napi_url = \"{}\"\n[slack]\napi_url = \"{}\"\n",
+            "public_url = \"{public_url}\"\nlisten = \"{address}\"\ndatabase_url = \"sqlite://{}\"\n{DESK}\n\
+             [desk]\ntimezone = \"{}\"\n[twilio]\napi_url = \"{}\"\n[slack]\napi_url = \"{}\"\n",
+            database.display(),
+            timezone(),
             twilio.url(),
             slack.url()
         );
-        let mut config =
-            Config::parse(&toml, &overrides).context("the demo's own configuration")?;
-        // The browser is on this machine: both shall tell the same time.
-        config.desk.timezone = TimeZone::system();
+        std::fs::write(folder.join(FILE), &toml).context("writing the demo's configuration")?;
+        let config =
+            Config::parse(&toml, &Environment::of([])).context("the demo's own configuration")?;
         let number = config.lines[0].number.as_str().to_owned();
-        let running = Running {
-            store: open_store(&config).await.map_err(anyhow::Error::from)?,
+        Ok(Desk {
             config,
             secrets,
-            clock: Clock::System,
-        };
-        Ok(Desk {
-            running,
-            listener,
             page: Page::new(slack, twilio, &number),
+        })
+    }
+
+    /// The service as it is started: with its secrets in its environment, and nothing else there.
+    fn program(&self, folder: &Path, environment: &Environment) -> anyhow::Result<Program> {
+        let filter = environment.asked_log_filter();
+        let mut variables = self.secrets.clone();
+        variables.push(("RUST_LOG".to_owned(), filter.unwrap_or("off").to_owned()));
+        Ok(Program {
+            executable: std::env::current_exe().context("where this program is")?,
+            arguments: vec![
+                "serve".into(),
+                "--until-stdin-ends".into(),
+                "--config".into(),
+                folder.join(FILE).into(),
+            ],
+            environment: variables,
+            url: self.config.public_url.clone(),
+            log: filter.is_some(),
         })
     }
 }
 
-/// The service holds what the stand-ins sign with and ask for.
-fn secrets(twilio: &twilio::Settings, slack: &slack::Settings) -> Secrets {
-    Secrets {
-        account_sid: twilio.account_sid.clone(),
-        auth_token: twilio.auth_token.clone().into(),
-        auth_token_previous: None,
-        api_key: twilio.api_key.clone(),
-        api_secret: twilio.api_secret.clone().into(),
-        bot_token: slack.bot_token.clone().into(),
-        signing_secret: slack.signing_secret.clone().into(),
-        signing_secret_previous: None,
+/// The configuration's name in the demo's folder.
+const FILE: &str = "qdn.toml";
+
+/// An address for the service, which takes it a moment later, and again whenever it is started anew.
+async fn free_address() -> anyhow::Result<SocketAddr> {
+    for _ in 0..50 {
+        let address = SocketAddr::from(([127, 0, 0, 1], rand::rng().random_range(PORTS)));
+        if TcpListener::bind(address).await.is_ok() {
+            return Ok(address);
+        }
     }
+    anyhow::bail!("no port between {} and {} is free", PORTS.start, PORTS.end)
+}
+
+/// The browser is on this machine: both shall tell the same time.
+fn timezone() -> String {
+    let zone = TimeZone::system();
+    let name = zone.iana_name().unwrap_or("UTC");
+    match TimeZone::get(name) {
+        Ok(_) => name.to_owned(),
+        Err(_) => "UTC".to_owned(),
+    }
+}
+
+/// The service holds what the stand-ins sign with and ask for.
+fn secrets(twilio: &twilio::Settings, slack: &slack::Settings) -> Vec<(String, String)> {
+    [
+        ("TWILIO_ACCOUNT_SID", &twilio.account_sid),
+        ("TWILIO_AUTH_TOKEN", &twilio.auth_token),
+        ("TWILIO_API_KEY", &twilio.api_key),
+        ("TWILIO_API_SECRET", &twilio.api_secret),
+        ("SLACK_BOT_TOKEN", &slack.bot_token),
+        ("SLACK_SIGNING_SECRET", &slack.signing_secret),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.clone()))
+    .to_vec()
 }
 
 #[cfg(test)]
@@ -175,8 +222,7 @@ mod tests {
     #[tokio::test]
     async fn the_page_and_the_service_know_the_same_desk() {
         let folder = tempfile::tempdir().unwrap();
-        let Desk { running, page, .. } = Desk::start(folder.path()).await.unwrap();
-        let config = &running.config;
+        let Desk { config, page, .. } = Desk::prepare(folder.path()).await.unwrap();
         let phones: Vec<_> = page
             .phones
             .iter()

@@ -1,5 +1,6 @@
 //! `qdn-relay serve`.
 
+use std::io;
 use std::path::Path;
 
 use anyhow::Context;
@@ -9,11 +10,23 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Failed, open_store};
+use crate::Running;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Environment, Secrets};
-use crate::{Running, serve};
 
-pub(super) async fn run(path: &Path, environment: &Environment) -> Result<(), Failed> {
+/// What `serve` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// Stops also when standard input ends: whoever started it has then gone, however that came about.
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
+}
+
+pub(super) async fn run(
+    serve: &Serve,
+    path: &Path,
+    environment: &Environment,
+) -> Result<(), Failed> {
     let (config, secrets) = both(Config::load(path, environment), Secrets::load(environment))?;
     crate::trial::arm(environment)?;
     log_as_json(environment);
@@ -34,7 +47,25 @@ pub(super) async fn run(path: &Path, environment: &Environment) -> Result<(), Fa
         store,
         clock: Clock::System,
     };
-    Ok(serve(running, listener, stop_signal()?).await?)
+    let signal = stop_signal()?;
+    let watched = serve.until_stdin_ends;
+    let stop = async move {
+        tokio::select! {
+            () = signal => {}
+            () = stdin_ends(), if watched => {}
+        }
+    };
+    Ok(crate::serve(running, listener, stop).await?)
+}
+
+/// Waits for the end of standard input. A thread of its own reads: the runtime would wait for one of its own to end.
+async fn stdin_ends() {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        let _ = ended.send(());
+    });
+    let _ = end.await;
 }
 
 /// The socket that systemd listens on for us, where it does: it goes on listening while we are restarted.

@@ -1,13 +1,20 @@
-//! The demo page: a caller's phone and the Slack channel side by side, both as the stand-ins have them.
+//! The demo page: a caller's phone and the Slack channel side by side, both as the stand-ins have them, and below them what
+//! the relay says of itself.
 //!
-//! The page only ever shows what reached a stand-in over HTTP, and acts only through the stand-ins' people. It is sent the whole state
-//! with every change: a demo's state is small, and nothing can drift.
+//! The page only ever shows what reached a stand-in over HTTP or stands in the relay's database, and acts only through the
+//! stand-ins' people. It is sent the whole state with every change: a demo's state is small, and nothing can drift.
 
 mod act;
+mod callers;
 mod calls;
+mod files;
+mod relay;
+mod service;
 mod state;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -20,6 +27,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::Stream;
 
+pub use self::callers::{Caller, Callers};
+pub use self::relay::{Program, Relay, Standing};
+pub use self::service::Service;
+use self::trouble::Trouble;
 use super::slack::SlackStandIn;
 use super::twilio::{Callbacks, TwilioStandIn};
 
@@ -27,6 +38,8 @@ use super::twilio::{Callbacks, TwilioStandIn};
 const BODY_LIMIT: usize = 8 << 20;
 /// Changes that come within this time are shown at once: a webhook and what it sets off.
 const GATHER: Duration = Duration::from_millis(25);
+/// How often the relay's database is looked at while nothing reaches a stand-in.
+const LOOK: Duration = Duration::from_millis(400);
 
 /// Only what the page itself brought may run or be loaded, whatever a caller or Slack says.
 const POLICY: &str =
@@ -40,17 +53,6 @@ pub struct Phone {
     pub number: String,
 }
 
-/// A caller whose phone is on the page.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    pub name: String,
-    /// E.164.
-    pub number: String,
-    pub city: String,
-    /// Two letters.
-    pub state: String,
-}
-
 /// What the page shows and acts on.
 #[derive(Debug, Clone)]
 pub struct Demo {
@@ -62,9 +64,12 @@ pub struct Demo {
     pub channel: String,
     /// The ids of those one can be in Slack, in the order they are offered.
     pub dispatchers: Vec<String>,
-    pub callers: Vec<Caller>,
+    pub callers: Callers,
     /// The desk's people, rung by calls.
     pub phones: Vec<Phone>,
+    /// The relay as a process, and what it keeps. Without them the page shows the stand-ins alone.
+    pub relay: Option<(Relay, Service)>,
+    trouble: Trouble,
 }
 
 impl Demo {
@@ -84,56 +89,40 @@ impl Demo {
             slack.add_user(id, name);
             slack.join(channel, id);
         }
-        let callers = [
-            ("Rosa", "+16195550142", "SAN DIEGO", "CA"),
-            ("Omar", "+18585550163", "LA JOLLA", "CA"),
-            ("Mei", "+12125550187", "NEW YORK", "NY"),
-        ];
+        // Soon enough to be watched, where Slack waits a minute and five.
+        slack.set_retry_delays([0, 5, 30].map(Duration::from_secs));
         Self {
+            trouble: Trouble::new(slack.clone(), twilio.clone()),
             slack,
             twilio,
             number: number.to_owned(),
             channel: channel.to_owned(),
             dispatchers: dispatchers.map(|(id, _)| id.to_owned()).to_vec(),
-            callers: callers
-                .map(|(name, number, city, state)| Caller {
-                    name: name.to_owned(),
-                    number: number.to_owned(),
-                    city: city.to_owned(),
-                    state: state.to_owned(),
-                })
-                .to_vec(),
+            callers: Callers::default(),
             phones: [("Sergio", "+16195550111"), ("Backup", "+18585550112")]
                 .map(|(name, number)| Phone {
                     name: name.to_owned(),
                     number: number.to_owned(),
                 })
                 .to_vec(),
+            relay: None,
         }
     }
 }
 
 /// The page and what it calls. Its event stream ends only with its reader, so serve it apart from what must stop in time.
 pub fn router(demo: Demo) -> Router {
-    let page = |kind: &'static str, text: &'static str| {
-        get(move || async move { ([(header::CONTENT_TYPE, kind)], text) })
-    };
-    let script = "text/javascript; charset=utf-8";
-    Router::new()
-        .route(
-            "/",
-            page("text/html; charset=utf-8", include_str!("page/index.html")),
-        )
-        .route("/page.js", page(script, include_str!("page/page.js")))
-        .route("/render.js", page(script, include_str!("page/render.js")))
-        .route(
-            "/page.css",
-            page("text/css; charset=utf-8", include_str!("page/page.css")),
-        )
+    let mut router = Router::new();
+    for (path, kind, text) in files::ALL {
+        let page = move || async move { ([(header::CONTENT_TYPE, kind)], text) };
+        router = router.route(path, get(page));
+    }
+    router
         .route("/events", get(events))
         .route("/files/{id}", get(file))
         .route("/media/{message}/{index}", get(media))
         .route("/text", post(act::text))
+        .route("/caller", post(act::caller))
         .route("/call", post(calls::call))
         .route("/call-act", post(calls::act))
         .route("/say", post(act::say))
@@ -143,6 +132,8 @@ pub fn router(demo: Demo) -> Router {
         .route("/submit", post(act::submit))
         .route("/dismiss", post(act::dismiss))
         .route("/home", post(act::home))
+        .route("/trouble", post(trouble::switch))
+        .route("/relay", post(trouble::relay))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(axum::middleware::map_response(guarded))
         .with_state(demo)
@@ -167,14 +158,22 @@ async fn events(State(demo): State<Demo>) -> Sse<impl Stream<Item = Result<Event
     let stream = async_stream::stream! {
         let mut slack = demo.slack.changes();
         let mut twilio = demo.twilio.changes();
+        let mut page = demo.trouble.changes();
+        let mut last = String::new();
         loop {
             slack.mark_unchanged();
             twilio.mark_unchanged();
-            let state = state::of(&demo).to_string();
-            yield Ok(Event::default().event("state").data(state));
+            page.mark_unchanged();
+            let state = state::of(&demo).await.to_string();
+            if state != last {
+                last.clone_from(&state);
+                yield Ok(Event::default().event("state").data(state));
+            }
             let gone = tokio::select! {
                 changed = slack.changed() => changed.is_err(),
                 changed = twilio.changed() => changed.is_err(),
+                changed = page.changed() => changed.is_err(),
+                () = tokio::time::sleep(LOOK), if demo.relay.is_some() => false,
             };
             if gone {
                 break;

@@ -97,7 +97,8 @@ impl Entry {
     }
 }
 
-const COLUMNS: &str = "seq, at, line, number, subject, decision, reason, detail, previous, hash";
+pub(super) const COLUMNS: &str =
+    "seq, at, line, number, subject, decision, reason, detail, previous, hash";
 
 pub(super) async fn append(tx: &mut Tx, entries: &[NewEntry]) -> anyhow::Result<()> {
     if entries.is_empty() {

@@ -16,21 +16,21 @@ const ROSA: &str = "+16195550142";
 const DANA: &str = "U0DANA";
 
 /// A demo that runs, and its page.
-struct Demo {
+pub(crate) struct Demo {
     child: Child,
     stdout: BufReader<tokio::process::ChildStdout>,
     /// What it printed so far.
     printed: Vec<String>,
     /// `http://127.0.0.1:port`
-    address: String,
-    http: reqwest::Client,
+    pub(crate) address: String,
+    pub(crate) http: reqwest::Client,
     /// Where it keeps its files while it runs.
     temporary: tempfile::TempDir,
 }
 
 impl Demo {
     /// Starts it with nothing at all in its environment but where temporary files go.
-    async fn start() -> Demo {
+    pub(crate) async fn start() -> Demo {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let temporary = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_qdn-relay"))
@@ -102,8 +102,31 @@ impl Demo {
         watched.unwrap_or_else(|_| panic!("{what}, but the page shows {last:#}"))
     }
 
+    /// Where its relay is.
+    async fn relay(&self) -> String {
+        self.expect("the relay's address", |state| {
+            state["relay"]["url"].as_str().map(str::to_owned)
+        })
+        .await
+    }
+
+    /// The relay is the demo's only child.
+    async fn pid_of_relay(&self) -> u32 {
+        let demo = self.child.id().unwrap();
+        let children = format!("/proc/{demo}/task");
+        let mut tasks = tokio::fs::read_dir(children).await.unwrap();
+        while let Some(task) = tasks.next_entry().await.unwrap() {
+            let children = tokio::fs::read_to_string(task.path().join("children")).await;
+            let first = children.unwrap_or_default();
+            if let Some(pid) = first.split_whitespace().next() {
+                return pid.parse().unwrap();
+            }
+        }
+        panic!("the demo has no child");
+    }
+
     /// A signal ends it with 0, and nothing is left behind.
-    async fn expect_end(mut self, by: &str) {
+    pub(crate) async fn expect_end(mut self, by: &str) {
         // A page that is open keeps nothing from ending.
         let open = self.http.get(format!("{}/events", self.address));
         let _open = open.send().await.unwrap();
@@ -217,4 +240,72 @@ async fn calls_ring_whoever_is_available() {
     .await;
     // Stopping in the middle of a call is no different.
     demo.expect_end("INT").await;
+}
+
+#[tokio::test]
+async fn a_relay_that_is_killed_loses_nothing() {
+    let demo = Demo::start().await;
+    let running = |state: &Value| (state["relay"]["is"] == "running").then_some(());
+    demo.expect("the relay", running).await;
+    demo.act("relay", json!({"act": "kill"})).await;
+    demo.expect("its end", |state| {
+        (state["relay"]["is"] == "killed").then_some(())
+    })
+    .await;
+    let text = json!({"from": ROSA, "body": "Is anybody there?", "picture": null});
+    assert_eq!(demo.act("text", text).await["status"], 0);
+    demo.expect("a text that waits", |state| {
+        (state["tally"]["on_the_way"] == 1).then_some(())
+    })
+    .await;
+    demo.act("relay", json!({"act": "start"})).await;
+    demo.expect("the relay again", running).await;
+    demo.expect("the text", |state| message(state, "Is anybody there?"))
+        .await;
+    demo.expect("nothing lost", |state| {
+        let tally = &state["tally"];
+        (tally["shown"] == 1 && tally["on_the_way"] == 0 && tally["twice"] == 0).then_some(())
+    })
+    .await;
+    demo.expect("no objections", |state| {
+        (state["violations"] == json!([])).then_some(())
+    })
+    .await;
+    // A relay that lies dead keeps nothing from ending either.
+    demo.act("relay", json!({"act": "kill"})).await;
+    demo.expect_end("TERM").await;
+}
+
+#[tokio::test]
+async fn a_relay_that_ends_by_itself_is_told_of_and_started_again() {
+    let demo = Demo::start().await;
+    let url = demo.relay().await;
+    let pid = demo.pid_of_relay().await;
+    signal(pid, "TERM").await;
+    demo.expect("that it has ended", |state| {
+        (state["relay"]["is"] == "died").then_some(())
+    })
+    .await;
+    demo.act("relay", json!({"act": "start"})).await;
+    demo.expect("the relay again", |state| {
+        (state["relay"]["is"] == "running").then_some(())
+    })
+    .await;
+    assert_eq!(demo.relay().await, url, "it is where it was");
+    demo.expect_end("TERM").await;
+}
+
+#[tokio::test]
+async fn a_demo_that_is_killed_leaves_no_relay_behind() {
+    let mut demo = Demo::start().await;
+    let health = format!("{}/healthz", demo.relay().await);
+    let answer = demo.http.get(&health).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    demo.child.kill().await.unwrap();
+    let gone = tokio::time::timeout(PATIENCE, async {
+        while demo.http.get(&health).send().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    gone.await.expect("the relay ends with its demo");
 }

@@ -30,8 +30,7 @@ struct Picture {
 pub(super) async fn text(State(demo): State<Demo>, Json(text): Json<Text>) -> Done {
     let caller = demo
         .callers
-        .iter()
-        .find(|caller| caller.number == text.from)
+        .with_number(&text.from)
         .ok_or(StatusCode::NOT_FOUND)?;
     let mut sms = demo
         .twilio
@@ -45,6 +44,13 @@ pub(super) async fn text(State(demo): State<Demo>, Json(text): Json<Text>) -> Do
     }
     let receipt = sms.send().await;
     Ok(Json(json!({"status": receipt.status})))
+}
+
+/// One caller more.
+pub(super) async fn caller(State(demo): State<Demo>) -> Done {
+    let caller = demo.callers.add().ok_or(StatusCode::CONFLICT)?;
+    demo.trouble.touch();
+    Ok(Json(json!({"number": caller.number})))
 }
 
 #[derive(Deserialize)]

@@ -16,10 +16,11 @@ pub(super) struct Call {
 }
 
 pub(super) async fn call(State(demo): State<Demo>, Json(call): Json<Call>) -> Done {
-    if !demo.callers.iter().any(|caller| caller.number == call.from) {
-        return Err(StatusCode::NOT_FOUND);
-    }
-    let live = demo.twilio.start_call(&call.from, &demo.number);
+    let caller = demo
+        .callers
+        .with_number(&call.from)
+        .ok_or(StatusCode::NOT_FOUND)?;
+    let live = demo.twilio.start_call(&caller.number, &demo.number);
     Ok(Json(json!({"sid": live.sid()})))
 }
 
@@ -37,6 +38,7 @@ pub(super) struct Act {
 enum What {
     PickUp,
     Decline,
+    Mailbox,
     Press { keys: String },
     Speak { words: String },
     HangUp,
@@ -52,6 +54,7 @@ pub(super) async fn act(State(demo): State<Demo>, Json(act): Json<Act>) -> Done 
     match act.what {
         What::PickUp => call.pick_up(&number),
         What::Decline => call.decline(&number),
+        What::Mailbox => call.let_mailbox_answer(&number),
         What::Press { keys } => call.press(&who, &keys),
         What::Speak { words } => call.speak(&words),
         What::HangUp => call.hang_up(&who),
@@ -74,12 +77,20 @@ pub(super) fn shown(demo: &Demo) -> Value {
                 .phones
                 .iter()
                 .map(|phone| {
-                    json!({"name": phone.name, "number": phone.number, "is": state_of(&events, &phone.number)})
+                    let party = Party::Phone(phone.number.clone());
+                    json!({
+                        "name": phone.name,
+                        "number": phone.number,
+                        "is": state_of(&events, &phone.number),
+                        "hears": heard(&events, &party),
+                    })
                 })
                 .collect();
             json!({
                 "sid": call.sid(),
                 "from": call.from(),
+                "at": call.started().as_second(),
+                "hears": heard(&events, &Party::Caller),
                 "is_over": call.story().is_some(),
                 "outcome": outcome(demo, call),
                 "lines": lines,
@@ -106,6 +117,17 @@ fn state_of(events: &[Happened], number: &str) -> &'static str {
         }
     }
     state
+}
+
+/// What somebody last heard said.
+fn heard<'a>(events: &'a [Happened], party: &Party) -> Option<&'a str> {
+    events
+        .iter()
+        .rev()
+        .find_map(|happened| match &happened.event {
+            Event::Heard { who, words } if who == party => Some(words.as_str()),
+            _ => None,
+        })
 }
 
 /// After the beep and before the recording's end.

@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Demo, calls};
+use super::{Demo, Standing, calls, tally};
 use crate::sandbox::slack::{Message, World};
 use crate::slack::emoji;
 
 /// More than this nobody reads on a demo page.
 const MESSAGES: usize = 500;
 
-pub(super) fn of(demo: &Demo) -> Value {
+pub(super) async fn of(demo: &Demo) -> Value {
+    // What cannot be read now is read the next time: the page goes on with the stand-ins.
+    let seen = match &demo.relay {
+        Some((_, service)) => service.see().await.ok(),
+        None => None,
+    };
     let mut violations = demo.twilio.violations();
     let texts = texts(demo);
     let mut state = demo.slack.read(|world| {
@@ -20,8 +25,29 @@ pub(super) fn of(demo: &Demo) -> Value {
     });
     state["number"] = json!(demo.number);
     state["callers"] = texts;
+    state["phones"] = demo
+        .phones
+        .iter()
+        .map(|phone| json!({"name": phone.name, "number": phone.number}))
+        .collect();
     state["calls"] = calls::shown(demo);
+    // That a relay which was killed does not answer is no fault of it.
+    violations.retain(|what| !(demo.trouble.has_killed() && what.contains(": no answer (")));
     state["violations"] = json!(violations);
+    state["trouble"] = demo.trouble.shown();
+    if let Some((relay, _)) = &demo.relay {
+        state["relay"] = match relay.standing() {
+            Standing::Starting => json!({"is": "starting"}),
+            Standing::Running => json!({"is": "running"}),
+            Standing::Killed => json!({"is": "killed"}),
+            Standing::Died(why) => json!({"is": "died", "why": why}),
+        };
+        state["relay"]["url"] = json!(relay.url());
+    }
+    if let Some(seen) = seen {
+        state["service"] = seen.shown();
+        state["tally"] = tally::of(demo, &seen.asked);
+    }
     state
 }
 
@@ -66,11 +92,13 @@ fn texts(demo: &Demo) -> Value {
             .collect()
     };
     demo.callers
+        .list()
         .iter()
         .map(|caller| {
             json!({
                 "name": caller.name,
                 "number": caller.number,
+                "city": caller.city,
                 "texts": of_caller(&caller.number),
             })
         })

@@ -36,10 +36,16 @@ async fn the_page_brings_everything_it_needs_and_allows_nothing_else() {
     for (path, kind) in [
         ("", "text/html"),
         ("page.js", "text/javascript"),
-        ("render.js", "text/javascript"),
-        ("page.css", "text/css"),
+        ("base.css", "text/css"),
     ] {
-        let response = reqwest::get(format!("{address}/{path}")).await.unwrap();
+        let listed = files::ALL.iter().find(|file| file.0 == format!("/{path}"));
+        assert!(
+            listed.is_some_and(|file| file.1.starts_with(kind)),
+            "{path}"
+        );
+    }
+    for (path, kind, _) in files::ALL {
+        let response = reqwest::get(format!("{address}{path}")).await.unwrap();
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         assert!(header("content-type").starts_with(kind), "{path}");
         assert!(header("content-security-policy").starts_with("default-src 'self'"));

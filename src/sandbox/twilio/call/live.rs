@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use super::timeline::{Act, LiveAct, Timeline};
@@ -14,6 +15,7 @@ pub struct LiveCall {
     sid: String,
     from: String,
     to: String,
+    started: Timestamp,
     acts: mpsc::UnboundedSender<LiveAct>,
     events: Events,
     story: watch::Receiver<Option<Arc<CallStory>>>,
@@ -38,6 +40,7 @@ impl Calling {
             sid: call.sid.clone(),
             from: call.from.clone(),
             to: call.to.clone(),
+            started: core.now(),
             acts,
             events: call.events.clone(),
             story,
@@ -88,6 +91,11 @@ impl LiveCall {
     /// Which of the account's numbers is called.
     pub fn to(&self) -> &str {
         &self.to
+    }
+
+    /// When it began.
+    pub fn started(&self) -> Timestamp {
+        self.started
     }
 
     /// The phone of `number`, which rings, is picked up.
