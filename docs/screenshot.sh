@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes the README's picture: a demo of its own, one text and one answer, and Chromium to look at them.
+# Takes the README's picture: a demo of its own, a text and its answer, a call that rings, and Chromium to look at them.
 #
 #   docs/screenshot.sh [FILE]        (default docs/demo.png; needs curl and chromium)
 set -euo pipefail
@@ -39,9 +39,13 @@ does say '{"user": "U0DANA", "thread_ts": "'"$thread"'", "broadcast": false, "te
 wait_for shows '"lock"'
 does command '{"user": "U0SERGIO", "text": "/qdn away 30m lunch"}'
 wait_for shows '(lunch)'
+does text '{"from": "+18585550163", "body": "Can we bring the dog?"}'
+wait_for shows 'the dog'
+does call '{"from": "+16195550142"}'
+wait_for shows '"is":"ringing"'
 
 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars \
     --disable-background-networking --disable-component-update --disable-sync \
-    --user-data-dir="$folder/chromium" --window-size=1100,610 --timeout=3000 \
+    --user-data-dir="$folder/chromium" --window-size=1280,1000 --timeout=3000 \
     --screenshot="$picture" "$page/" 2>"$folder/chromium.log" || { cat "$folder/chromium.log" >&2; exit 1; }
 echo "$picture: $(stat -c %s "$picture") bytes"

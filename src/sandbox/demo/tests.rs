@@ -91,10 +91,47 @@ async fn strangers_to_the_page_and_broken_requests_are_refused() {
     let text = json!({"from": "+16195550142", "body": "x", "picture": picture});
     assert_eq!(act(&address, "text", text).await, 400);
     assert_eq!(act(&address, "say", json!({})).await, 422);
+    let nowhere = json!({"act": "kill"});
+    assert_eq!(act(&address, "relay", nowhere).await, 404);
     let form = reqwest::Client::new()
         .post(format!("{address}/say"))
         .body("user=U0DANA");
     assert_eq!(form.send().await.unwrap().status(), 415);
+}
+
+#[tokio::test]
+async fn one_caller_more_can_text_until_there_are_enough() {
+    let (demo, address) = served().await;
+    let ken = json!({"from": "+16195550151", "body": "I am new", "picture": null});
+    assert_eq!(act(&address, "text", ken.clone()).await, 404);
+    assert_eq!(act(&address, "caller", json!({})).await, 200);
+    assert_eq!(act(&address, "text", ken).await, 200);
+    while act(&address, "caller", json!({})).await == 200 {}
+    assert_eq!(act(&address, "caller", json!({})).await, 409);
+    assert_eq!(demo.callers.list().len(), 8);
+}
+
+#[tokio::test]
+async fn trouble_comes_and_goes() {
+    let (demo, address) = served().await;
+    let is_up = async |url: String| reqwest::get(url).await.is_ok();
+    for (what, url) in [
+        ("slack_down", demo.slack.url()),
+        ("twilio_down", demo.twilio.url()),
+    ] {
+        for on in [true, false] {
+            let body = json!({"what": what, "on": on});
+            assert_eq!(act(&address, "trouble", body).await, 200);
+            assert_eq!(is_up(url.clone()).await, !on, "{what}");
+            assert_eq!(demo.trouble.shown()[what], on);
+        }
+    }
+    for on in [true, false] {
+        let body = json!({"what": "answers_lost", "on": on});
+        assert_eq!(act(&address, "trouble", body).await, 200);
+        let lost = demo.twilio.faults().next("Messages.create");
+        assert_eq!(lost.is_some(), on);
+    }
 }
 
 /// A relay that only knows how to ring Sergio.

@@ -4,10 +4,9 @@ import { avatar, button, el, fill, fillActing, national, send } from "./dom.js";
 const $ = (id) => document.getElementById(id);
 
 const WORDS = {
-  idle: "quiet",
-  ringing: "is ringing",
-  answered: "picked up",
-  talking: "is talking",
+  ringing: (who) => `${who} is calling`,
+  answered: (who) => `picked up, ${who} waits`,
+  talking: (who) => `talking to ${who}`,
 };
 
 // The call that this phone has to do with, if there is one.
@@ -44,7 +43,7 @@ function show(state, one, card) {
   const found = callOf(state, one.number);
   const is = found?.phone.is ?? "idle";
   card.className = `telephone ${is}`;
-  const who = found ? `${WORDS[is]}: ${caller(state, found.call)}` : WORDS[is];
+  const who = found ? WORDS[is](caller(state, found.call)) : "quiet";
   fillActing(card, [
     el("div", { class: "row", key: "who" }, avatar(one.name),
       el("div", {}, el("h3", { text: one.name }), el("p", { class: "note", role: "status", text: who }))),

@@ -95,8 +95,14 @@ function leave(sid) {
 function call() {
   const going = state.calls.find((one) => one.from === caller && !one.is_over);
   $("call").disabled = Boolean(going);
-  $("calling").hidden = !going;
-  if (!going) return fill($("calling"), []);
+  if (!going) {
+    const had = $("calling").contains(document.activeElement);
+    $("calling").hidden = true;
+    fill($("calling"), []);
+    if (had) $("call").focus();
+    return;
+  }
+  $("calling").hidden = false;
   const hangUp = button("Hang up", () => send("call-act", { sid: going.sid, number: null, act: "hang_up" }), "danger", { key: "hang-up" });
   const parts = [
     el("p", { class: "going", key: "going", role: "status" }, el("span", { class: "pulse", "aria-hidden": "true" }), going.outcome),
@@ -109,7 +115,7 @@ function call() {
       el("div", { class: "row" }, el("button", { class: "primary", text: "Leave it and hang up" }))));
   }
   parts.push(el("div", { class: "row", key: "end" }, hangUp));
-  return fillActing($("calling"), parts);
+  fillActing($("calling"), parts);
 }
 
 async function takePicture() {

@@ -9,13 +9,23 @@ const $ = (id) => document.getElementById(id);
 const DECISIONS = {
   text_received: "A text came in and was kept",
   posted: "Shown in Slack",
+  reply_received: "A reply was taken",
+  reply_found_late: "A reply was found late",
+  kept_inside: "A note was kept inside",
+  asked_writer: "The writer was asked first",
   sms_sent: "Texted to the caller",
   sms_status: "Heard what became of the text",
-  refused: "Not sent",
-  note_kept: "A note was kept inside",
   names_resolved: "Names in a reply were looked up",
+  refused: "Not sent",
+  held: "Held back",
+  unknown: "No answer came: finding out whether it arrived",
+  settled_absent: "Proved that it was never sent",
+  settled_unread: "Could not find out whether it was sent",
+  undecided: "Somebody has to decide",
+  duplicate_detected: "The same text was found twice",
   availability_changed: "Somebody's availability changed",
-  call_routed: "Decided whom the call rings",
+  ring: "Decided whom the call rings",
+  nobody_left: "Nobody is left to ring",
   call_answered: "Somebody took the call",
   phone_picked_up: "A phone was picked up",
   key_pressed: "A key was pressed",
@@ -24,8 +34,6 @@ const DECISIONS = {
   message_transcribed: "The message was put in writing",
   caller_texted: "The caller was texted about the missed call",
   caller_not_texted: "The caller was not texted about the missed call",
-  settled_absent: "Proved that a text was never sent",
-  duplicate_detected: "The same text was found twice",
 };
 
 const KINDS = {
@@ -137,5 +145,9 @@ export function show(state) {
 }
 
 export function start() {
-  $("gone-start").addEventListener("click", () => send("relay", { act: "start" }));
+  $("gone-start").addEventListener("click", () => {
+    send("relay", { act: "start" });
+    // The button goes; what one may want next is its like.
+    $("relay-kill").focus({ preventScroll: true });
+  });
 }
