@@ -19,6 +19,9 @@ const DRIVER: &str = "chromedriver";
 /// How often the page is looked at while a story waits for something on it.
 const LOOK: Duration = Duration::from_millis(40);
 
+/// How often a browser is started that does not come up: on a machine with much to do it may give up on itself.
+const STARTS: usize = 3;
+
 /// The key as WebDriver types it.
 pub(crate) const ENTER: char = '\u{E007}';
 
@@ -58,29 +61,49 @@ pub(crate) struct Page {
 impl Page {
     /// Opens the demo's page; `None`, and said aloud, where there is no browser.
     pub(crate) async fn open(demo: &Demo, screen: Screen) -> Option<Page> {
+        let mut page = None;
+        for attempt in 1..=STARTS {
+            match Page::start(&demo.http, screen).await {
+                Ok(started) => page = Some(started),
+                Err(why) if why.contains("cannot find") || why.contains("cannot be started") => {
+                    skip(&why);
+                    return None;
+                }
+                Err(why) => assert!(attempt < STARTS, "no browser: {why}"),
+            }
+            if page.is_some() {
+                break;
+            }
+        }
+        let page = page?;
+        page.ask("url", json!({"url": demo.address})).await;
+        page.expect("#live", "live").await;
+        Some(page)
+    }
+
+    /// A browser with nothing in it, or why there is none.
+    async fn start(http: &reqwest::Client, screen: Screen) -> Result<Page, String> {
         let profile = tempfile::tempdir().unwrap();
         let (driver, stdout, port) = start_driver().await?;
-        let http = demo.http.clone();
-        let created = http
-            .post(format!("http://127.0.0.1:{port}/session"))
-            .json(&json!({"capabilities": {"alwaysMatch": capabilities(profile.path().to_str().unwrap(), screen)}}))
+        let path = profile.path().to_str().unwrap();
+        let wanted = json!({"capabilities": {"alwaysMatch": capabilities(path, screen)}});
+        let asked = http.post(format!("http://127.0.0.1:{port}/session"));
+        let created = asked
+            .json(&wanted)
             .send()
             .await
-            .unwrap();
-        let created: Value = created.json().await.unwrap();
+            .map_err(|error| error.to_string())?;
+        let created: Value = created.json().await.map_err(|error| error.to_string())?;
         let id = created["value"]["sessionId"].as_str();
-        let id = id.unwrap_or_else(|| panic!("a browser, but chromedriver says {created}"));
-        let page = Page {
-            http,
+        let id = id.ok_or_else(|| created["value"]["message"].to_string())?;
+        Ok(Page {
+            http: http.clone(),
             port,
             session: format!("http://127.0.0.1:{port}/session/{id}"),
             _driver: driver,
             _stdout: stdout,
             _profile: profile,
-        };
-        page.ask("url", json!({"url": demo.address})).await;
-        page.expect("#live", "live").await;
-        Some(page)
+        })
     }
 
     async fn ask(&self, what: &str, body: Value) -> Value {
@@ -220,44 +243,45 @@ fn capabilities(profile: &str, screen: Screen) -> Value {
     })
 }
 
+/// Says that a story is left out, which must not happen unnoticed.
+fn skip(why: &str) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests have no configuration file"
+    )]
+    let in_ci = std::env::var_os("CI").is_some();
+    assert!(!in_ci, "a browser has to be there in CI: {why}");
+    // Straight to the terminal: the test harness hides what passing tests print.
+    let _ = writeln!(
+        std::io::stderr(),
+        "\nSKIPPED: a story in a browser, because {why}. Install chromium and chromium-driver.\n"
+    );
+}
+
 /// chromedriver, what it prints, and the port that it has found for itself.
-async fn start_driver() -> Option<(Child, BufReader<ChildStdout>, u16)> {
-    let started = Command::new(DRIVER)
+async fn start_driver() -> Result<(Child, BufReader<ChildStdout>, u16), String> {
+    let mut driver = Command::new(DRIVER)
         .arg("--port=0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)
-        .spawn();
-    let mut driver = match started {
-        Ok(driver) => driver,
-        Err(error) => {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "tests have no configuration file"
-            )]
-            let in_ci = std::env::var_os("CI").is_some();
-            assert!(!in_ci, "{DRIVER} has to be there in CI: {error}");
-            // Straight to the terminal: the test harness hides what passing tests print.
-            let _ = writeln!(
-                std::io::stderr(),
-                "\nSKIPPED: a story in a browser, because {DRIVER} cannot be started ({error}). Install chromium and chromium-driver.\n"
-            );
-            return None;
-        }
-    };
+        .spawn()
+        .map_err(|error| format!("{DRIVER} cannot be started ({error})"))?;
     let mut stdout = BufReader::new(driver.stdout.take().unwrap());
     let mut line = String::new();
     loop {
         line.clear();
         let read = stdout.read_line(&mut line).await.unwrap();
-        assert!(read > 0, "{DRIVER} ended before it said its port");
+        if read == 0 {
+            return Err(format!("{DRIVER} ended before it said its port"));
+        }
         let said = line.trim().trim_end_matches('.').rsplit(' ').next();
         if line.contains("on port")
             && let Some(Ok(port)) = said.map(str::parse)
             && port != 0
         {
-            return Some((driver, stdout, port));
+            return Ok((driver, stdout, port));
         }
     }
 }

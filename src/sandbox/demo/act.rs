@@ -97,19 +97,25 @@ pub(super) struct Press {
     ts: String,
     block_id: Option<String>,
     action_id: String,
+    /// Of the option, where it is a menu.
+    value: Option<String>,
 }
 
 pub(super) async fn press(State(demo): State<Demo>, Json(press): Json<Press>) -> Done {
-    let answer = demo
-        .slack
-        .press_in(
-            &press.user,
-            &demo.channel,
-            &press.ts,
-            press.block_id.as_deref(),
-            &press.action_id,
-        )
-        .await;
+    let (slack, user, channel) = (&demo.slack, &press.user, &demo.channel);
+    let (block_id, action_id) = (press.block_id.as_deref(), &press.action_id);
+    let answer = match &press.value {
+        None => {
+            slack
+                .press_in(user, channel, &press.ts, block_id, action_id)
+                .await
+        }
+        Some(value) => {
+            slack
+                .choose_in(user, channel, &press.ts, block_id, action_id, value)
+                .await
+        }
+    };
     Ok(told(answer))
 }
 
@@ -119,18 +125,20 @@ pub(super) struct PressView {
     view_id: String,
     block_id: Option<String>,
     action_id: String,
+    value: Option<String>,
 }
 
 pub(super) async fn press_view(State(demo): State<Demo>, Json(press): Json<PressView>) -> Done {
-    let answer = demo
-        .slack
-        .press_in_view(
-            &press.user,
-            &press.view_id,
-            press.block_id.as_deref(),
-            &press.action_id,
-        )
-        .await;
+    let (slack, user, view) = (&demo.slack, &press.user, &press.view_id);
+    let (block_id, action_id) = (press.block_id.as_deref(), &press.action_id);
+    let answer = match &press.value {
+        None => slack.press_in_view(user, view, block_id, action_id).await,
+        Some(value) => {
+            slack
+                .choose_in_view(user, view, block_id, action_id, value)
+                .await
+        }
+    };
     Ok(told(answer))
 }
 

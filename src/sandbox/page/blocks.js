@@ -37,7 +37,7 @@ const isSure = (asked) => !asked || window.confirm(`${asked.title.text}\n\n${ask
 function choices(one, state, press) {
   const prompt = one.placeholder ? plain(one.placeholder, state) : "Choose…";
   const chosen = one.initial_option?.value ?? "";
-  const select = el("select", { "aria-label": prompt },
+  const select = el("select", { "aria-label": one.type === "overflow" ? "More" : prompt, class: one.type === "overflow" ? "overflow" : null },
     el("option", { value: "", text: one.type === "overflow" ? "⋯" : prompt }),
     ...(one.options ?? []).map((option) =>
       el("option", { value: option.value, text: plain(option.text, state), selected: option.value === chosen })));

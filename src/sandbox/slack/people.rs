@@ -1,5 +1,6 @@
 //! What people do in the workspace: write, edit, delete, react, manage channels.
 
+mod choose;
 mod interact;
 mod modal;
 mod say;

@@ -114,7 +114,12 @@ impl SlackStandIn {
         self.pressed(payload, action_id, view_id).await
     }
 
-    async fn pressed(&self, payload: Option<Value>, action_id: &str, place: &str) -> Answer {
+    pub(super) async fn pressed(
+        &self,
+        payload: Option<Value>,
+        action_id: &str,
+        place: &str,
+    ) -> Answer {
         if payload.is_none() {
             self.inner.change(|world| {
                 world.violation(format!(
@@ -273,7 +278,7 @@ fn show_command_answer(world: &mut World, user: &str, channel: &str, answer: &An
     world.answer_person(channel, user, None, in_channel, answer.text.clone(), blocks);
 }
 
-fn message_press(
+pub(super) fn message_press(
     world: &mut World,
     user: &str,
     channel: &str,
@@ -313,7 +318,7 @@ fn message_press(
     Some(payload)
 }
 
-fn view_press(
+pub(super) fn view_press(
     world: &mut World,
     user: &str,
     view_id: &str,

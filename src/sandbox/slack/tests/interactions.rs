@@ -189,3 +189,26 @@ async fn the_home_tab_is_published_and_its_buttons_work() {
     assert_eq!(relay.interactions()[0]["view"]["id"], id);
     assert_eq!(slack.violations(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn choosing_from_a_menu_says_which_option() {
+    let slack = workspace().await;
+    let relay = Recorder::start(&slack).await;
+    let option =
+        |value: &str| json!({"text": {"type": "plain_text", "text": value}, "value": value});
+    let menu = json!({"type": "overflow", "action_id": "more", "options": [option("close"), option("name")]});
+    let blocks = json!([{"type": "actions", "elements": [menu]}]);
+    let post = json!({"channel": CHANNEL, "text": "t", "blocks": blocks});
+    let posted = call(&slack, "chat.postMessage", post).await;
+    let ts = posted["ts"].as_str().unwrap();
+    slack
+        .choose_in(ANNA, CHANNEL, ts, None, "more", "name")
+        .await;
+    let payload = relay.interactions().pop().unwrap();
+    assert_eq!(payload["actions"][0]["selected_option"]["value"], "name");
+    let none = slack
+        .choose_in(ANNA, CHANNEL, ts, None, "more", "nothing")
+        .await;
+    assert_eq!(none.status, 0);
+    assert_eq!(slack.take_violations().len(), 1);
+}

@@ -1,0 +1,65 @@
+//! Menus: a press that says which option was chosen.
+
+use serde_json::Value;
+
+use super::super::world::World;
+use super::super::{SlackStandIn, blocks};
+use super::interact::{Answer, message_press, view_press};
+
+impl SlackStandIn {
+    /// Chooses an option of a menu of a message: a select or an overflow menu.
+    pub async fn choose_in(
+        &self,
+        user: &str,
+        channel: &str,
+        ts: &str,
+        block_id: Option<&str>,
+        action_id: &str,
+        value: &str,
+    ) -> Answer {
+        let payload = self.inner.change(|world| {
+            let payload = message_press(world, user, channel, ts, block_id, action_id)?;
+            let shown = shown_to(world, user, channel, ts)?;
+            chosen(payload, &shown, value)
+        });
+        self.pressed(payload, action_id, ts).await
+    }
+
+    /// The same in the app's home tab or an open modal.
+    pub async fn choose_in_view(
+        &self,
+        user: &str,
+        view_id: &str,
+        block_id: Option<&str>,
+        action_id: &str,
+        value: &str,
+    ) -> Answer {
+        let payload = self.inner.change(|world| {
+            let payload = view_press(world, user, view_id, block_id, action_id)?;
+            let shown = payload["view"]["blocks"].clone();
+            chosen(payload, &shown, value)
+        });
+        self.pressed(payload, action_id, view_id).await
+    }
+}
+
+/// The blocks of a message, or of what only this person sees.
+fn shown_to(world: &World, user: &str, channel: &str, ts: &str) -> Option<Value> {
+    let mut ephemerals = world.ephemerals.iter();
+    match ephemerals.find(|one| one.ts == ts && one.user == user) {
+        Some(ephemeral) => ephemeral.blocks.clone(),
+        None => world.message(channel, ts)?.blocks.clone(),
+    }
+}
+
+/// The press with the option of this value, if the menu has it.
+fn chosen(mut payload: Value, shown: &Value, value: &str) -> Option<Value> {
+    let action = &mut payload["actions"][0];
+    let block_id = action["block_id"].as_str();
+    let action_id = action["action_id"].as_str()?;
+    let (_, element) = blocks::find_action(shown, block_id, action_id)?;
+    let mut options = element["options"].as_array()?.iter();
+    let option = options.find(|option| option["value"] == value)?;
+    action["selected_option"] = option.clone();
+    Some(payload)
+}
