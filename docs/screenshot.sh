@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # Takes the README's picture: a demo of its own, a text and its answer, a call that rings, and Chromium to look at them.
 #
-#   docs/screenshot.sh [FILE]        (default docs/demo.png; needs curl and chromium)
+#   docs/screenshot.sh [FILE [PROGRAM]]    (default docs/demo.png and the release program; needs curl, chromium and chromedriver)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 picture=$(realpath -m "${1:-docs/demo.png}")
-cargo build --release --quiet
-program=${CARGO_TARGET_DIR:-target}/release/qdn-relay
+program=${2:-}
+if [ -z "$program" ]; then
+    cargo build --release --quiet
+    program=${CARGO_TARGET_DIR:-target}/release/qdn-relay
+fi
 
 folder=$(mktemp -d)
-trap 'kill "$demo" 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
+demo='' driver=''
+trap 'kill $demo $driver 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
 "$program" demo --port 0 >"$folder/printed" &
 demo=$!
 
@@ -44,8 +48,23 @@ wait_for shows 'the dog'
 does call '{"from": "+16195550142"}'
 wait_for shows '"is":"ringing"'
 
-chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars \
-    --disable-background-networking --disable-component-update --disable-sync \
-    --user-data-dir="$folder/chromium" --window-size=1280,1000 --timeout=3000 \
-    --screenshot="$picture" "$page/" 2>"$folder/chromium.log" || { cat "$folder/chromium.log" >&2; exit 1; }
+# The browser, by WebDriver: only it can tell when the page shows everything.
+chromedriver --port=0 >"$folder/driver" &
+driver=$!
+wait_for grep -q 'on port [1-9]' "$folder/driver"
+session="http://127.0.0.1:$(grep -o 'on port [1-9][0-9]*' "$folder/driver" | grep -o '[0-9]*$')/session"
+asks() { curl -sf -H 'content-type: application/json' -d "$2" "$session$1"; }
+flags='"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,1000",
+    "--user-data-dir='$folder'/chromium"'
+wanted='{"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": {"args": ['$flags']}}}}'
+session="$session/$(asks '' "$wanted" | grep -o '"sessionId":"[^"]*"' | cut -d'"' -f4)"
+asks /url '{"url": "'"$page"'/"}' >"$folder/answer"
+ready='{"script": "return Boolean(document.querySelector(\".telephone.ringing\"))", "args": []}'
+is_ready() { asks /execute/sync "$ready" | grep -q true; }
+wait_for is_ready
+# What has just come moves into its place for a moment.
+sleep 1
+curl -sf "$session/screenshot" | sed 's/^{"value":"//; s/"}$//' | base64 -d >"$picture"
+curl -sf -X DELETE "$session" >"$folder/answer"
 echo "$picture: $(stat -c %s "$picture") bytes"

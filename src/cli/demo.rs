@@ -170,6 +170,7 @@ impl Desk {
                 "--config".into(),
                 folder.join(FILE).into(),
             ],
+            folder: folder.to_owned(),
             environment: variables,
             url: self.config.public_url.clone(),
             log: filter.is_some(),

@@ -68,6 +68,26 @@ async fn a_text_becomes_a_thread_and_its_answer_a_bubble_with_a_mark() {
 }
 
 #[tokio::test]
+async fn pictures_go_both_ways() {
+    let (demo, page) = page!(Screen::Desktop);
+    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/picture.png");
+    let shows = |place: &str| format!("document.querySelector('{place} img')?.naturalWidth === 24");
+    page.type_in("#picture", picture).await;
+    page.text_as_caller("Is this the boat?").await;
+    page.wait("the picture on the phone", &shows("#texts .out"))
+        .await;
+    page.wait("the picture in the thread", &shows("#thread"))
+        .await;
+    page.type_in("#reply-picture", picture).await;
+    page.reply("It is this one").await;
+    page.expect("#texts .in", "It is this one").await;
+    page.wait("the dispatcher's picture", &shows("#texts .in"))
+        .await;
+    page.close().await;
+    demo.expect_end("TERM").await;
+}
+
+#[tokio::test]
 async fn a_call_that_one_declines_another_takes_with_a_key() {
     let (demo, page) = page!(Screen::Desktop);
     page.click("#call").await;

@@ -23,8 +23,17 @@ pub(super) struct Text {
 
 #[derive(Deserialize)]
 struct Picture {
+    name: String,
     content_type: String,
     base64: String,
+}
+
+impl Picture {
+    fn bytes(&self) -> Result<Vec<u8>, StatusCode> {
+        BASE64
+            .decode(&self.base64)
+            .map_err(|_| StatusCode::BAD_REQUEST)
+    }
 }
 
 pub(super) async fn text(State(demo): State<Demo>, Json(text): Json<Text>) -> Done {
@@ -37,10 +46,7 @@ pub(super) async fn text(State(demo): State<Demo>, Json(text): Json<Text>) -> Do
         .inbound(&caller.number, &demo.number, &text.body)
         .place(&caller.city, &caller.state, "US");
     if let Some(picture) = text.picture {
-        let bytes = BASE64
-            .decode(&picture.base64)
-            .map_err(|_| StatusCode::BAD_REQUEST)?;
-        sms = sms.media(&picture.content_type, bytes);
+        sms = sms.media(&picture.content_type, picture.bytes()?);
     }
     let receipt = sms.send().await;
     Ok(Json(json!({"status": receipt.status})))
@@ -59,6 +65,7 @@ pub(super) struct Say {
     text: String,
     thread_ts: Option<String>,
     broadcast: bool,
+    picture: Option<Picture>,
 }
 
 pub(super) async fn say(State(demo): State<Demo>, Json(say): Json<Say>) -> Done {
@@ -69,6 +76,9 @@ pub(super) async fn say(State(demo): State<Demo>, Json(say): Json<Say>) -> Done 
         if say.broadcast {
             message = message.broadcast();
         }
+    }
+    if let Some(picture) = &say.picture {
+        message = message.with_file(&picture.name, &picture.content_type, &picture.bytes()?);
     }
     Ok(Json(json!({"ts": message.send().await})))
 }

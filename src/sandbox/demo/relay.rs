@@ -29,6 +29,8 @@ pub struct Program {
     pub executable: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+    /// Where it is started, and keeps its files.
+    pub folder: PathBuf,
     /// Everything in its environment.
     pub environment: Vec<(String, String)>,
     /// Where it listens, as `http://127.0.0.1:port`.
@@ -165,6 +167,7 @@ impl Life {
         };
         let mut child = Command::new(&program.executable)
             .args(&program.arguments)
+            .current_dir(&program.folder)
             .env_clear()
             .envs(
                 program

@@ -62,20 +62,10 @@ fn texts(demo: &Demo) -> Value {
         texts
             .into_iter()
             .map(|text| {
-                // What came in is kept by the stand-in; what goes out lies where the relay says.
-                let own = if text.inbound {
-                    text.media_urls.len()
-                } else {
-                    0
-                };
-                let pictures: Vec<String> = (0..own)
+                // The stand-in has them all: what is to be sent it fetches first, as Twilio does.
+                let pictures: Vec<String> = (0..demo.twilio.media_of(&text.sid).len())
                     .map(|n| format!("media/{}/{n}", text.sid))
                     .collect();
-                let links = if text.inbound {
-                    &[]
-                } else {
-                    text.media_urls.as_slice()
-                };
                 json!({
                     "sid": text.sid,
                     "inbound": text.inbound,
@@ -86,7 +76,6 @@ fn texts(demo: &Demo) -> Value {
                     },
                     "at": text.at.as_second(),
                     "pictures": pictures,
-                    "links": links,
                 })
             })
             .collect()

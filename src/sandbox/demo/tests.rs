@@ -87,7 +87,7 @@ async fn strangers_to_the_page_and_broken_requests_are_refused() {
     let (_demo, address) = served().await;
     let text = json!({"from": "+16195550199", "body": "x", "picture": null});
     assert_eq!(act(&address, "text", text).await, 404);
-    let picture = json!({"content_type": "image/png", "base64": "%"});
+    let picture = json!({"name": "x", "content_type": "image/png", "base64": "%"});
     let text = json!({"from": "+16195550142", "body": "x", "picture": picture});
     assert_eq!(act(&address, "text", text).await, 400);
     assert_eq!(act(&address, "say", json!({})).await, 422);

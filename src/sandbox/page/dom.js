@@ -115,6 +115,25 @@ export function avatar(name, more = "") {
   return el("span", { class: `avatar hue${hue} ${more}`.trim(), "aria-hidden": "true", text: name.slice(0, 1).toUpperCase() });
 }
 
+// What a file field has, as JSON takes it; the field is empty afterwards.
+export async function takeFile(field) {
+  const file = field.files[0];
+  if (!file) return null;
+  field.value = "";
+  field.dispatchEvent(new Event("change"));
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let binary = "";
+  bytes.forEach((byte) => { binary += String.fromCharCode(byte); });
+  return { name: file.name, content_type: file.type, base64: btoa(binary) };
+}
+
+// Shows in a file field's label whether something was chosen, and what.
+export function showChosen(field, name) {
+  const file = field.files[0];
+  field.parentElement.classList.toggle("chosen", Boolean(file));
+  name.textContent = file ? file.name : "";
+}
+
 export async function send(path, body = {}) {
   const response = await fetch(path, {
     method: "POST",

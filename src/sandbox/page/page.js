@@ -19,6 +19,7 @@ events.addEventListener("state", (event) => {
   live.className = "live";
   parts.forEach((part) => part.show(state));
   desk.showAll(state);
+  document.body.classList.remove("waiting");
 });
 events.addEventListener("error", () => {
   tell("the demo has stopped; waiting for it …");

@@ -1,5 +1,5 @@
 // The caller's phone: who it belongs to, the texts and calls on it, and the call that is going on.
-import { avatar, button, el, fill, fillActing, fillLog, national, plural, send, time } from "./dom.js";
+import { avatar, button, el, fill, fillActing, fillLog, national, plural, send, showChosen, takeFile, time } from "./dom.js";
 
 const $ = (id) => document.getElementById(id);
 let caller = null; // number
@@ -118,31 +118,14 @@ function call() {
   fillActing($("calling"), parts);
 }
 
-async function takePicture() {
-  const file = $("picture").files[0];
-  if (!file) return null;
-  $("picture").value = "";
-  chosen();
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  let binary = "";
-  bytes.forEach((byte) => { binary += String.fromCharCode(byte); });
-  return { content_type: file.type, base64: btoa(binary) };
-}
-
-function chosen() {
-  const file = $("picture").files[0];
-  $("picture-label").classList.toggle("chosen", Boolean(file));
-  $("picture-name").textContent = file ? file.name : "";
-}
-
 export function start() {
-  $("picture").addEventListener("change", chosen);
+  $("picture").addEventListener("change", () => showChosen($("picture"), $("picture-name")));
   $("text-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const box = $("text-body");
     const body = box.value;
     box.value = "";
-    const picture = await takePicture();
+    const picture = await takeFile($("picture"));
     if (body.trim() || picture) send("text", { from: caller, body, picture });
   });
   $("text-body").addEventListener("keydown", (event) => {

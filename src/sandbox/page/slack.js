@@ -1,5 +1,5 @@
 // Slack: the channel, the open thread, the app's home tab, and who one is there.
-import { avatar, el, fill, fillLog, send } from "./dom.js";
+import { avatar, el, fill, fillLog, send, showChosen, takeFile } from "./dom.js";
 import { blocks } from "./blocks.js";
 import { message, notice } from "./message.js";
 import * as modal from "./modal.js";
@@ -113,11 +113,14 @@ export function start() {
     if (text.startsWith("/")) answers("command", { user: me, text }, text.split(" ")[0]);
     else if (text) send("say", { user: me, text, thread_ts: null, broadcast: false });
   });
-  $("reply-form").addEventListener("submit", (event) => {
+  $("reply-picture").addEventListener("change", () => showChosen($("reply-picture"), $("reply-picture-name")));
+  $("reply-form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const text = take("reply-body");
-    if (text) send("say", { user: me, text, thread_ts: thread, broadcast: $("broadcast").checked });
+    const [thread_ts, broadcast] = [thread, $("broadcast").checked];
     $("broadcast").checked = false;
+    const picture = await takeFile($("reply-picture"));
+    if (text || picture) send("say", { user: me, text, thread_ts, broadcast, picture });
   });
   $("who").addEventListener("change", () => {
     me = $("who").value;
