@@ -31,7 +31,7 @@ events() { curl -sN --max-time 0.3 "$page/events" || true; }
 shows() { grep -qF -- "$1" < <(events); }
 does() { curl -sf -o "$folder/answer" -H 'content-type: application/json' -d "$2" "$page/$1"; }
 
-wait_for grep -q http "$folder/printed"
+wait_for grep -qs http "$folder/printed"
 page=$(grep -o 'http://[0-9.:]*' "$folder/printed")
 does text '{"from": "+16195550142", "body": "Hi! Is the sunset cruise on tonight? We are four."}'
 wait_for shows '"ts":'
@@ -51,11 +51,11 @@ wait_for shows '"is":"ringing"'
 # The browser, by WebDriver: only it can tell when the page shows everything.
 chromedriver --port=0 >"$folder/driver" &
 driver=$!
-wait_for grep -q 'on port [1-9]' "$folder/driver"
+wait_for grep -qs 'on port [1-9]' "$folder/driver"
 session="http://127.0.0.1:$(grep -o 'on port [1-9][0-9]*' "$folder/driver" | grep -o '[0-9]*$')/session"
 asks() { curl -sf -H 'content-type: application/json' -d "$2" "$session$1"; }
 flags='"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1280,1000",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-lcd-text", "--window-size=1140,1025",
     "--user-data-dir='$folder'/chromium"'
 wanted='{"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": {"args": ['$flags']}}}}'
 session="$session/$(asks '' "$wanted" | grep -o '"sessionId":"[^"]*"' | cut -d'"' -f4)"
@@ -63,8 +63,11 @@ asks /url '{"url": "'"$page"'/"}' >"$folder/answer"
 ready='{"script": "return Boolean(document.querySelector(\".telephone.ringing\"))", "args": []}'
 is_ready() { asks /execute/sync "$ready" | grep -q true; }
 wait_for is_ready
+asks /execute/sync '{"script": "for (const what of [\"#guide-close\", \".has-replies\"]) document.querySelector(what).click(); document.activeElement.blur()", "args": []}' >"$folder/answer"
 # What has just come moves into its place for a moment.
 sleep 1
 curl -sf "$session/screenshot" | sed 's/^{"value":"//; s/"}$//' | base64 -d >"$picture"
+# A third of the size, where the tool for it is there.
+if command -v pngquant >"$folder/answer"; then pngquant --force --output "$picture" "$picture"; fi
 curl -sf -X DELETE "$session" >"$folder/answer"
 echo "$picture: $(stat -c %s "$picture") bytes"

@@ -82,8 +82,9 @@ export function fill(parent, fresh) {
 }
 
 // The same for a list that is read from its end: it stays there if it was there.
-export function fillLog(list, items) {
-  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+export const isAtEnd = (list) => list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+
+export function fillLog(list, items, atEnd = isAtEnd(list)) {
   fill(list, items);
   if (atEnd) list.scrollTop = list.scrollHeight;
 }

@@ -1,5 +1,5 @@
 // The caller's phone: who it belongs to, the texts and calls on it, and the call that is going on.
-import { avatar, button, el, fill, fillActing, fillLog, national, plural, send, showChosen, takeFile, time } from "./dom.js";
+import { avatar, button, el, fill, fillActing, fillLog, isAtEnd, national, plural, send, showChosen, takeFile, time } from "./dom.js";
 
 const $ = (id) => document.getElementById(id);
 let caller = null; // number
@@ -11,9 +11,10 @@ export const current = () => caller;
 export function show(now) {
   state = now;
   caller ??= state.callers[0].number;
+  const atEnd = isAtEnd($("texts"));
   people();
-  texts();
   call();
+  texts(atEnd);
 }
 
 export function pick(number) {
@@ -64,7 +65,7 @@ function chip(one) {
   return el("li", { class: "chip", key: one.sid, text: `☎ ${time(one.at)} · ${one.outcome}` });
 }
 
-function texts() {
+function texts(atEnd) {
   const own = state.callers.find((one) => one.number === caller);
   const over = state.calls.filter((one) => one.from === caller && one.is_over);
   const all = [
@@ -73,7 +74,7 @@ function texts() {
   ].sort((a, b) => a[0] - b[0]);
   const items = all.map(([, item]) => item);
   if (!items.length) items.push(el("li", { class: "empty", key: "empty", text: `${own.name} has not written yet. Text the desk, or call it.` }));
-  fillLog($("texts"), items);
+  fillLog($("texts"), items, atEnd);
 }
 
 // How long words take to say; of a shorter message there is nothing to hear.
