@@ -34,12 +34,15 @@ const DECISIONS = {
   message_transcribed: "The message was put in writing",
   caller_texted: "The caller was texted about the missed call",
   caller_not_texted: "The caller was not texted about the missed call",
+  call_ended_unheard: "Found in Twilio's log how a call ended",
+  away_text_sent: "The caller was told that nobody is there",
 };
 
 const KINDS = {
   post: "a post for Slack", announce: "an announcement in Slack", update: "new words for a post in Slack",
   ephemeral: "a private note in Slack", mark: "a mark on a reply", reply: "a reply", sms: "a text to a caller",
-  call: "a call's message in Slack", recording: "a recording for Slack", picture: "a picture for Slack", media: "a picture for Slack",
+  root: "the head of a thread in Slack", home: "the app's home", answer: "an answer in Slack", respond: "an answer in Slack",
+  call: "a call's message in Slack", recording: "a recording for Slack", picture: "a picture for Slack",
 };
 
 const STATES = {
