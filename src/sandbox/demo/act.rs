@@ -69,7 +69,7 @@ pub(super) struct Say {
 }
 
 pub(super) async fn say(State(demo): State<Demo>, Json(say): Json<Say>) -> Done {
-    let text = demo.slack.typed(&say.text);
+    let text = mentioning(&demo, demo.slack.typed(&say.text));
     let mut message = demo.slack.say(&say.user, &demo.channel, &text);
     if let Some(root) = &say.thread_ts {
         message = message.in_thread(root);
@@ -81,6 +81,21 @@ pub(super) async fn say(State(demo): State<Demo>, Json(say): Json<Say>) -> Done 
         message = message.with_file(&picture.name, &picture.content_type, &picture.bytes()?);
     }
     Ok(Json(json!({"ts": message.send().await})))
+}
+
+/// Makes mentions of people's names, as Slack's own box does of what is typed there.
+fn mentioning(demo: &Demo, text: String) -> String {
+    demo.slack.read(|world| {
+        let dispatchers = world
+            .users()
+            .filter(|user| demo.dispatchers.contains(&user.id));
+        dispatchers.fold(text, |text, user| {
+            text.replace(
+                &format!("@{}", user.display_name),
+                &format!("<@{}>", user.id),
+            )
+        })
+    })
 }
 
 #[derive(Deserialize)]

@@ -63,12 +63,14 @@ async fn what_is_done_on_the_page_happens_in_the_stand_ins_and_shows() {
     let response = reqwest::get(format!("{address}/events")).await.unwrap();
     let mut stream = response.bytes_stream();
     let mut seen = String::new();
-    let say =
-        json!({"user": "U0DANA", "text": "a & b :lock:", "thread_ts": null, "broadcast": false});
+    let say = json!({"user": "U0DANA", "text": "a & b :lock: @Sergio", "thread_ts": null, "broadcast": false});
     assert_eq!(act(&address, "say", say).await, 200);
     let text = json!({"from": "+16195550142", "body": "hello <desk>", "picture": null});
     assert_eq!(act(&address, "text", text).await, 200);
-    assert_eq!(demo.slack.roots("C0DISPATCH")[0].text, "a &amp; b :lock:");
+    assert_eq!(
+        demo.slack.roots("C0DISPATCH")[0].text,
+        "a &amp; b :lock: <@U0SERGIO>"
+    );
     assert_eq!(demo.twilio.messages()[0].body, "hello <desk>");
     let shown = async {
         while !(seen.contains("a &amp; b") && seen.contains("hello <desk>")) {
