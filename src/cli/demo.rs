@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failed;
 use super::serve::stop_signal;
+use super::setup::FORWARD;
 use crate::config::{Config, Environment};
 use crate::sandbox::demo::{self, Demo as Page, Program, Relay, Service};
 use crate::sandbox::slack::{self, SlackStandIn};
@@ -150,6 +151,13 @@ impl Desk {
         let config =
             Config::parse(&toml, &Environment::of([])).context("the demo's own configuration")?;
         let number = config.lines[0].number.as_str().to_owned();
+        // As `setup` has it: while the service is down, Twilio itself forwards calls to the backup.
+        if let Some(backup) = config.people.last() {
+            let phone = backup.phone.as_str().replace('+', "%2B");
+            twilio.configure_number(&number, |settings| {
+                settings.voice_fallback_url = format!("{FORWARD}?PhoneNumber={phone}");
+            });
+        }
         Ok(Desk {
             config,
             secrets,

@@ -16,7 +16,7 @@ use crate::twilio::error_code::{self, Meaning};
 
 /// Twilio's own page that forwards a call: it answers when nobody here does.
 /// <https://www.twilio.com/labs/twimlets/forward>
-const FORWARD: &str = "https://twimlets.com/forward";
+pub(super) const FORWARD: &str = "https://twimlets.com/forward";
 
 /// What `setup` takes.
 #[derive(Debug, Args)]

@@ -258,6 +258,13 @@ async fn a_relay_that_is_killed_loses_nothing() {
         (state["tally"]["on_the_way"] == 1).then_some(())
     })
     .await;
+    let call = demo.act("call", json!({"from": ROSA})).await;
+    demo.expect("the backup's phone, which Twilio itself rings", |state| {
+        (state["calls"][0]["phones"][1]["is"] == "ringing").then_some(())
+    })
+    .await;
+    let hang_up = json!({"sid": call["sid"], "number": null, "act": "hang_up"});
+    demo.act("call-act", hang_up).await;
     demo.act("relay", json!({"act": "start"})).await;
     demo.expect("the relay again", running).await;
     demo.expect("the text", |state| message(state, "Is anybody there?"))

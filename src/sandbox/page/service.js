@@ -131,7 +131,7 @@ function standing(state) {
   const text = `${STANDING[is]}${why}`;
   if ($("standing").textContent !== text) $("standing").textContent = text;
   $("gone").hidden = is !== "killed" && is !== "died";
-  $("gone-why").textContent = `${text}. Texts and replies written now are caught up with when it is back.`;
+  $("gone-why").textContent = `${text}. Texts and replies written now are caught up with when it is back; calls ring the backup meanwhile.`;
 }
 
 export function show(state) {
