@@ -11,6 +11,8 @@ mod slack;
 mod statuses;
 mod texts;
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
@@ -18,7 +20,7 @@ use crate::app::App;
 use crate::config::Line;
 use crate::outbox::Outside;
 use crate::remote::Failure;
-use crate::store::{facts, upkeep};
+use crate::store::{facts, forget, upkeep};
 
 /// How far before its watermark a read begins: Twilio lists a message some time after it came.
 const MARGIN: SignedDuration = SignedDuration::from_mins(15);
@@ -75,8 +77,29 @@ async fn round(app: &App, outside: &Outside, compared: &mut slack::Compared) {
             "what is done and old could not be taken away; trying again"
         ),
     }
+    if let Some(keep_texts) = app.config.desk.keep_texts
+        && let Err(error) = take_old_words_away(app, keep_texts).await
+    {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "texts older than desk.keep_texts could not be removed; trying again"
+        );
+    }
     // Last, so that Twilio has told its time by the first round.
     clock::compare(app, outside);
+}
+
+async fn take_old_words_away(app: &App, keep_texts: Duration) -> anyhow::Result<()> {
+    let before = app
+        .store
+        .now()
+        .checked_sub(SignedDuration::try_from(keep_texts)?)?;
+    let rows = forget::older_than(&app.store, before).await?;
+    if rows > 0 {
+        metrics::counter!("qdn_words_removed_total").increment(rows);
+        tracing::info!(rows, "texts older than desk.keep_texts were removed");
+    }
+    Ok(())
 }
 
 fn report(what: &'static str, line: &Line, found: anyhow::Result<usize>) {

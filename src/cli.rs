@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod check;
 mod demo;
+mod erase;
 mod manifest;
 mod outbox;
 mod serve;
@@ -49,6 +50,8 @@ enum Command {
     Restore(backup::Restore),
     /// Points the Twilio numbers at this service, showing what changes and asking first.
     Setup(setup::Setup),
+    /// Removes one number's texts, replies and pictures, keeping the audit; asks first.
+    Erase(erase::Erase),
     /// Prints the Slack app's manifest with this installation's addresses.
     Manifest,
 }
@@ -91,6 +94,7 @@ pub async fn run(cli: Cli, environment: &Environment) -> Result<(), Failed> {
         Command::Backup(backup) => backup::backup(backup, &cli.config, environment).await,
         Command::Restore(restore) => backup::restore(restore, &cli.config, environment).await,
         Command::Setup(setup) => setup::run(setup, &cli.config, environment).await,
+        Command::Erase(erase) => erase::run(erase, &cli.config, environment).await,
         Command::Manifest => manifest::run(&cli.config, environment),
     }
 }

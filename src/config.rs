@@ -250,6 +250,8 @@ pub struct Desk {
     pub page_after: Duration,
     /// In which people read and type clock times.
     pub timezone: TimeZone,
+    /// How long what people wrote is kept; always where there is none.
+    pub keep_texts: Option<Duration>,
     /// Whether typography that alone makes a text dearer is made plain.
     pub smart_encoding: bool,
     /// Whether the second of two people who answer a caller at once is asked first.

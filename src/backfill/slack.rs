@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{begin, clock, move_watermark, read};
+use super::{MARGIN, begin, clock, move_watermark, read};
 use crate::app::App;
 use crate::bridge::edited;
 use crate::bridge::slack_reply::{self, Received};
@@ -43,8 +43,11 @@ pub(super) async fn catch_up(
         anyhow::bail!("there is no channel {} that the bot can see", line.channel);
     };
     let watermark = format!("backfill.replies.{}", line.number.as_str());
-    let since = begin(app, outside, &watermark).await?;
     let begun = clock::now(app, outside);
+    // Even the first time: only threads that are known count, and a thread that was compared is not read again.
+    let since = begin(app, outside, &watermark)
+        .await?
+        .min(begun.checked_sub(MARGIN)?);
     let oldest = MessageTs::from_timestamp(begun.checked_sub(THREADS)?);
     let mut roots = read(outside.slack.history(&channel, Some(&oldest), None).await)?;
     // Most recent first: those are read even if Slack's limit is reached.

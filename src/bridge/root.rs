@@ -71,8 +71,9 @@ pub(crate) async fn body(
         };
         return Ok(Some(scene.as_root()));
     }
-    Ok(match row.payload()? {
-        Delivery::Post { reply, root, .. } => Some(root.unwrap_or(reply)),
+    // Its words may have been taken away since: then it stays as it is.
+    Ok(match row.payload() {
+        Ok(Delivery::Post { reply, root, .. }) => Some(root.unwrap_or(reply)),
         _ => None,
     })
 }

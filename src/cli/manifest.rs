@@ -12,7 +12,7 @@ const MANIFEST: &str = include_str!("../../manifest.yaml");
 const PLACEHOLDER: &str = "https://desk.example.com";
 
 /// What each scope is needed for, as `check` says it of one that is missing.
-const USES: [(&str, &str); 9] = [
+const USES: [(&str, &str); 10] = [
     (
         "channels:history",
         "replies in a public channel are not seen",
@@ -20,6 +20,10 @@ const USES: [(&str, &str); 9] = [
     ("channels:read", "a public channel is not found by its name"),
     ("chat:write", "nothing can be posted"),
     ("commands", "/qdn does not work"),
+    (
+        "files:read",
+        "pictures that a dispatcher puts in a thread are not sent",
+    ),
     ("files:write", "voicemail and pictures cannot be shown"),
     (
         "groups:history",

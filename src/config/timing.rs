@@ -26,6 +26,7 @@ pub(super) struct FileDesk {
     remind_after: Option<Text>,
     page_after: Option<Text>,
     timezone: Option<Text>,
+    keep_texts: Option<Text>,
     smart_encoding: Option<Value>,
     collision_guard: Option<Value>,
     warn_segments: Option<Value>,
@@ -109,6 +110,7 @@ pub(super) fn desk(file: FileDesk, problems: &mut Problems) -> Desk {
         remind_after: time("desk.remind_after", file.remind_after, "5m", problems),
         page_after: time("desk.page_after", file.page_after, "10m", problems),
         timezone: timezone(file.timezone, problems),
+        keep_texts: keep_texts(file.keep_texts, problems),
         smart_encoding: flag(
             "desk.smart_encoding".into(),
             file.smart_encoding,
@@ -129,6 +131,25 @@ pub(super) fn desk(file: FileDesk, problems: &mut Problems) -> Desk {
             problems,
         ),
     }
+}
+
+/// How long texts may be kept at most: ten years.
+const LONGEST_KEPT: Duration = Duration::from_secs(3_650 * 86_400);
+
+/// Shorter than a day would take away what is still being talked about.
+const SHORTEST_KEPT: Duration = Duration::from_secs(86_400);
+
+fn keep_texts(value: Option<Text>, problems: &mut Problems) -> Option<Duration> {
+    let Text(value) = value?;
+    let kept = duration::parse(&value).filter(|kept| (SHORTEST_KEPT..=LONGEST_KEPT).contains(kept));
+    if kept.is_none() {
+        problems.add(
+            "desk.keep_texts",
+            format!("\"{value}\""),
+            "it must be a time such as 400d, from 1d to 3650d; left out, texts are kept",
+        );
+    }
+    kept
 }
 
 fn timezone(value: Option<Text>, problems: &mut Problems) -> TimeZone {

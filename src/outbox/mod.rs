@@ -83,7 +83,14 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
 
 /// Says so if anything waits at a gate that nobody serves any more: its line was taken out of the configuration.
 pub(crate) async fn alarm_about_orphans(app: &App) -> anyhow::Result<()> {
-    let mut served = vec![delivery::MARKS_GATE.to_owned()];
+    let mut served: Vec<String> = [
+        delivery::MARKS_GATE,
+        delivery::ROOTS_GATE,
+        delivery::HOMES_GATE,
+        delivery::FORMS_GATE,
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for line in &app.config.lines {
         let number = line.number.as_str();
         served.extend([

@@ -15,6 +15,7 @@ pub(crate) mod conversations;
 pub(crate) mod edits;
 mod examine;
 pub(crate) mod facts;
+pub(crate) mod forget;
 pub(crate) mod held;
 pub(crate) mod homes;
 mod id;

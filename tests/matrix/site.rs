@@ -145,7 +145,7 @@ impl Site {
             let questions = seen.questions.iter();
             let Some((ts, _)) = questions
                 .rev()
-                .find(|(_, message)| *message == row.message_id)
+                .find(|(_, of)| *of == row.message_id || *of == row.id)
             else {
                 continue;
             };

@@ -387,7 +387,7 @@ impl Desk {
     }
 
     /// Waits until backfill has looked through Twilio's log and Slack's threads that often from now on.
-    async fn expect_rounds(&self, rounds: usize) {
+    pub(crate) async fn expect_rounds(&self, rounds: usize) {
         for _ in 0..rounds {
             let before = self.words(WATERMARKS.to_owned()).await;
             let deadline = tokio::time::Instant::now() + crate::desk::PATIENCE;

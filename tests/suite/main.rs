@@ -24,6 +24,7 @@ mod degraded;
 mod demo;
 mod deployed;
 mod edited;
+mod erase;
 mod files_elsewhere;
 mod floods;
 mod forged;

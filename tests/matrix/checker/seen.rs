@@ -125,7 +125,7 @@ pub(crate) struct Seen {
     pub acknowledged_events: Vec<String>,
     pub posts: Vec<Shown>,
     pub reactions: HashMap<String, Vec<String>>,
-    /// (`ts`, the message ids its buttons stand for) of questions.
+    /// (`ts`, the message or delivery that its buttons stand for) of questions.
     pub questions: Vec<(String, String)>,
     pub messages: Vec<MessageRow>,
     pub outbox: Vec<OutboxRow>,

@@ -1,0 +1,95 @@
+//! What people wrote is taken away: one number's on request, everybody's after a time.
+
+use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE};
+
+stories! {
+    one_numbers_words_are_erased_and_what_happened_stays,
+    old_words_are_taken_away_by_themselves,
+}
+
+const SECRET: &str = "the code of the gate";
+
+/// In how many rows these words stand.
+async fn found(desk: &Desk, words: &str) -> i64 {
+    let sql = format!(
+        "select (select count(*) from message where body like '%{words}%')
+              + (select count(*) from outbox where payload like '%{words}%')
+              + (select count(*) from caller_name where name like '%{words}%')"
+    );
+    desk.numbers(sql).await[0]
+}
+
+async fn one_numbers_words_are_erased_and_what_happened_stays(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let alice = desk.open(ALICE).await;
+    desk.twilio.text(ALICE, LINE, SECRET).await;
+    desk.reply(&alice, &format!("{SECRET}, understood")).await;
+    let bob = desk.open(BOB).await;
+    desk.twilio
+        .text(BOB, LINE, &format!("Bob knows {SECRET}"))
+        .await;
+    let sent = desk.expect_sms(1).await;
+    desk.expect_words_in_thread(&bob.ts, "Bob knows").await;
+    desk.expect_quiet().await;
+    let bobs = found(&desk, "Bob knows").await;
+    let audited = desk.audit(&["--number", ALICE]).await.len();
+
+    let unasked = desk.run(&["erase", ALICE]).await.unwrap_err();
+    assert!(unasked.contains("nothing was changed"), "{unasked}");
+    assert!(found(&desk, SECRET).await > bobs);
+    let said = desk.run(&["erase", "--yes", ALICE]).await.unwrap();
+    assert!(said.contains("Erased: 3 messages"), "{said}");
+    assert_eq!(found(&desk, SECRET).await, bobs, "Bob's words stay");
+    let rows = desk.audit(&["--number", ALICE]).await;
+    assert_eq!(rows.len(), audited + 1);
+    assert_eq!(rows[audited]["decision"], "erased");
+
+    // The same text is still known, and what comes next begins anew.
+    desk.expect_rounds(2).await;
+    let known = desk.slack.roots(crate::desk::CHANNEL).len();
+    desk.twilio.text(ALICE, LINE, "hello again").await;
+    let root = desk.expect_roots(known + 1).await.remove(known);
+    desk.reply(&root, "hello").await;
+    desk.expect_sms(2).await;
+    desk.expect_quiet().await;
+    assert_eq!(sent.len(), 1);
+    let said = desk
+        .run(&["erase", "--yes", "+16195550199"])
+        .await
+        .unwrap_err();
+    assert!(said.contains("nothing is kept of"), "{said}");
+    let said = desk.run(&["erase", "--yes", "Alice"]).await.unwrap_err();
+    assert!(said.contains("is no number"), "{said}");
+    desk.close().await;
+}
+
+async fn old_words_are_taken_away_by_themselves(database: Database) {
+    let desk = Desk::on(database)
+        .toml("\n[desk]\nkeep_texts = \"1d\"\n")
+        .start()
+        .await;
+    let alice = desk.open(ALICE).await;
+    desk.twilio.text(ALICE, LINE, SECRET).await;
+    desk.reply(&alice, "a reply of long ago").await;
+    desk.expect_sms(1).await;
+    desk.expect_quiet().await;
+    desk.execute("update message set created_at = created_at - 90000000")
+        .await;
+    desk.execute("update outbox set created_at = created_at - 90000000")
+        .await;
+    desk.twilio.text(BOB, LINE, "of today").await;
+    desk.expect_roots(2).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while found(&desk, SECRET).await + found(&desk, "of long ago").await > 0 {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "old words are still there"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(found(&desk, "of today").await > 0);
+    desk.twilio.text(ALICE, LINE, "and now").await;
+    desk.expect_words_in_thread(&alice.ts, "and now").await;
+    desk.expect_quiet().await;
+    desk.close().await;
+}
