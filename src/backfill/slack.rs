@@ -101,15 +101,16 @@ async fn take_in(
 ) -> anyhow::Result<usize> {
     let mut found = 0;
     let (unknown, changed) = replies(app, outside, channel, root, since).await?;
-    for reply in changed {
-        edited::change(app, team, None, &reply).await?;
-    }
     for reply in unknown {
         if slack_reply::receive_late(app, team, &reply, clock::now(app, outside)).await?
             == Received::Reply
         {
             found += 1;
         }
+    }
+    // Last: an edit that cannot be taken in must not hold up what was never heard of.
+    for reply in changed {
+        edited::change(app, team, None, &reply).await?;
     }
     Ok(found)
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::outcome::after_now;
 use crate::bridge::wording::{self, replies};
-use crate::bridge::{claim, edited, held, home, matter};
+use crate::bridge::{claim, edited, held, home, limits, matter, opt_out};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -103,6 +103,19 @@ async fn decide(
     let message_id = &first.message_id.clone();
     let conversation = conversations::by_id_in(&mut tx, &first.conversation_id).await?;
     let message = messages::by_id_in(&mut tx, message_id).await?;
+    if action == wording::BUTTON_SEND {
+        if opt_out::is_out(&mut tx, &conversation).await? {
+            drop(tx);
+            return tell(app, pressed, replies::opted_out()).await;
+        }
+        if let Some(held::Why::Limit { reached, at }) =
+            held::over_limit(&mut tx, app, &conversation, user).await?
+        {
+            drop(tx);
+            return tell(app, pressed, replies::limit_reached(&reached, &at)).await;
+        }
+        limits::spend(&mut tx, &conversation.line, &conversation.caller, user).await?;
+    }
     let (state, decision) = match action {
         wording::BUTTON_SEND => (State::Waiting, "decided_send"),
         wording::BUTTON_ARRIVED => (State::Delivered, "decided_arrived"),
@@ -125,7 +138,8 @@ async fn decide(
         }),
         at: None,
     });
-    if action == wording::BUTTON_SEND {
+    // A text that nobody wrote answers nobody.
+    if action == wording::BUTTON_SEND && !message.author.is_empty() {
         matter::answered(&mut tx, &conversation, &format!("<@{user}>")).await?;
     }
     delivery::enqueue_mark(&mut tx, &conversation.id, message_id).await?;

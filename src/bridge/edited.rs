@@ -19,10 +19,11 @@ use crate::slack::event::{BlockActions, MessageEvent};
 use crate::slack::mrkdwn::{Names, plain_text};
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
+use crate::store::held::Held;
 use crate::store::lanes::{self, Lane};
 use crate::store::messages::{Message, NewMessage, Origin};
 use crate::store::outbox::{Row, State};
-use crate::store::{Tx, conversations, edits, held, messages, outbox};
+use crate::store::{Tx, conversations, edits, held, messages, outbox, parked};
 
 /// Whether this tells of a change or deletion of another message.
 pub(crate) fn is_one(message: &MessageEvent) -> bool {
@@ -63,8 +64,9 @@ pub(crate) async fn change(
     };
     let mut tx = app.store.begin().await?;
     let Some(known) = messages::by_external_id(&mut tx, Origin::Slack, &key(message)).await? else {
-        drop(tx);
-        // Its own event is late: what is told of it then is older than this.
+        // Its own event is late, or waits for its root: what is told of it there is older than this.
+        parked::forget(&mut tx, message.channel.as_str(), message.ts.as_str()).await?;
+        tx.commit().await?;
         return match slack_reply::is_live(app, message)? {
             true => slack_reply::receive_late(app, team, message, app.clock.now()).await,
             false => Ok(Received::Ignored("an edit of a message that is not ours")),
@@ -85,6 +87,11 @@ pub(crate) async fn change(
 /// The message's dedupe key.
 fn key(message: &MessageEvent) -> String {
     format!("{}:{}", message.channel.as_str(), message.ts.as_str())
+}
+
+/// Whether this part of a reply is there no more because its writer made it shorter.
+pub(crate) fn is_edited_away(row: &Row) -> bool {
+    row.state == State::Dropped.as_str() && row.why == EDITED_AWAY
 }
 
 /// How far a reply has got.
@@ -128,7 +135,7 @@ fn reached(rows: &[Row]) -> Reached {
 async fn texts(tx: &mut Tx, conversation: &Conversation, id: &str) -> anyhow::Result<Vec<Row>> {
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mut rows = outbox::of_message_in(tx, id).await?;
-    rows.retain(|row| row.lane == lane.id);
+    rows.retain(|row| row.lane == lane.id && !is_edited_away(row));
     Ok(rows)
 }
 
@@ -153,7 +160,8 @@ async fn follow(
     };
     audit(tx, app, &conversation, known, "reply_edited", reason, &rows);
     if reached != Reached::Nowhere {
-        return offer(tx, app, &conversation, known, &rows, reached, body).await;
+        let kind = written.kind;
+        return offer(tx, app, &conversation, known, &rows, (reached, kind), body).await;
     }
     let open: Vec<Row> = rows.into_iter().filter(waits).collect();
     let deliveries = match written.kind {
@@ -175,8 +183,10 @@ async fn follow(
         );
         return delivery::enqueue_mark(tx, &conversation.id, &known.id).await;
     }
-    let rows = replace(tx, &open, &deliveries).await?;
-    if let Some(asked) = held::of_message(tx, &known.id).await? {
+    let parts = outbox::of_message_in(tx, &known.id).await?;
+    let rows = replace(tx, &open, &parts, &deliveries).await?;
+    let asked = held::of_message(tx, &known.id).await?;
+    if let Some(asked) = asked.filter(Held::is_open) {
         let question = replies::still_held(&asked.writer, &known.id, body);
         return delivery::reword(tx, &conversation, &asked.notice, question).await;
     }
@@ -202,24 +212,32 @@ async fn follow(
     holding::hold(tx, app, &conversation, &reply, &rows, &why).await
 }
 
-/// Puts other deliveries where these wait; the rows that wait there now.
+/// Why a part of a reply was dropped that its writer has made shorter: it says nothing of what became of the rest.
+pub(crate) const EDITED_AWAY: &str = "its writer edited it";
+
+/// Puts other deliveries where these wait, among all `parts` of the message; the rows that wait there now.
 async fn replace(
     tx: &mut Tx,
     open: &[Row],
+    parts: &[Row],
     deliveries: &[Delivery],
 ) -> anyhow::Result<Vec<String>> {
     let Some((first, rest)) = open.split_first() else {
         return Ok(Vec::new());
     };
-    drop_rows(tx, rest).await?;
+    for row in rest {
+        outbox::set_state(tx, &row.id, State::Dropped, 0, EDITED_AWAY).await?;
+        lanes::advance(tx, &row.lane).await?;
+    }
     let lane = Lane {
         id: first.lane.clone(),
         gate: String::new(),
     };
     let state = State::parse(&first.state).unwrap_or(State::Waiting);
-    let mut next = open
+    // A part's number is never given twice, even if that part is dropped.
+    let mut next = parts
         .iter()
-        .filter(|row| row.seq == first.seq)
+        .filter(|row| row.lane == first.lane && row.seq == first.seq)
         .map(|row| row.part + 1)
         .max()
         .unwrap_or(1);
@@ -256,14 +274,15 @@ async fn offer(
     conversation: &Conversation,
     known: &Message,
     rows: &[Row],
-    reached: Reached,
+    (reached, kind): (Reached, Kind),
     body: &str,
 ) -> anyhow::Result<()> {
     let got = got(tx, known, rows).await?;
     let before = edits::offered(tx, &known.id).await?;
     let is_same = reached == Reached::Caller && plain(body) == got;
-    if is_same || slack_reply::deliveries(app, body, &[]).is_empty() {
-        // Edited back, or to nothing: there is nothing to correct.
+    let is_inside = kind != Kind::Reply;
+    if is_same || is_inside || slack_reply::deliveries(app, body, &[]).is_empty() {
+        // Edited back, to nothing, or to what is not for the caller: there is nothing to correct.
         if let Some(before) = before {
             edits::close(tx, &before.id, "replaced").await?;
             let sentence = replies::edited_back();
@@ -368,6 +387,10 @@ async fn delete(
     let external_id = format!("{}:{}", event.channel.as_str(), ts.as_str());
     let mut tx = app.store.begin().await?;
     let Some(known) = messages::by_external_id(&mut tx, Origin::Slack, &external_id).await? else {
+        if parked::forget(&mut tx, event.channel.as_str(), ts.as_str()).await? {
+            tx.commit().await?;
+            return Ok(Received::Known);
+        }
         return forestall(app, tx, team, app_id, event, &external_id).await;
     };
     if known.is_gone() {

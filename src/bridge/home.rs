@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::availability::State;
-use crate::bridge::command::{availability, membership, open};
+use crate::bridge::command::{availability, open};
 use crate::bridge::wording::home::{self, Day, Fallback, Page};
 use crate::config::Line;
 use crate::delivery::{self, Delivery};
@@ -109,7 +109,11 @@ async fn enqueue(tx: &mut Tx, person: &str, notice: &str) -> anyhow::Result<()> 
 pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::Result<Value> {
     let mut lines: Vec<&Line> = Vec::new();
     for line in &app.config.lines {
-        if membership::check(app, user, &[line]).await.is_ok() {
+        // Whoever Slack does not tell about now is not turned away: the home is made again.
+        let Some(channel) = app.directory.channel_id(&line.channel).await? else {
+            continue;
+        };
+        if app.directory.is_member(&channel, user).await? {
             lines.push(line);
         }
     }

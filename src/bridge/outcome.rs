@@ -336,6 +336,14 @@ async fn resolved(
         id: row.lane.clone(),
         gate: String::new(),
     };
+    // An edit may have dropped parts since: a number is never given twice.
+    let of_message = outbox::of_message_in(tx, &row.message_id).await?;
+    let last = of_message
+        .iter()
+        .filter(|other| other.lane == row.lane && other.seq == row.seq)
+        .map(|other| other.part)
+        .max()
+        .unwrap_or(row.part);
     for (index, text) in texts.iter().enumerate() {
         let new = delivery::new_row(&lane, &row.conversation_id, &row.message_id, text);
         match i64::try_from(index)? {
@@ -351,7 +359,7 @@ async fn resolved(
                 .await?;
                 parts.push(row.id.clone());
             }
-            part => parts.push(outbox::enqueue_part(tx, &new, row, part).await?),
+            part => parts.push(outbox::enqueue_part(tx, &new, row, last + part).await?),
         }
     }
     let why = "its names and files are known: these texts take its place";

@@ -58,7 +58,7 @@ pub(super) async fn send(
 /// people into the thread of the caller it is about.
 pub(crate) async fn notice(tx: &mut Tx, row: &Row, content: Content) -> anyhow::Result<()> {
     let (id, content) = match pages::of(tx, &row.message_id).await? {
-        Some((about, person)) => (about, desk::about_page(&person, &content.text).into()),
+        Some((about, person)) => (about, desk::about_page(&person, content)),
         None => (row.conversation_id.clone(), content),
     };
     let conversation = conversations::by_id_in(tx, &id).await?;

@@ -320,17 +320,21 @@ async fn send(
             app,
             conversation,
             message_id,
-            wording::cannot_be_texted(&caller),
+            (
+                "this sender cannot be texted",
+                wording::cannot_be_texted(&caller),
+            ),
         )
         .await?;
         return Ok(Vec::new());
     }
     if let Some(why) = text_first::cannot_answer(app, &caller) {
+        let why = ("this number is not texted", why);
         refuse(tx, app, conversation, message_id, why).await?;
         return Ok(Vec::new());
     }
     if opt_out::is_out(tx, conversation).await? {
-        let why = replies::opted_out();
+        let why = ("the caller has opted out", replies::opted_out());
         refuse(tx, app, conversation, message_id, why).await?;
         return Ok(Vec::new());
     }
@@ -342,7 +346,7 @@ async fn send(
             app,
             conversation,
             message_id,
-            wording::nothing_to_send(),
+            ("there is nothing in it to send", wording::nothing_to_send()),
         )
         .await?;
     }
@@ -383,33 +387,33 @@ pub(super) fn bodies(app: &App, words: &str) -> Vec<String> {
     }
 }
 
-/// A reply that cannot leave at all: it is kept as refused, marked and explained.
+/// A reply that cannot leave at all: it is kept as refused, marked and explained, to the log without the number.
 async fn refuse(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
     message_id: &str,
-    why: String,
+    (why, sentence): (&str, String),
 ) -> anyhow::Result<()> {
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let nothing = Delivery::Sms {
         body: String::new(),
     };
     let row = delivery::enqueue(tx, &lane, &conversation.id, message_id, &nothing).await?;
-    outbox::set_state(tx, &row, State::Refused, 0, &why).await?;
+    outbox::set_state(tx, &row, State::Refused, 0, why).await?;
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
         subject: row.clone(),
         decision: "refused",
-        reason: why.clone(),
+        reason: why.to_owned(),
         detail: json!({
             "conversation": conversation.id, "message": message_id, "outbox": row, "kind": nothing.kind(),
         }),
         at: None,
     });
     delivery::enqueue_mark(tx, &conversation.id, message_id).await?;
-    tell(tx, conversation, why).await
+    tell(tx, conversation, sentence).await
 }
 
 async fn tell(tx: &mut Tx, conversation: &Conversation, sentence: String) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ use crate::slack::event::{Shortcut, SlashCommand, ViewSubmission};
 use crate::slack::mrkdwn::{Names, plain_text};
 use crate::store::audit::NewEntry;
 use crate::store::messages::{NewMessage, Origin};
-use crate::store::{self, conversations, messages};
+use crate::store::{self, Tx, conversations, messages};
 
 /// What the shortcut and its form are called.
 pub(crate) const FORM: &str = "new_text";
@@ -36,7 +36,10 @@ pub(crate) async fn command(app: &App, command: &SlashCommand) -> String {
     }
     let to = match recipient(app, line, number) {
         Ok(to) => to,
-        Err(sentence) => return replies::not_texted(&sentence, words),
+        Err(sentence) => {
+            not_a_number_to_text(app, line, &command.user_id).await;
+            return replies::not_texted(&sentence, words);
+        }
     };
     if let Err(sentence) = members::may_act(app, line, &command.user_id).await {
         return sentence;
@@ -107,7 +110,10 @@ pub(crate) async fn submit(app: &App, sent: &ViewSubmission) -> anyhow::Result<O
     };
     let to = match recipient(app, line, entered("number")) {
         Ok(to) => to,
-        Err(sentence) => return wrong("number", sentence),
+        Err(sentence) => {
+            not_a_number_to_text(app, line, &sent.user).await;
+            return wrong("number", sentence);
+        }
     };
     if let Err(sentence) = members::may_act(app, line, &sent.user).await {
         return wrong("number", sentence);
@@ -134,6 +140,34 @@ fn recipient(app: &App, line: &Line, typed: &str) -> Result<PhoneNumber, String>
     }
 }
 
+/// Keeps that somebody wanted to text first and was not let.
+fn refused(tx: &mut Tx, line: &Line, number: &str, by: &UserId, reason: &str) {
+    tx.audit(NewEntry {
+        line: line.name.clone(),
+        number: number.to_owned(),
+        subject: "text_first".into(),
+        decision: "text_refused",
+        reason: reason.to_owned(),
+        detail: json!({ "by": by.as_str() }),
+        at: None,
+    });
+}
+
+/// The same for a number that nobody texts; what was typed is not kept, it may be anything.
+async fn not_a_number_to_text(app: &App, line: &Line, by: &UserId) {
+    let kept = async {
+        let mut tx = app.store.begin().await?;
+        refused(&mut tx, line, "", by, "the number is none that is texted");
+        tx.commit().await
+    };
+    if let Err(error) = kept.await {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "that a number was refused could not be kept"
+        );
+    }
+}
+
 /// Keeps the text and what it asks for in one transaction; back comes the sentence for who typed it, or why it is not sent.
 async fn begin(
     app: &App,
@@ -152,10 +186,14 @@ async fn begin(
     let mut tx = app.store.begin().await?;
     if let Some(reached) = limits::reached(&mut tx, app, number, caller, author).await? {
         let at = Moment::new(reached.free_at, tx.now(), &app.config.desk.timezone);
+        refused(&mut tx, line, caller, by, "an hourly limit is reached");
+        tx.commit().await?;
         return Ok(Err(replies::limit_reached(&reached, &at.shown())));
     }
     let conversation = conversations::open(&mut tx, number, caller, "").await?;
     if opt_out::is_out(&mut tx, &conversation).await? {
+        refused(&mut tx, line, caller, by, "the number has opted out");
+        tx.commit().await?;
         return Ok(Err(replies::opted_out()));
     }
     let new = NewMessage {

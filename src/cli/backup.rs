@@ -121,10 +121,9 @@ pub(super) async fn restore(
     if !restore.yes && !confirm("Restore it?")? {
         return Err(anyhow::anyhow!("nothing was changed").into());
     }
-    let kept = put_in_place(file, &database)?;
-    let store = open_store(&config).await?;
-    let doubtful = restored::doubt_everything(&store).await?;
-    store.close().await;
+    let fresh = beside(&database, ".restoring");
+    let doubtful = prepare(file, &fresh).await?;
+    let kept = put_in_place(&fresh, &database)?;
     if let Some(kept) = kept {
         println!("What was there before is now {}.", kept.display());
     }
@@ -171,35 +170,58 @@ async fn examined(file: &Path) -> Result<i64, Failed> {
     })
 }
 
-/// Moves what is there aside, with its journal, and the copy to its place; where the old one is then.
-fn put_in_place(file: &Path, database: &Path) -> anyhow::Result<Option<PathBuf>> {
-    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", database.display()));
-    let fresh = beside(".restoring");
+/// Makes a copy of the copy beside the database and puts in doubt what is open in it, all before it takes its place; how
+/// much is in doubt.
+async fn prepare(file: &Path, fresh: &Path) -> anyhow::Result<u64> {
+    for journal in ["-wal", "-shm"] {
+        // Left by an earlier try that broke off.
+        let _ = fs::remove_file(beside(fresh, journal));
+    }
     let mut source = File::open(file).with_context(|| format!("opening {}", file.display()))?;
     let mut target = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&fresh)
+        .open(fresh)
         .with_context(|| format!("making {}", fresh.display()))?;
     io::copy(&mut source, &mut target).with_context(|| format!("writing {}", fresh.display()))?;
     target
         .sync_all()
         .with_context(|| format!("writing {}", fresh.display()))?;
+    drop(target);
+    let store = Store::open(&format!("sqlite://{}", fresh.display()), Clock::System).await?;
+    let doubtful = restored::doubt_everything(&store).await?;
+    // The last connection to close writes the journal into the file.
+    store.close().await;
+    anyhow::ensure!(
+        !beside(fresh, "-wal").exists(),
+        "{} is still in use: end whatever has it open and restore again",
+        fresh.display()
+    );
+    Ok(doubtful)
+}
+
+/// Moves what is there aside, with its journal, and the prepared copy to its place; where the old one is then.
+fn put_in_place(fresh: &Path, database: &Path) -> anyhow::Result<Option<PathBuf>> {
     let mut kept = None;
     if database.exists() {
         let now = Clock::System.now().strftime("%Y%m%dT%H%M%SZ");
-        let aside = format!(".before-{now}");
+        let aside = beside(database, &format!(".before-{now}"));
         for journal in ["", "-wal", "-shm"] {
-            let from = beside(journal);
+            let from = beside(database, journal);
             if from.exists() {
-                let to = beside(&format!("{aside}{journal}"));
-                fs::rename(&from, &to).with_context(|| format!("moving {}", from.display()))?;
+                fs::rename(&from, beside(&aside, journal))
+                    .with_context(|| format!("moving {}", from.display()))?;
             }
         }
-        kept = Some(beside(&aside));
+        kept = Some(aside);
     }
-    fs::rename(&fresh, database).with_context(|| format!("moving {}", fresh.display()))?;
+    fs::rename(fresh, database).with_context(|| format!("moving {}", fresh.display()))?;
     Ok(kept)
+}
+
+/// The file whose name goes on like this.
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    PathBuf::from(format!("{}{suffix}", file.display()))
 }

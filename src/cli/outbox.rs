@@ -10,7 +10,7 @@ use crate::config::{Config, Environment};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::outbox::{self, Row, State};
-use crate::store::{Store, conversations, lanes};
+use crate::store::{Store, conversations, held, lanes};
 
 /// What `outbox` takes.
 #[derive(Debug, Args)]
@@ -172,6 +172,14 @@ async fn move_to(
     let now = tx.now().as_millisecond();
     outbox::set_state(&mut tx, &row.id, state, now, "").await?;
     lanes::advance(&mut tx, &row.lane).await?;
+    if row.state == State::Asked.as_str() {
+        // The question is answered by this.
+        let answer = match state {
+            State::Waiting => "sent",
+            _ => "gone",
+        };
+        held::close(&mut tx, &row.message_id, answer).await?;
+    }
     let mut entry = NewEntry {
         subject: row.id.clone(),
         decision,

@@ -5,6 +5,7 @@ use anyhow::Context;
 use super::Outside;
 use super::failed::UNSURE;
 use crate::app::App;
+use crate::bridge::edited::is_edited_away;
 use crate::conversation::{self, Mark, Part};
 use crate::delivery::Outcome;
 use crate::remote::Failure;
@@ -80,7 +81,7 @@ async fn parts(app: &App, message_id: &str) -> anyhow::Result<Vec<Part>> {
     let rows = outbox::of_message(&app.store, message_id).await?;
     Ok(rows
         .iter()
-        .filter(|row| matches!(row.kind.as_str(), "sms" | "reply"))
+        .filter(|row| matches!(row.kind.as_str(), "sms" | "reply") && !is_edited_away(row))
         .filter_map(|row| {
             let heard = texts
                 .iter()

@@ -121,14 +121,13 @@ async fn look_for_sms(
 /// When an attempt began by the vendors' clocks: what they date is compared with this, for ours may be wrong.
 pub(super) fn began_outside(app: &App, outside: &Outside, tried: &Attempt) -> Timestamp {
     let ago = app.store.now().duration_since(tried.started());
-    let reckoned = || {
-        let now = outside.twilio.now()?;
-        now.checked_sub(ago).ok()
-    };
-    tried
-        .started_outside()
-        .or_else(reckoned)
-        .unwrap_or(tried.started())
+    let now = outside.twilio.now();
+    let reckoned = now.and_then(|now| now.checked_sub(ago).ok());
+    match (tried.started_outside(), reckoned) {
+        // An attempt can be dated late: it began then or earlier.
+        (Some(dated), Some(reckoned)) => dated.min(reckoned),
+        (dated, reckoned) => dated.or(reckoned).unwrap_or(tried.started()),
+    }
 }
 
 pub(super) async fn look_for_post(

@@ -51,3 +51,14 @@ pub(crate) async fn unpark(tx: &mut Tx, channel: &str, root: &str) -> anyhow::Re
     replies.sort();
     Ok(replies.into_iter().map(|(_, event)| event).collect())
 }
+
+/// Forgets a reply that waits for its root: it was edited or deleted since; whether there was one.
+pub(crate) async fn forget(tx: &mut Tx, channel: &str, ts: &str) -> anyhow::Result<bool> {
+    let forgotten = sqlx::query("delete from parked_reply where channel = $1 and ts = $2")
+        .bind(channel)
+        .bind(ts)
+        .execute(&mut *tx.inner)
+        .await
+        .context("forgetting a parked reply")?;
+    Ok(forgotten.rows_affected() > 0)
+}

@@ -16,6 +16,7 @@ const RESTORED_AT: &str = "restored_at";
 /// Puts everything that is open in doubt; how much that was.
 pub(crate) async fn doubt_everything(store: &Store) -> anyhow::Result<u64> {
     let mut tx = store.begin().await?;
+    ask_about_replies(&mut tx).await?;
     sqlx::query(
         "insert into attempt (outbox_id, n, owner, started_at, finished_at, outcome, detail, absent_reads, absent_since) \
          select id, attempts + 1, 'restore', created_at, null, '', '', 0, null from outbox \
@@ -42,6 +43,28 @@ pub(crate) async fn doubt_everything(store: &Store) -> anyhow::Result<u64> {
     });
     tx.commit().await?;
     Ok(doubted)
+}
+
+/// What a reply with names or files became cannot be told from its own row: a person is asked, as about one that is held.
+async fn ask_about_replies(tx: &mut Tx) -> anyhow::Result<()> {
+    for sql in [
+        "update outbox set state = 'asked', pending = 0, why = 'it may have left before the copy was put in place'
+         where kind = 'reply' and state in ('waiting', 'held', 'sending', 'unknown')",
+        "insert into held (message_id, conversation_id, writer, reason, state, asked_at, notice)
+         select message.id, message.conversation_id, message.author, 'restored', 'open', 0, '' from message
+         where exists (select 1 from outbox where outbox.message_id = message.id
+                       and outbox.kind = 'reply' and outbox.state = 'asked')
+         on conflict (message_id) do update set state = 'open', asked_at = 0, notice = ''",
+        "update lane set due = (select next_at from outbox where outbox.lane = lane.id and pending = 1
+                               order by seq, part limit 1)
+         where id in (select lane from outbox where kind = 'reply' and state = 'asked')",
+    ] {
+        sqlx::query(sql)
+            .execute(&mut *tx.inner)
+            .await
+            .context("asking about replies")?;
+    }
+    Ok(())
 }
 
 /// Before when a reply may have been sent by a database that is not there any more.

@@ -163,14 +163,18 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         at: None,
     });
     tx.commit().await?;
-    // A call that finds the database locked goes by what this process heard last.
-    app.sources.said.read(&app.store).await;
-    if let Err(error) = away::tick(app).await {
-        tracing::warn!(
-            error = format!("{error:#}"),
-            "whether everybody is away is seen later"
-        );
-    }
+    // It is kept: whoever said it need not wait for what follows.
+    let app = app.clone();
+    tokio::spawn(async move {
+        // A call that finds the database locked goes by what this process heard last.
+        app.sources.said.read(&app.store).await;
+        if let Err(error) = away::tick(&app).await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "whether everybody is away is seen later"
+            );
+        }
+    });
     Ok(wording::availability_kept(&person.name, &told))
 }
 

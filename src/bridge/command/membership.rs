@@ -5,6 +5,25 @@ use crate::bridge::wording;
 use crate::config::Line;
 use crate::slack::UserId;
 
+/// Those of these lines in whose channel somebody is; what to tell them where there is none.
+pub(crate) async fn own<'a>(
+    app: &App,
+    user: &UserId,
+    lines: &[&'a Line],
+) -> Result<Vec<&'a Line>, String> {
+    let (mut own, mut refusal) = (Vec::new(), wording::not_saved());
+    for line in lines {
+        match check(app, user, &[line]).await {
+            Ok(()) => own.push(*line),
+            Err(why) => refusal = why,
+        }
+    }
+    match own.is_empty() {
+        true => Err(refusal),
+        false => Ok(own),
+    }
+}
+
 /// Whether somebody is in the channel of one of these lines; otherwise what to tell them.
 pub(crate) async fn check(app: &App, user: &UserId, lines: &[&Line]) -> Result<(), String> {
     let mut refusal = wording::not_saved();

@@ -25,9 +25,10 @@ pub(super) async fn answer(app: &App, command: &SlashCommand, words: Vec<&str>) 
     }
     let lines = lines_here(app, command);
     // A caller's number is nobody's business outside the channel.
-    if let Err(refusal) = membership::check(app, &command.user_id, &lines).await {
-        return refusal;
-    }
+    let lines = match membership::own(app, &command.user_id, &lines).await {
+        Ok(lines) => lines,
+        Err(refusal) => return refusal,
+    };
     match explain(app, &lines, &digits).await {
         Ok(Some(words)) => words,
         Ok(None) => wording::reasons::no_such_call(&digits),

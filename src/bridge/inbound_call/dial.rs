@@ -96,7 +96,10 @@ pub(super) fn twiml(app: &App, of_call: &OfCall<'_>, round: &Round<'_>) -> Respo
         out: names_of(app, &round.situation.tried),
     };
     // A caller without a number of their own cannot be shown to whoever is rung; our number can.
-    let has_number = of_call.from.phone().is_some() && !of_call.from.is_withheld();
+    // Nor is one of our own people's: a call that seems to come from their own telephone is let into a mailbox.
+    let is_own = |from: &PhoneNumber| app.config.people.iter().any(|one| one.phone == *from);
+    let shown = of_call.from.phone().filter(|from| !is_own(from));
+    let has_number = shown.is_some() && !of_call.from.is_withheld();
     Response::new([Verb::Dial(Dial {
         action: Some(address(app, "dial", &progress)),
         timeout: Some(round.seconds),

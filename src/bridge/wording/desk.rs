@@ -371,8 +371,19 @@ pub(crate) fn paged(people: &[&str], age: SignedDuration) -> String {
 }
 
 /// What became of a text to a person of the desk.
-pub(crate) fn about_page(person: &str, sentence: &str) -> String {
-    format!("About the text to {}: {sentence}", escape(person))
+pub(crate) fn about_page(person: &str, content: Content) -> Content {
+    let about = format!("About the text to {}:", escape(person));
+    let text = format!("{about} {}", content.text);
+    // With its buttons, where it is a question.
+    let blocks = content.blocks.map(|blocks| match blocks {
+        Value::Array(shown) => Value::Array(
+            std::iter::once(blocks::section(&about))
+                .chain(shown)
+                .collect(),
+        ),
+        other => other,
+    });
+    Content { text, blocks }
 }
 
 /// A text that nobody wrote, shown in its thread.
