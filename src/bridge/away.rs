@@ -1,7 +1,8 @@
 //! The text for when nobody but those who are always rung is available: once for each caller and time away.
 //!
 //! It never goes where it could start two machines talking: not to senders without a number, not in answer to what looks
-//! like an automatic reply, and at most [`A_DAY`] automatic texts to one caller in a day.
+//! like an automatic reply, and at most [`A_DAY`] automatic texts to one caller in a day. Nor where it could cost a fortune:
+//! anybody can call or text in a false name, so only numbers in the line's countries get one, within its limit for an hour.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -10,13 +11,14 @@ use super::wording::desk;
 use crate::app::App;
 use crate::availability::State;
 use crate::bridge::opt_out;
-use crate::config::Line;
+use crate::config::{Config, Line};
 use crate::conversation::auto_reply;
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::messages::{NewMessage, Origin};
+use crate::store::text_counts::{self, Of};
 use crate::store::{Tx, away, messages};
 use crate::twilio::segment;
 
@@ -76,9 +78,10 @@ pub(super) async fn text_the_caller(
     if opt_out::is_out(tx, conversation).await? {
         return Ok(());
     }
-    if !may_be_texted(app, caller)
+    if !may_be_texted(app, line, caller)
         || auto_reply::looks_like_one(body)
         || !may_be_texted_automatically(tx, caller).await?
+        || is_limit_reached(tx, &app.config, line).await?
         || !away::tell(tx, number, caller, since).await?
     {
         return Ok(());
@@ -96,6 +99,7 @@ pub(super) async fn text_the_caller(
     let Some(message) = messages::insert(tx, &new).await? else {
         return Ok(());
     };
+    text_counts::add(tx, number, caller, "").await?;
     let lane = delivery::phone_lane(number, &conversation.id);
     for body in segment::split(words.trim()) {
         let sms = Delivery::Sms { body };
@@ -115,15 +119,33 @@ pub(super) async fn text_the_caller(
     Ok(())
 }
 
-/// Whether a machine may text this sender at all: a telephone, and none of ours.
-fn may_be_texted(app: &App, caller: &str) -> bool {
+/// Whether a machine may text this sender at all: an ordinary telephone in a country the line serves, and none of ours.
+fn may_be_texted(app: &App, line: &Line, caller: &str) -> bool {
     let config = &app.config;
-    Address::new(caller).phone().is_some()
+    let caller_address = Address::new(caller);
+    caller_address.can_be_texted()
+        && is_served(line, &caller_address)
         && config.line_of(caller).is_none()
         && config
             .people
             .iter()
             .all(|person| person.phone.as_str() != caller)
+}
+
+/// Whether the number is in one of the line's countries.
+pub(super) fn is_served(line: &Line, caller: &Address) -> bool {
+    let country = caller.phone().and_then(|phone| phone.region());
+    country.is_some_and(|country| line.allow_countries.contains(&country))
+}
+
+/// Whether the line has sent all the texts of an hour: those of people and those of machines.
+pub(super) async fn is_limit_reached(
+    tx: &mut Tx,
+    config: &Config,
+    line: &Line,
+) -> anyhow::Result<bool> {
+    let sent = text_counts::within_the_hour(tx, Of::Line(line.number.as_str())).await?;
+    Ok(sent.len() >= usize::try_from(config.limits.line_per_hour).unwrap_or(usize::MAX))
 }
 
 /// Whether the caller has not had all the automatic texts of a day yet.

@@ -113,6 +113,9 @@ pub(super) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
         conversation: conversations::by_id_in(tx, &call.conversation_id).await?,
         config,
     };
+    if scene.is_hung_up_at_once(fact.at) {
+        then.retain(|then| !matches!(then, Then::Missed { .. }));
+    }
     if then.iter().any(|then| matches!(then, Then::Missed { .. })) {
         missed_text::send(tx, &mut scene, fact.at).await?;
     }

@@ -1,6 +1,7 @@
 //! What a caller's thread shows of a call: one message, edited as the call goes on, and what has to be said aloud.
 
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::call_record::Then;
 use super::{matter, root, wording};
@@ -8,9 +9,12 @@ use crate::config::Config;
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
 use crate::store::call_turns::TurnRow;
-use crate::store::calls::{self, Call};
+use crate::store::calls::{self, Call, State};
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, outbox};
+
+/// Who hangs up before this may have misdialled: the thread says so, the channel need not.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(8);
 
 /// Everything that is shown of a call.
 pub(crate) struct Scene<'a> {
@@ -21,6 +25,14 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// Whether the caller, who was gone at `over`, hardly let the first people ring.
+    pub(super) fn is_hung_up_at_once(&self, over: Timestamp) -> bool {
+        self.call.state() == State::HungUp
+            && !self.turns.is_empty()
+            && self.turns.iter().all(|turn| turn.round <= 1)
+            && over.duration_since(self.call.started()) < AT_ONCE
+    }
+
     pub(super) fn caller(&self) -> Address {
         Address::new(&self.call.caller)
     }
@@ -91,11 +103,6 @@ async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow:
 pub(super) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow::Result<()> {
     match then {
         Then::Missed { hung_up } => {
-            // Who hangs up during the first ring may have misdialled: the thread says so, the channel need not.
-            if hung_up && !scene.turns.is_empty() && scene.turns.iter().all(|turn| turn.round <= 1)
-            {
-                return Ok(());
-            }
             let name = root::name_in(tx, scene.config, &scene.caller()).await?;
             let notice = Delivery::Post {
                 reply: wording::calls::missed(

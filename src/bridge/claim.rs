@@ -95,8 +95,8 @@ fn apply(matter: &mut Matter, decision: &str, user: &str) {
         "released" => matter.claimed_by.clear(),
         "closed" => {
             matter.closed_by = format!("<@{user}>");
+            // Since when the caller waits is kept: it may be reopened.
             matter.claimed_by.clear();
-            matter.waiting_since = None;
             matter::stop_clock(matter);
         }
         _ => {
@@ -138,6 +138,7 @@ mod tests {
                 apply(&mut stands, decision, "U1");
                 let again = decide(&stands, action, "U1");
                 assert!(again.is_err(), "{action} twice");
+                assert_eq!(stands.waiting_since, Some(1), "{action}");
             }
         }
     }

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::{opt_out, page, wording};
+use crate::bridge::{matter, opt_out, page, wording};
 use crate::delivery;
 use crate::store::audit::NewEntry;
 use crate::store::outbox::{Row, State};
@@ -167,6 +167,7 @@ pub(crate) async fn raise(
         let sentence =
             wording::not_delivered(error_code::meaning(code), (code != 0).then_some(code));
         page::notice(tx, &row, sentence.into()).await?;
+        matter::text_lost(tx, &app.config.desk, &row).await?;
     }
     delivery::enqueue_mark(tx, &row.conversation_id, &known.message_id).await
 }

@@ -11,7 +11,7 @@ use crate::bridge::held::{self as holding, Reply};
 use crate::bridge::inbound_sms::storable;
 use crate::bridge::slack_reply::{self, Received};
 use crate::bridge::wording::{self, replies};
-use crate::bridge::{button, limits, members, opt_out};
+use crate::bridge::{button, limits, matter, members, opt_out};
 use crate::conversation::{Kind, Written};
 use crate::delivery::{self, Delivery};
 use crate::slack::TeamId;
@@ -170,6 +170,7 @@ async fn follow(
     };
     if deliveries.is_empty() {
         drop_rows(tx, &open).await?;
+        matter::taken_back(tx, &app.config.desk, &open).await?;
         messages::keep_inside(tx, &known.id).await?;
         held::close(tx, &known.id, "inside").await?;
         audit(
@@ -425,6 +426,9 @@ async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()
     );
     let open: Vec<Row> = rows.iter().filter(|row| waits(row)).cloned().collect();
     drop_rows(tx, &open).await?;
+    if reached == Reached::Nowhere {
+        matter::taken_back(tx, &app.config.desk, &open).await?;
+    }
     if let Some(asked) = held::of_message(tx, &known.id).await?
         && asked.is_open()
     {

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::call_record::{self, Fact};
 use super::call_thread::Scene;
-use super::missed_text;
 use super::wording::{self, Moment, found::Rang};
+use super::{matter, missed_text};
 use crate::app::App;
 use crate::config::Line;
 use crate::delivery::{self, Delivery};
@@ -57,6 +57,7 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
     };
     if state == State::Missed {
         missed_text::send(&mut tx, &mut scene, found.started).await?;
+        matter::call_missed(&mut tx, &scene.conversation).await?;
     }
     let at = Moment::new(found.started, tx.now(), &app.config.desk.timezone);
     let rang: Vec<Rang> = found.rang.iter().map(|rang| named(app, rang)).collect();

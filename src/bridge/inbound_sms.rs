@@ -84,7 +84,7 @@ pub(crate) async fn receive(
     };
     let idle_for = app.config.desk.new_thread_after;
     let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);
-    matter::text_came(&mut tx, &app.config.desk, &conversation, new_thread).await?;
+    matter::text_came(&mut tx, app, &conversation, sms, new_thread, came_at).await?;
     let post = Delivery::Post {
         root: Some(wording::root(&sms.from, &text)),
         reply: wording::text_in(&text),

@@ -13,7 +13,7 @@ use crate::config::Line;
 use crate::delivery::{self, Delivery};
 use crate::store::audit::NewEntry;
 use crate::store::messages::{NewMessage, Origin};
-use crate::store::{Tx, calls, messages, missed_texts};
+use crate::store::{Tx, calls, messages, missed_texts, text_counts};
 use crate::twilio::segment;
 
 /// Twilio's codes for numbers that take no texts at all: landlines, and what is no mobile.
@@ -38,7 +38,7 @@ pub(super) async fn send(
     let Some(words) = line.missed_call_text.as_deref() else {
         return Ok(());
     };
-    if let Some(why_not) = why_not(tx, scene, missed).await? {
+    if let Some(why_not) = why_not(tx, scene, line, missed).await? {
         let reason = format!("the caller was not texted: {why_not}");
         tx.audit(entry(scene, line, "caller_not_texted", reason));
         return Ok(());
@@ -57,6 +57,7 @@ pub(super) async fn send(
     let Some(message) = messages::insert(tx, &new).await? else {
         return Ok(());
     };
+    text_counts::add(tx, &conversation.line, &conversation.caller, "").await?;
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     for body in segment::split(words.trim()) {
         let sms = Delivery::Sms { body };
@@ -76,14 +77,19 @@ pub(super) async fn send(
 async fn why_not(
     tx: &mut Tx,
     scene: &Scene<'_>,
+    line: &Line,
     missed: Timestamp,
 ) -> anyhow::Result<Option<&'static str>> {
     let caller = scene.caller();
     if caller.is_withheld() {
         return Ok(Some("the number is withheld"));
     }
-    if caller.phone().is_none() {
+    if !caller.can_be_texted() {
         return Ok(Some("there is no number that takes texts"));
+    }
+    // Whom a call comes from can be forged: it must not be a way to have others texted, at a price.
+    if !away::is_served(line, &caller) {
+        return Ok(Some("the number is in a country the line does not serve"));
     }
     // Two lines that forward to each other would text each other.
     if scene.config.line_of(caller.as_str()).is_some() {
@@ -102,6 +108,9 @@ async fn why_not(
     }
     if !away::may_be_texted_automatically(tx, caller.as_str()).await? {
         return Ok(Some("the caller was sent enough automatic texts for a day"));
+    }
+    if away::is_limit_reached(tx, scene.config, line).await? {
+        return Ok(Some("the line has sent enough texts for an hour"));
     }
     let refuses = missed_texts::refuses_texts(tx, conversation, &TAKES_NO_TEXTS).await?;
     Ok(refuses.then_some("the number takes no texts"))

@@ -44,6 +44,11 @@ fn read(sms: &InboundSms) -> Option<bool> {
     }
 }
 
+/// Whether the text says that its writer wants no more.
+pub(crate) fn leaves(sms: &InboundSms) -> bool {
+    read(sms) == Some(true)
+}
+
 /// Keeps what a text says about further texts, and tells the thread if that is new.
 pub(crate) async fn hear(
     tx: &mut Tx,

@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::wording::pictures;
 use crate::bridge::{
-    self, delivery_status, opt_out, page, pictures_in, pictures_out, settlement, slack_reply,
-    wording,
+    self, delivery_status, limits, matter, opt_out, page, pictures_in, pictures_out, settlement,
+    slack_reply, wording,
 };
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::store::audit::NewEntry;
@@ -158,6 +158,7 @@ pub(crate) async fn give_up(
 ) -> anyhow::Result<()> {
     let why = "its writer deleted it before it left";
     outbox::set_state(tx, &row.id, State::Dropped, 0, why).await?;
+    matter::text_lost(tx, &app.config.desk, row).await?;
     audit(tx, app, row, attempt, "dropped", why).await
 }
 
@@ -312,13 +313,19 @@ async fn resolved(
             let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
             delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
         }
+        matter::text_lost(tx, &app.config.desk, row).await?;
         return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
-    if held::of_message(tx, &row.message_id).await?.is_none()
-        && let Some(why) = bridge::held::too_long(app, bodies.iter().map(String::as_str))
-    {
+    // What its writer was asked about counts as an answer since they decided.
+    if held::of_message(tx, &row.message_id).await?.is_none() {
         let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
         let message = messages::by_id_in(tx, &row.message_id).await?;
+        let Some(why) = bridge::held::too_long(app, bodies.iter().map(String::as_str)) else {
+            let (line, caller) = (&conversation.line, &conversation.caller);
+            matter::answered(tx, &conversation, &format!("<@{}>", message.author)).await?;
+            limits::spend(tx, line, caller, &message.author).await?;
+            return take_its_place(tx, app, row, attempt, &texts).await;
+        };
         let reply = bridge::held::Reply {
             message_id: &message.id,
             external_id: &message.external_id,
@@ -330,6 +337,16 @@ async fn resolved(
         let rows = [row.id.clone()];
         return bridge::held::hold(tx, app, &conversation, &reply, &rows, &why).await;
     }
+    take_its_place(tx, app, row, attempt, &texts).await
+}
+
+async fn take_its_place(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    texts: &[Delivery],
+) -> anyhow::Result<()> {
     pictures_out::tell_left_out(tx, row).await?;
     let mut parts = Vec::with_capacity(texts.len());
     let lane = Lane {
@@ -392,6 +409,7 @@ async fn refused(
             _ => wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number),
         };
         page::notice(tx, row, sentence.into()).await?;
+        matter::text_lost(tx, &app.config.desk, row).await?;
         drop_later_parts(tx, app, row, attempt).await?;
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     } else if row.kind == "form" {

@@ -3,15 +3,15 @@
 //!
 //! The clock is in the database (`matter.remind_at` and `page_at`), so it outlives a restart; whoever finds it due stops it in
 //! the transaction that writes what follows, so it strikes once however many processes look. What is due together, as after
-//! an outage, is told together.
+//! an outage, is told together: on a line an alarm strikes at most once in [`GATHERED`] seconds, and what comes meanwhile
+//! stays due.
 
-use std::collections::BTreeMap;
-
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::page;
 use super::root;
 use super::wording::desk::{self, Unanswered};
+use super::{matter, page};
 use crate::app::App;
 use crate::config::Line;
 use crate::delivery::{self, Delivery};
@@ -19,7 +19,7 @@ use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::matters::{self, Alarm, Matter};
-use crate::store::{Tx, conversations, messages};
+use crate::store::{Tx, conversations, facts, messages};
 
 /// How many are looked at in one transaction.
 const AT_ONCE: i64 = 200;
@@ -30,10 +30,19 @@ const SINGLY: usize = 5;
 /// How many are texted about singly.
 const PAGED_SINGLY: usize = 3;
 
+/// For how many seconds what is due on a line is gathered.
+const GATHERED: f64 = 60.0;
+
+/// From when on it is said that a text was found late, in milliseconds: less is not worth a word.
+const LATE: i64 = 60_000;
+
 /// Looks for what is due, and does what follows.
 pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
-    strike(app, Alarm::Remind).await?;
-    strike(app, Alarm::Page).await
+    for line in &app.config.lines {
+        strike(app, line, Alarm::Remind).await?;
+        strike(app, line, Alarm::Page).await?;
+    }
+    Ok(())
 }
 
 /// One conversation whose time has come.
@@ -42,48 +51,72 @@ struct Due {
     matter: Matter,
     name: Option<String>,
     words: String,
+    /// Whether the text came long before it was found.
+    is_found_late: bool,
 }
 
-async fn strike(app: &App, alarm: Alarm) -> anyhow::Result<()> {
-    let ids = matters::due(&app.store, alarm, AT_ONCE).await?;
+async fn strike(app: &App, line: &Line, alarm: Alarm) -> anyhow::Result<()> {
+    let number = line.number.as_str();
+    let ids = matters::due(&app.store, number, alarm, AT_ONCE).await?;
     if ids.is_empty() {
         return Ok(());
     }
     let mut tx = app.store.begin().await?;
-    let mut by_line: BTreeMap<String, Vec<Due>> = BTreeMap::new();
+    if !may_strike(&mut tx, app, line, alarm).await? {
+        return Ok(());
+    }
+    let mut due = Vec::with_capacity(ids.len());
     for id in ids {
-        if let Some(due) = take(&mut tx, app, &id, alarm).await? {
-            let line = due.conversation.line.clone();
-            by_line.entry(line).or_default().push(due);
-        }
+        due.extend(take(&mut tx, app, &id, alarm).await?);
     }
-    for (number, due) in &by_line {
-        let Some(line) = app.config.line_of(number) else {
-            continue;
-        };
-        match alarm {
-            Alarm::Remind => remind(&mut tx, app, line, due).await?,
-            Alarm::Page => page(&mut tx, app, line, due).await?,
-        }
-        for one in due {
-            tx.audit(entry(line, one, alarm));
-        }
+    if due.is_empty() {
+        return Ok(());
     }
+    match alarm {
+        Alarm::Remind => remind(&mut tx, app, line, &due).await?,
+        Alarm::Page => page(&mut tx, app, line, &due).await?,
+    }
+    for one in &due {
+        tx.audit(entry(line, one, alarm));
+    }
+    let now = tx.now().as_millisecond().to_string();
+    facts::write(&mut tx, &struck(line, alarm), &now).await?;
     tx.commit().await
+}
+
+/// Whether the last time was long enough ago.
+async fn may_strike(tx: &mut Tx, app: &App, line: &Line, alarm: Alarm) -> anyhow::Result<bool> {
+    let last = facts::read_in(tx, &struck(line, alarm)).await?;
+    let last = last.and_then(|at| at.parse().ok());
+    let last = last.and_then(|at| Timestamp::from_millisecond(at).ok());
+    let gathered = delivery::scaled(app.config.delivery.settle_after, GATHERED);
+    let gathered = SignedDuration::try_from(gathered)?;
+    // A clock that was set back must not keep anything from striking.
+    Ok(last.is_none_or(|at| tx.now().duration_since(at).abs() >= gathered))
+}
+
+/// The name of the time when an alarm last struck on a line.
+fn struck(line: &Line, alarm: Alarm) -> String {
+    let what = match alarm {
+        Alarm::Remind => "reminded",
+        Alarm::Page => "paged",
+    };
+    format!("desk.{what}.{}", line.number.as_str())
 }
 
 /// Stops the clock of a conversation, if it is still due.
 async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<Option<Due>> {
     let mut matter = matters::of(tx, id).await?;
     let now = tx.now().as_millisecond();
-    let at = match alarm {
-        Alarm::Remind => &mut matter.remind_at,
-        Alarm::Page => &mut matter.page_at,
+    let since = matter.clock_since.unwrap_or_default();
+    let desk = &app.config.desk;
+    let (at, of_text) = match alarm {
+        Alarm::Remind => (&mut matter.remind_at, matter::remind_at(since, desk)),
+        Alarm::Page => (&mut matter.page_at, matter::page_at(since, desk)),
     };
-    if at.is_none_or(|at| at > now) {
+    let Some(due) = at.take_if(|at| *at <= now) else {
         return Ok(None);
-    }
-    *at = None;
+    };
     matters::keep(tx, &matter).await?;
     let Some(conversation) = conversations::find(tx, id).await? else {
         return Ok(None);
@@ -92,6 +125,7 @@ async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<
     Ok(Some(Due {
         name: root::name_in(tx, &app.config, &caller).await?,
         words: messages::last_text(tx, id).await?,
+        is_found_late: due.saturating_sub(of_text) >= LATE,
         conversation,
         matter,
     }))
@@ -162,6 +196,7 @@ impl Due {
             age: self.matter.unanswered_for(tx.now()),
             claimed_by: &self.matter.claimed_by,
             words: &self.words,
+            is_found_late: self.is_found_late,
             link: app
                 .directory
                 .link(&conversation.channel, &conversation.thread_ts),

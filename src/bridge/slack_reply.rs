@@ -232,7 +232,10 @@ async fn keep(
         crate::trial::point("reply.row_kept");
         return Ok(Received::Reply);
     }
-    if age == Age::Live && !rows.is_empty() {
+    // Where names have yet to be looked up it counts when they are known: until then it may still be held.
+    let texts = outbox::of_message_in(tx, &message_id).await?;
+    let is_resolved = texts.iter().all(|row| row.kind != "reply");
+    if age == Age::Live && !rows.is_empty() && is_resolved {
         let by = format!("<@{}>", written.user.as_str());
         matter::answered(tx, conversation, &by).await?;
         let (line, caller) = (&conversation.line, &conversation.caller);

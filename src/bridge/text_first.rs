@@ -211,10 +211,11 @@ async fn begin(
     };
     let address = Address::from(to);
     let idle_for = app.config.desk.new_thread_after;
+    let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);
     let post = Delivery::Post {
         root: Some(replies::root_by_us(author, words)),
         reply: replies::texted_by_us(author, words),
-        new_thread: conversation::is_idle(conversation.last_at(), tx.now(), idle_for),
+        new_thread,
         broadcast: false,
     };
     let lane = delivery::thread_lane(number, &conversation.id);
@@ -226,7 +227,8 @@ async fn begin(
         rows.push(delivery::enqueue(&mut tx, &lane, &conversation.id, &message, &sms).await?);
     }
     limits::spend(&mut tx, number, caller, author).await?;
-    matter::answered(&mut tx, &conversation, &format!("<@{author}>")).await?;
+    let by = format!("<@{author}>");
+    matter::texted_first(&mut tx, &conversation, &by, new_thread).await?;
     tx.audit(NewEntry {
         line: line.name.clone(),
         number: caller.to_owned(),

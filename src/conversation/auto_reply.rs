@@ -51,7 +51,13 @@ const KEYWORDS: [&str; 12] = [
 /// Whether a text looks like one, or is a keyword that is answered elsewhere.
 pub(crate) fn looks_like_one(body: &str) -> bool {
     let words = body.trim().to_lowercase();
-    KEYWORDS.contains(&words.as_str()) || TELLING.iter().any(|telling| words.contains(telling))
+    KEYWORDS.contains(&words.as_str()) || is_by_a_machine(body)
+}
+
+/// Whether a machine wrote it. A keyword is no sign of that: "Help" may be all that somebody in need writes.
+pub(crate) fn is_by_a_machine(body: &str) -> bool {
+    let words = body.to_lowercase();
+    TELLING.iter().any(|telling| words.contains(telling))
 }
 
 #[cfg(test)]

@@ -98,6 +98,22 @@ pub(crate) async fn keep(tx: &mut Tx, matter: &Matter) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether a message is a dispatcher's answer, and none was sent after it that a caller may have got in its place.
+pub(crate) async fn is_last_answer(tx: &mut Tx, message_id: &str) -> anyhow::Result<bool> {
+    let found: Option<String> = sqlx::query_scalar(
+        "select m.id from message m where m.id = $1 and m.origin = 'slack' and not exists (
+             select 1 from message later where later.conversation_id = m.conversation_id and later.origin = 'slack'
+                 and later.kept_inside = 0 and later.is_gone = 0 and later.created_at > m.created_at
+                 and exists (select 1 from outbox o where o.message_id = later.id and o.kind in ('sms', 'reply')
+                             and o.state not in ('refused', 'dropped', 'asked', 'undecided')))",
+    )
+    .bind(message_id)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking for the last answer")?;
+    Ok(found.is_some())
+}
+
 /// A conversation whose caller waits.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Waiting {
@@ -125,7 +141,7 @@ pub(crate) async fn waiting(
     let places: Vec<String> = (1..=lines.len()).map(|n| format!("${n}")).collect();
     let from = format!(
         "from matter m join conversation c on c.id = m.conversation_id
-         where m.waiting_since is not null and c.line in ({})",
+         where m.waiting_since is not null and m.closed_by = '' and c.line in ({})",
         places.join(", ")
     );
     let sql = format!(
@@ -160,18 +176,26 @@ pub(crate) enum Alarm {
     Page,
 }
 
-/// The conversations whose clock has reached this alarm, those first that did so longest ago.
-pub(crate) async fn due(store: &Store, alarm: Alarm, limit: i64) -> anyhow::Result<Vec<String>> {
+/// The conversations of a line whose clock has reached this alarm, those first that did so longest ago.
+pub(crate) async fn due(
+    store: &Store,
+    line: &str,
+    alarm: Alarm,
+    limit: i64,
+) -> anyhow::Result<Vec<String>> {
     let sql = match alarm {
         Alarm::Remind => {
-            "select conversation_id from matter where remind_at <= $1 order by remind_at limit $2"
+            "select m.conversation_id from matter m join conversation c on c.id = m.conversation_id
+             where m.remind_at <= $1 and c.line = $2 order by m.remind_at limit $3"
         }
         Alarm::Page => {
-            "select conversation_id from matter where page_at <= $1 order by page_at limit $2"
+            "select m.conversation_id from matter m join conversation c on c.id = m.conversation_id
+             where m.page_at <= $1 and c.line = $2 order by m.page_at limit $3"
         }
     };
     sqlx::query_scalar(sql)
         .bind(store.now().as_millisecond())
+        .bind(line)
         .bind(limit)
         .fetch_all(store.reader())
         .await

@@ -1,12 +1,15 @@
 //! The text for missed calls: helpful once, a nuisance the second time.
 
-use qdn_relay::sandbox::twilio::Caller;
+use qdn_relay::sandbox::twilio::{Caller, Party};
 
-use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE, SECOND_LINE};
+use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE, SECOND_LINE, SERGIO_PHONE};
 
 stories! {
     a_caller_who_rings_five_times_is_texted_once,
     lines_of_ours_do_not_text_each_other,
+    a_false_number_is_not_texted_at_our_expense,
+    a_line_texts_no_more_than_its_limit,
+    who_waits_through_the_first_ring_is_missed,
 }
 
 const TEXT: &str = "Sorry we missed you, write here and we answer.";
@@ -82,5 +85,61 @@ async fn lines_of_ours_do_not_text_each_other(database: Database) {
     let (is_texted, reason) = texted(&desk, &story.sid).await;
     assert!(!is_texted && reason.contains("our own lines"), "{reason}");
     desk.expect_sms(0).await;
+    desk.close().await;
+}
+
+async fn a_false_number_is_not_texted_at_our_expense(database: Database) {
+    let desk = desk(database).await;
+    for (caller, why) in [
+        ("+447700900123", "in a country the line does not serve"),
+        ("+19005550123", "no number that takes texts"),
+    ] {
+        let story = desk.twilio.call(caller, LINE).await;
+        desk.expect_quiet().await;
+        let (is_texted, reason) = texted(&desk, &story.sid).await;
+        assert!(!is_texted && reason.contains(why), "{caller}: {reason}");
+    }
+    desk.expect_sms(0).await;
+    desk.close().await;
+}
+
+async fn a_line_texts_no_more_than_its_limit(database: Database) {
+    let desk = Desk::on(database)
+        .replace(
+            "number = \"+16195550100\"",
+            &format!("number = \"+16195550100\"\nmissed_call_text = \"{TEXT}\""),
+        )
+        .toml("\n[limits]\nline_per_hour = 1\n")
+        .start()
+        .await;
+    for (caller, is_first) in [(ALICE, true), (BOB, false)] {
+        let story = desk.twilio.call(caller, LINE).await;
+        desk.expect_quiet().await;
+        let (is_texted, reason) = texted(&desk, &story.sid).await;
+        assert_eq!(is_texted, is_first, "{reason}");
+        assert!(is_first || reason.contains("for an hour"), "{reason}");
+    }
+    desk.expect_sms(1).await;
+    desk.close().await;
+}
+
+async fn who_waits_through_the_first_ring_is_missed(database: Database) {
+    let desk = desk(database).await;
+    for (caller, waits) in [(ALICE, false), (BOB, true)] {
+        let call = desk.twilio.calling(caller, LINE).start(1.0);
+        desk.expect_ringing(&call, SERGIO_PHONE).await;
+        desk.expect_quiet().await;
+        if waits {
+            desk.execute("update call set started_at = started_at - 8000")
+                .await;
+        }
+        call.hang_up(&Party::Caller);
+        call.finished().await.unwrap();
+        desk.expect_quiet().await;
+    }
+    let sms = desk.expect_sms(1).await.remove(0);
+    assert_eq!(sms.to, BOB);
+    let waiting = "select count(*) from matter where waiting_since is not null";
+    assert_eq!(desk.query_one(waiting).await, 1);
     desk.close().await;
 }

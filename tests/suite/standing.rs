@@ -1,7 +1,7 @@
 //! Who has a conversation, and whether its caller waits, was answered or needs nothing more.
 
 use qdn_relay::sandbox::slack::Forgery;
-use qdn_relay::sandbox::twilio::Phone;
+use qdn_relay::sandbox::twilio::{Caller, Phone};
 
 use crate::desk::{
     ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, SERGIO, SERGIO_PHONE, STRANGER,
@@ -15,6 +15,12 @@ stories! {
     an_idle_conversation_goes_on_in_a_new_thread,
     a_named_caller_is_called_so_everywhere,
     a_missed_call_waits_and_a_taken_one_is_answered,
+    a_reply_that_never_arrived_is_no_answer,
+    a_reply_that_is_held_once_its_names_are_known_is_no_answer,
+    who_waited_when_it_was_closed_waits_when_it_is_reopened,
+    a_call_a_day_later_does_not_answer_a_text,
+    a_text_of_ours_reopens_what_was_closed,
+    who_wants_no_texts_waits_for_none,
 }
 
 async fn a_root_shows_where_its_conversation_stands(database: Database) {
@@ -250,5 +256,95 @@ async fn a_missed_call_waits_and_a_taken_one_is_answered(database: Database) {
         .set_phone(SERGIO_PHONE, Phone::pick_up(5).talking(90));
     desk.twilio.call(ALICE, LINE).await;
     desk.expect_root_words(&root, "Answered by Sergio.").await;
+    desk.close().await;
+}
+
+async fn a_reply_that_never_arrived_is_no_answer(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let alice = desk.open(ALICE).await;
+    let bob = desk.open(BOB).await;
+    desk.twilio.fail_number(ALICE, "undelivered", 30_003);
+    desk.twilio.refuse_number(BOB, Some(21_614));
+    for root in [&alice, &bob] {
+        desk.reply(root, "On our way").await;
+        desk.expect_words_in_thread(&root.ts, "Not delivered").await;
+        desk.expect_quiet().await;
+        desk.expect_root(root, "(emoji red_circle)").await;
+    }
+    let clocks = "select count(*) from matter where remind_at is not null";
+    assert_eq!(desk.query_one(clocks).await, 2);
+    desk.close().await;
+}
+
+async fn a_reply_that_is_held_once_its_names_are_known_is_no_answer(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let long = format!("Please ask <@{SERGIO}> about {}", "it, ".repeat(400));
+    desk.reply(&root, &long).await;
+    let asked = desk
+        .slack
+        .wait_until(|world| world.ephemerals(DORA).next().is_some(), PATIENCE)
+        .await;
+    assert!(asked, "its writer is asked");
+    desk.expect_root(&root, "(emoji red_circle)").await;
+    let counted = "select count(*) from text_count";
+    assert_eq!(desk.query_one(counted).await, 0);
+    desk.reply(&root, &format!("Please ask <@{SERGIO}>")).await;
+    desk.expect_root(&root, "Answered by @Dora").await;
+    assert_eq!(desk.query_one(counted).await, 1);
+    desk.close().await;
+}
+
+async fn who_waited_when_it_was_closed_waits_when_it_is_reopened(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.press(DORA, &root, "desk_close").await;
+    desk.expect_root(&root, "Closed by @Dora.").await;
+    desk.type_until(DORA, "open", "Nobody waits for an answer.")
+        .await;
+    desk.press(DORA, &root, "desk_reopen").await;
+    desk.expect_root(&root, "(emoji large_yellow_circle)").await;
+    desk.type_until(DORA, "open", "(619) 555-0142").await;
+    desk.close().await;
+}
+
+async fn a_call_a_day_later_does_not_answer_a_text(database: Database) {
+    let desk = Desk::on(database).start().await;
+    desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    desk.execute("update conversation set last_at = last_at - 129600000")
+        .await;
+    let caller = Caller::hanging_up_after(2);
+    let calling = desk.twilio.calling(ALICE, LINE).caller(caller);
+    calling.place().await;
+    let new = desk.expect_roots(2).await.remove(1);
+    desk.expect_root(&new, "(emoji red_circle) (619)").await;
+    let clocks =
+        "select count(*) from matter where remind_at is not null and waiting_since is not null";
+    assert_eq!(desk.query_one(clocks).await, 1);
+    desk.close().await;
+}
+
+async fn a_text_of_ours_reopens_what_was_closed(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.press(SERGIO, &root, "desk_close").await;
+    desk.expect_root(&root, "Closed by @Sergio.").await;
+    desk.type_until(DORA, "text 619-555-0142 We are back", "Texting")
+        .await;
+    let shown = desk.expect_root(&root, "Answered by @Dora.").await;
+    assert!(!shown.contains("Closed"), "{shown}");
+    desk.close().await;
+}
+
+async fn who_wants_no_texts_waits_for_none(database: Database) {
+    let desk = Desk::on(database).start().await;
+    desk.twilio.text(ALICE, LINE, "STOP").await;
+    let root = desk.expect_roots(1).await.remove(0);
+    desk.expect_quiet().await;
+    let shown = desk.expect_root(&root, "STOP").await;
+    assert!(!shown.contains("red_circle"), "{shown}");
+    desk.type_until(DORA, "open", "Nobody waits for an answer.")
+        .await;
     desk.close().await;
 }

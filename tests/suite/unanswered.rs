@@ -15,6 +15,9 @@ stories! {
     everybody_away_is_said_once,
     no_machine_answers_a_machine,
     a_text_in_a_quiet_thread_is_shown_in_the_channel,
+    no_clock_runs_for_a_machine_or_our_own_people,
+    what_strikes_soon_after_another_is_gathered,
+    a_text_that_is_found_late_is_timed_by_when_it_came,
 }
 
 const SOON: &str = "\n[desk]\nremind_after = \"1s\"\npage_after = \"2s\"\n";
@@ -47,15 +50,16 @@ async fn an_unanswered_text_is_called_out_and_then_texted(database: Database) {
     desk.expect_words_in_thread(&root.ts, "Backup was texted")
         .await;
     // Once each.
-    desk.twilio.text(ALICE, LINE, "Hello?").await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     desk.expect_quiet().await;
     desk.expect_sms(1).await;
-    let reminders = desk.replies(&root.ts);
-    let reminders = reminders
-        .iter()
-        .filter(|words| words.contains("has waited"));
-    assert_eq!(reminders.count(), 1);
+    assert_eq!(desk.audited("reminded").await, 1);
+    // And again for what comes after that.
+    desk.twilio.text(ALICE, LINE, "Hello?").await;
+    let page = desk.expect_sms(2).await.remove(1);
+    assert!(page.body.contains("\"Hello?\""), "{}", page.body);
+    desk.expect_quiet().await;
+    assert_eq!(desk.audited("reminded").await, 2);
 
     // What they text back is a conversation of their own.
     desk.twilio.text(BACKUP_PHONE, LINE, "On it").await;
@@ -207,5 +211,69 @@ async fn a_text_in_a_quiet_thread_is_shown_in_the_channel(database: Database) {
         .await;
     let shown = desk.expect_roots(2).await.remove(1);
     assert_eq!(desk.slack.rendered(&shown), "minutes later");
+    desk.close().await;
+}
+
+async fn no_clock_runs_for_a_machine_or_our_own_people(database: Database) {
+    let desk = Desk::on(database).toml(SOON).start().await;
+    desk.twilio
+        .text(ALICE, LINE, "Auto-reply: I am driving")
+        .await;
+    desk.twilio.text(BOB, LINE, "STOP").await;
+    desk.twilio.text(BACKUP_PHONE, LINE, "On it").await;
+    desk.expect_roots(3).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(desk.audited("reminded").await, 0);
+    assert_eq!(desk.audited("paged").await, 0);
+    let waiting = "select count(*) from matter where waiting_since is not null";
+    assert_eq!(desk.query_one(waiting).await, 2, "all but who wants none");
+    desk.close().await;
+}
+
+async fn what_strikes_soon_after_another_is_gathered(database: Database) {
+    let desk = Desk::on(database).toml(SOON).start().await;
+    for n in 0..8 {
+        desk.twilio
+            .text(&format!("+1619555015{n}"), LINE, "Help")
+            .await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let gathered = desk
+        .slack
+        .wait_until(
+            |world| {
+                let roots = world.roots(CHANNEL);
+                roots.iter().any(|root| {
+                    world
+                        .rendered(root)
+                        .contains("callers have waited too long")
+                })
+            },
+            PATIENCE,
+        )
+        .await;
+    assert!(gathered, "told in one message");
+    desk.expect_quiet().await;
+    assert_eq!(desk.audited("reminded").await, 8, "and nobody is forgotten");
+    desk.close().await;
+}
+
+async fn a_text_that_is_found_late_is_timed_by_when_it_came(database: Database) {
+    let mut desk = Desk::on(database).start().await;
+    desk.expect_watermarks_to_move().await;
+    desk.relay().kill().await;
+    desk.twilio
+        .inbound(ALICE, LINE, "Is anybody there?")
+        .aged(Duration::from_secs(20 * 60))
+        .withhold_webhook()
+        .send()
+        .await;
+    desk.start_relay().await;
+    let root = desk.expect_thread().await;
+    let reminder = "has waited 20 min for an answer. The text was found late.";
+    desk.expect_words_in_thread(&root.ts, reminder).await;
+    let page = desk.expect_sms(1).await.remove(0);
+    let words = "has waited 20 min for an answer (the text was found late)";
+    assert!(page.body.contains(words), "{}", page.body);
     desk.close().await;
 }

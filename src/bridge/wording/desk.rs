@@ -288,6 +288,8 @@ pub(crate) struct Unanswered<'a> {
     pub(crate) claimed_by: &'a str,
     /// What they wrote last.
     pub(crate) words: &'a str,
+    /// Whether their text came long before it was found.
+    pub(crate) is_found_late: bool,
     pub(crate) link: Option<String>,
 }
 
@@ -304,6 +306,9 @@ pub(crate) fn unanswered(one: &Unanswered<'_>) -> Content {
         who_bold(&one.caller, one.name),
         lasting(one.age)
     );
+    if one.is_found_late {
+        sentence.push_str(" The text was found late.");
+    }
     if !one.claimed_by.is_empty() {
         sentence.push_str(&format!(" <@{}> has it.", one.claimed_by));
     }
@@ -343,12 +348,16 @@ pub(crate) fn page_one(line: &str, one: &Unanswered<'_>) -> String {
         None => one.caller.display(),
     };
     let words = clipped(one.words, REPEATED_IN_TEXT);
+    let found_late = match one.is_found_late {
+        true => " (the text was found late)",
+        false => "",
+    };
     let link = one
         .link
         .as_ref()
         .map_or_else(String::new, |link| format!(" {link}"));
     format!(
-        "{line}: {who} has waited {} for an answer: \"{words}\".{link} Answer in Slack; what you text here does not reach them.",
+        "{line}: {who} has waited {} for an answer{found_late}: \"{words}\".{link} Answer in Slack; what you text here does not reach them.",
         lasting(one.age)
     )
 }
