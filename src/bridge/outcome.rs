@@ -75,7 +75,7 @@ async fn follow(
         }
         // A callback, a person or another process has taken it further meanwhile: this says less.
         _ if !is_open || row.attempts != attempt.n => Ok(()),
-        Outcome::Marked { shown, again, .. } => marked(tx, row, attempt, shown, *again).await,
+        Outcome::Marked { shown, again, .. } => marked(tx, app, row, attempt, shown, *again).await,
         Outcome::Resolved(bodies) => resolved(tx, app, row, attempt, bodies).await,
         Outcome::Prepared(enclosing) => {
             outbox::finish_attempt(tx, id, attempt.n, "prepared", "").await?;
@@ -233,8 +233,17 @@ async fn delivered(
             posted.detail["root"] = json!(root);
         }
         tx.audit(posted);
+        return Ok(());
     }
-    Ok(())
+    at_last(tx, app, row, attempt).await
+}
+
+/// Of a delivery that was in trouble the audit says that it is over; of others without words of their own it says nothing.
+async fn at_last(tx: &mut Tx, app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result<()> {
+    match row.why.is_empty() {
+        true => Ok(()),
+        false => audit(tx, app, row, attempt, "delivered_at_last", &row.why).await,
+    }
 }
 
 /// A thread has begun: the one before says so, and what changed since the root was made is shown by an edit.
@@ -275,6 +284,7 @@ async fn began(
 /// Keeps which mark is shown, and when to look again if the carrier stays silent.
 async fn marked(
     tx: &mut Tx,
+    app: &App,
     row: &Row,
     attempt: &Attempt,
     shown: &str,
@@ -285,11 +295,13 @@ async fn marked(
         // Whoever has asked for another look meanwhile must not wait behind this one.
         Some(at) if !outbox::others_wait(tx, row).await? => {
             outbox::finish_attempt(tx, &row.id, attempt.n, "not yet", "").await?;
-            outbox::set_state(tx, &row.id, State::Waiting, at.as_millisecond(), "").await
+            let at = at.as_millisecond();
+            outbox::set_state(tx, &row.id, State::Waiting, at, &row.why).await
         }
         _ => {
             outbox::finish_attempt(tx, &row.id, attempt.n, "delivered", shown).await?;
-            outbox::set_state(tx, &row.id, State::Delivered, 0, "").await
+            outbox::set_state(tx, &row.id, State::Delivered, 0, "").await?;
+            at_last(tx, app, row, attempt).await
         }
     }
 }

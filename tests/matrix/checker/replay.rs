@@ -170,7 +170,7 @@ fn apply(conversation: &mut Conversation, entry: &Entry) {
         "unknown" => all("unknown"),
         "undecided" => all("undecided"),
         "refused" => all("refused"),
-        "decided_arrived" => all("delivered"),
+        "decided_arrived" | "delivered_at_last" => all("delivered"),
         "decided_leave" | "operator_drop" | "part_dropped" => all("dropped"),
         "posted" => {
             all("delivered");
