@@ -41,11 +41,11 @@ async fn a_long_reply_ends_where_a_part_is_refused(database: Database) {
     let root = desk.open(ALICE).await;
     desk.twilio.faults().push(
         "Messages.create",
-        Effect::Error("21610".into()).not_accepted(),
+        Effect::Error("21614".into()).not_accepted(),
     );
     let refused = desk.reply(&root, &long("First")).await;
     desk.expect_marks(&refused, &["x"]).await;
-    desk.expect_words_in_thread(&root.ts, "Twilio error 21610")
+    desk.expect_words_in_thread(&root.ts, "Twilio error 21614")
         .await;
     desk.reply(&root, "Short").await;
     desk.expect_texted(ALICE, &["Short"]).await;

@@ -41,8 +41,9 @@ async fn one_numbers_words_are_erased_and_what_happened_stays(database: Database
     assert!(said.contains("Erased: 3 messages"), "{said}");
     assert_eq!(found(&desk, SECRET).await, bobs, "Bob's words stay");
     let rows = desk.audit(&["--number", ALICE]).await;
-    assert_eq!(rows.len(), audited + 1);
-    assert_eq!(rows[audited]["decision"], "erased");
+    assert!(rows.len() > audited, "nothing of the trail is gone");
+    let erased = rows.iter().filter(|row| row["decision"] == "erased");
+    assert_eq!(erased.count(), 1);
 
     // The same text is still known, and what comes next begins anew.
     desk.expect_rounds(2).await;

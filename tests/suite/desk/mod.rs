@@ -325,10 +325,12 @@ impl Desk {
             log::check(&relay.log(), &self.expected_errors, &self.said());
         }
         let verified = self.run(&["audit", "verify"]).await;
-        assert!(
-            verified.as_ref().is_ok_and(|said| said.contains("intact")),
-            "the audit chain: {verified:?}"
-        );
+        let is_intact = match &verified {
+            Ok(said) => said.contains("intact"),
+            // Of a service that was never started.
+            Err(said) => said.contains("there is no database"),
+        };
+        assert!(is_intact, "the audit chain: {verified:?}");
         assert_eq!(
             self.twilio.violations(),
             Vec::<String>::new(),
