@@ -84,7 +84,7 @@ async fn an_answer_a_claim_or_a_close_stops_the_clock(database: Database) {
     // What Twilio cannot hand over within its validity is no answer: here nothing expires.
     let desk = Desk::on(database)
         .replace("validity = \"1s\"", "validity = \"20s\"")
-        .replace("settle_after = \"2s\"", "settle_after = \"20s\"")
+        .replace("settle_after = \"2s\"", "settle_after = \"25s\"")
         .toml(LATER)
         .start()
         .await;
@@ -265,21 +265,24 @@ async fn what_strikes_soon_after_another_is_gathered(database: Database) {
 }
 
 async fn a_text_that_is_found_late_is_timed_by_when_it_came(database: Database) {
-    let mut desk = Desk::on(database).start().await;
+    let mut desk = Desk::on(database)
+        .toml("\n[desk]\nremind_after = \"1m\"\npage_after = \"2m\"\n")
+        .start()
+        .await;
     desk.expect_watermarks_to_move().await;
     desk.relay().kill().await;
     desk.twilio
         .inbound(ALICE, LINE, "Is anybody there?")
-        .aged(Duration::from_secs(20 * 60))
+        .aged(Duration::from_secs(12 * 60))
         .withhold_webhook()
         .send()
         .await;
     desk.start_relay().await;
     let root = desk.expect_thread().await;
-    let reminder = "has waited 20 min for an answer. The text was found late.";
+    let reminder = "has waited 12 min for an answer. The text was found late.";
     desk.expect_words_in_thread(&root.ts, reminder).await;
     let page = desk.expect_sms(1).await.remove(0);
-    let words = "has waited 20 min for an answer (the text was found late)";
+    let words = "has waited 12 min for an answer (the text was found late)";
     assert!(page.body.contains(words), "{}", page.body);
     desk.close().await;
 }
