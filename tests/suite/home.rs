@@ -1,6 +1,9 @@
 //! The app's home.
 
+use std::time::Duration;
+
 use qdn_relay::sandbox::slack::World;
+use qdn_relay::sandbox::twilio::Callbacks;
 
 use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, STRANGER};
 
@@ -26,6 +29,9 @@ impl Desk {
 
 async fn the_home_shows_the_desk_and_follows_it(database: Database) {
     let desk = Desk::on(database).start().await;
+    // A reply that never arrives would leave its caller waiting.
+    desk.twilio
+        .set_callbacks(Callbacks::automatic(Duration::from_millis(40)));
     desk.slack.open_home(DORA).await;
     let home = desk.expect_home(DORA, "Who waits for an answer").await;
     for words in ["Sergio: available", "Nobody.", "0 texts in", "all is well"] {
