@@ -13,7 +13,7 @@ use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 /// A stand-in's listening address; clones are the same host. It stops when the last clone is gone.
@@ -25,6 +25,8 @@ struct Inner {
     router: Router,
     connections: Connections,
     serving: Mutex<Option<JoinHandle<()>>>,
+    /// While it is down: nobody else gets its port, and whoever connects is refused.
+    kept: Mutex<Option<TcpSocket>>,
 }
 
 type Connections = Arc<Mutex<Vec<Weak<Cutter>>>>;
@@ -41,6 +43,7 @@ impl Host {
             router,
             connections: Arc::default(),
             serving: Mutex::new(None),
+            kept: Mutex::new(None),
         }));
         host.serve(listener);
         Ok(host)
@@ -60,6 +63,7 @@ impl Host {
             serving.abort();
             // The port is free only once the task has dropped its listener.
             let _ = serving.await;
+            *lock(&self.0.kept) = keep(self.0.addr);
         }
         self.cut_all();
     }
@@ -69,10 +73,13 @@ impl Host {
         if lock(&self.0.serving).is_some() {
             return Ok(());
         }
-        let listener = TcpListener::bind(self.0.addr)
-            .await
-            .with_context(|| format!("the stand-in cannot come back on {}", self.0.addr))?;
-        self.serve(listener);
+        let kept = lock(&self.0.kept).take();
+        let listener = match kept {
+            Some(kept) => kept.listen(BACKLOG),
+            None => TcpListener::bind(self.0.addr).await,
+        };
+        let back = || format!("the stand-in cannot come back on {}", self.0.addr);
+        self.serve(listener.with_context(back)?);
         Ok(())
     }
 
@@ -99,6 +106,24 @@ impl Host {
             let _ = axum::serve(listener, service).await;
         }));
     }
+}
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// A socket that has the address and does not listen. One that may share it would not keep others off, but is all
+/// there is while old connections linger.
+fn keep(addr: SocketAddr) -> Option<TcpSocket> {
+    let bound = |may_share| {
+        let socket = match addr {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        socket.set_reuseaddr(may_share)?;
+        socket.bind(addr)?;
+        Ok::<_, io::Error>(socket)
+    };
+    bound(false).or_else(|_| bound(true)).ok()
 }
 
 impl std::fmt::Debug for Host {
