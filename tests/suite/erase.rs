@@ -1,5 +1,9 @@
 //! What people wrote is taken away: one number's on request, everybody's after a time.
 
+use std::time::Duration;
+
+use qdn_relay::sandbox::twilio::Callbacks;
+
 use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE};
 
 stories! {
@@ -21,6 +25,8 @@ async fn found(desk: &Desk, words: &str) -> i64 {
 
 async fn one_numbers_words_are_erased_and_what_happened_stays(database: Database) {
     let desk = Desk::on(database).start().await;
+    desk.twilio
+        .set_callbacks(Callbacks::automatic(Duration::from_millis(40)));
     let alice = desk.open(ALICE).await;
     desk.twilio.text(ALICE, LINE, SECRET).await;
     desk.reply(&alice, &format!("{SECRET}, understood")).await;

@@ -178,7 +178,15 @@ async fn a_form_chooses_among_lines(database: Database) {
         .start()
         .await;
     // The command goes out on the first line of the channel where it is typed.
-    desk.commands(DORA, "text 6195550142 First").await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    // Which channel is which line's is asked for at the start.
+    while !desk
+        .commands(DORA, "text 6195550142 First")
+        .await
+        .contains("Texting")
+    {
+        assert!(tokio::time::Instant::now() < deadline, "no line is known");
+    }
     desk.slack.shortcut(DORA, "new_text").await;
     desk.slack.wait_for_modal(DORA, PATIENCE).await.unwrap();
     let values = [
