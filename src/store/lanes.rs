@@ -67,7 +67,7 @@ pub(crate) struct Claimed {
     pub(crate) orphaned: bool,
     /// When it was given out, by the database's clock.
     pub(crate) at: Timestamp,
-    /// How long before that its attempt began; see [`outbox::waited`].
+    /// How long before that its attempt began; by whichever clock knows it better.
     pub(crate) waited: Duration,
     pub(crate) lease_until: Timestamp,
     /// The end of the lease by this process's own clock, which no one sets.
