@@ -16,7 +16,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
 use crate::store::outbox::{Attempt, Row, State};
-use crate::store::{Tx, conversations, held, matters, messages, outbox, threads};
+use crate::store::{Tx, conversations, held, homes, matters, messages, outbox, threads};
 use crate::twilio::error_code::{self, Meaning};
 
 /// Keeps how an attempt or a look ended and gives the lane back.
@@ -109,6 +109,7 @@ async fn follow(
                 why,
                 "deliveries are held until this is mended"
             );
+            trouble_changed(tx, row).await?;
             audit(tx, app, row, attempt, "held", why).await
         }
         Outcome::Unknown { why }
@@ -238,11 +239,22 @@ async fn delivered(
     at_last(tx, app, row, attempt).await
 }
 
+/// The app's home counts what is in trouble; a home that is in trouble itself must not ask for another.
+pub(super) async fn trouble_changed(tx: &mut Tx, row: &Row) -> anyhow::Result<()> {
+    match row.kind.as_str() {
+        "home" => Ok(()),
+        _ => homes::mark_stale(tx).await,
+    }
+}
+
 /// Of a delivery that was in trouble the audit says that it is over; of others without words of their own it says nothing.
 async fn at_last(tx: &mut Tx, app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result<()> {
     match row.why.is_empty() {
         true => Ok(()),
-        false => audit(tx, app, row, attempt, "delivered_at_last", &row.why).await,
+        false => {
+            trouble_changed(tx, row).await?;
+            audit(tx, app, row, attempt, "delivered_at_last", &row.why).await
+        }
     }
 }
 
@@ -408,6 +420,7 @@ async fn refused(
 ) -> anyhow::Result<()> {
     outbox::finish_attempt(tx, &row.id, attempt.n, "refused", why).await?;
     outbox::set_state(tx, &row.id, State::Refused, 0, why).await?;
+    trouble_changed(tx, row).await?;
     audit(tx, app, row, attempt, "refused", why).await?;
     metrics::counter!("qdn_refused_total", "kind" => row.kind.clone()).increment(1);
     if row.kind == "sms" || row.kind == "reply" {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::outcome::{after_now, audit, give_up, is_taken_away};
+use super::outcome::{after_now, audit, give_up, is_taken_away, trouble_changed};
 use crate::app::App;
 use crate::bridge::{page, wording};
 use crate::delivery;
@@ -171,6 +171,7 @@ pub(crate) async fn undecided(
 ) -> anyhow::Result<()> {
     outbox::finish_attempt(tx, &row.id, attempt.n, "undecided", why).await?;
     outbox::set_state(tx, &row.id, State::Undecided, 0, why).await?;
+    trouble_changed(tx, row).await?;
     audit(tx, app, row, attempt, "undecided", why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     let question = wording::undecided(&row.id, &row.words());

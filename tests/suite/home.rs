@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use qdn_relay::sandbox::faults::Effect;
 use qdn_relay::sandbox::slack::World;
 use qdn_relay::sandbox::twilio::Callbacks;
 
@@ -10,6 +11,7 @@ use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, STRANGER
 stories! {
     the_home_shows_the_desk_and_follows_it,
     a_stranger_sees_nothing_of_the_desk,
+    trouble_shows_by_itself,
 }
 
 impl Desk {
@@ -77,6 +79,22 @@ async fn a_stranger_sees_nothing_of_the_desk(database: Database) {
     desk.slack.join(CHANNEL, STRANGER);
     desk.slack.open_home(STRANGER).await;
     desk.expect_home(STRANGER, "(619) 555-0142").await;
+    desk.expect_quiet().await;
+    desk.close().await;
+}
+
+async fn trouble_shows_by_itself(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.slack.open_home(DORA).await;
+    let home = desk.expect_home(DORA, "Who waits for an answer").await;
+    assert!(home.contains("all is well"), "{home}");
+    desk.twilio.faults().push(
+        "Messages.create",
+        Effect::Error("21614".into()).not_accepted(),
+    );
+    desk.reply(&root, "Here").await;
+    desk.expect_home(DORA, "given up today").await;
     desk.expect_quiet().await;
     desk.close().await;
 }
