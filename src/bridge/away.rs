@@ -10,17 +10,15 @@ use serde_json::json;
 use super::wording::desk;
 use crate::app::App;
 use crate::availability::State;
-use crate::bridge::opt_out;
+use crate::bridge::{opt_out, own_text};
 use crate::config::{Config, Line};
 use crate::conversation::auto_reply;
-use crate::delivery::{self, Delivery};
+use crate::delivery;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
-use crate::store::messages::{NewMessage, Origin};
 use crate::store::text_counts::{self, Of};
-use crate::store::{Tx, away, messages};
-use crate::twilio::segment;
+use crate::store::{Tx, away};
 
 /// How many texts a caller is sent automatically in a day: two machines that answer each other stop there.
 pub(crate) const A_DAY: i64 = 5;
@@ -86,25 +84,11 @@ pub(super) async fn text_the_caller(
     {
         return Ok(());
     }
-    let new = NewMessage {
-        conversation_id: &conversation.id,
-        origin: Origin::Desk,
-        external_id: &format!("away:{}:{since}", conversation.id),
-        author: "",
-        body: words,
-        channel: "",
-        ts: "",
-        kept_inside: false,
-    };
-    let Some(message) = messages::insert(tx, &new).await? else {
+    let key = format!("away:{}:{since}", conversation.id);
+    let Some(message) = own_text::send(tx, number, &conversation.id, &key, words).await? else {
         return Ok(());
     };
     text_counts::add(tx, number, caller, "").await?;
-    let lane = delivery::phone_lane(number, &conversation.id);
-    for body in segment::split(words.trim()) {
-        let sms = Delivery::Sms { body };
-        delivery::enqueue(tx, &lane, &conversation.id, &message, &sms).await?;
-    }
     let shown = desk::sent_automatically(words);
     delivery::enqueue_notice(tx, number, &conversation.id, shown).await?;
     tx.audit(NewEntry {

@@ -8,13 +8,10 @@ use serde_json::json;
 
 use super::away;
 use super::call_thread::Scene;
-use super::opt_out;
+use super::{opt_out, own_text};
 use crate::config::Line;
-use crate::delivery::{self, Delivery};
 use crate::store::audit::NewEntry;
-use crate::store::messages::{NewMessage, Origin};
-use crate::store::{Tx, calls, messages, missed_texts, text_counts};
-use crate::twilio::segment;
+use crate::store::{Tx, calls, missed_texts, text_counts};
 
 /// Twilio's codes for numbers that take no texts at all: landlines, and what is no mobile.
 /// <https://www.twilio.com/docs/api/errors>
@@ -44,25 +41,11 @@ pub(super) async fn send(
         return Ok(());
     }
     let conversation = &scene.conversation;
-    let new = NewMessage {
-        conversation_id: &conversation.id,
-        origin: Origin::Desk,
-        external_id: &format!("missed:{}", scene.call.sid),
-        author: "",
-        body: words,
-        channel: "",
-        ts: "",
-        kept_inside: false,
-    };
-    let Some(message) = messages::insert(tx, &new).await? else {
+    let (number, key) = (&conversation.line, format!("missed:{}", scene.call.sid));
+    let Some(message) = own_text::send(tx, number, &conversation.id, &key, words).await? else {
         return Ok(());
     };
-    text_counts::add(tx, &conversation.line, &conversation.caller, "").await?;
-    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
-    for body in segment::split(words.trim()) {
-        let sms = Delivery::Sms { body };
-        delivery::enqueue(tx, &lane, &conversation.id, &message, &sms).await?;
-    }
+    text_counts::add(tx, number, &conversation.caller, "").await?;
     missed_texts::set_texted(tx, &scene.call.sid).await?;
     let reason = "the caller was sent the text for missed calls".to_owned();
     let mut texted = entry(scene, line, "caller_texted", reason);

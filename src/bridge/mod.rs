@@ -24,6 +24,7 @@ mod members;
 mod missed_text;
 mod opt_out;
 pub(crate) mod outcome;
+mod own_text;
 pub(crate) mod page;
 mod pictures_in;
 mod pictures_out;

@@ -3,13 +3,12 @@
 //! It goes out as every text does, in the conversation of their own number, so what they text back is an ordinary
 //! conversation of theirs and never reaches the caller. What becomes of it is told in the caller's thread.
 
+use super::own_text;
 use super::wording::desk;
 use crate::config::{Config, Line, Person};
-use crate::delivery::{self, Content, Delivery};
-use crate::store::messages::{NewMessage, Origin};
+use crate::delivery::{self, Content};
 use crate::store::outbox::Row;
-use crate::store::{Tx, conversations, messages, pages};
-use crate::twilio::segment;
+use crate::store::{Tx, conversations, pages};
 
 /// The people of the line's last ring step, but for whoever has this telephone.
 pub(super) fn people<'a>(config: &'a Config, line: &Line, but: &str) -> Vec<&'a Person> {
@@ -32,26 +31,11 @@ pub(super) async fn send(
 ) -> anyhow::Result<()> {
     let (number, phone) = (line.number.as_str(), person.phone.as_str());
     let own = conversations::begin_unnoticed(tx, number, phone).await?;
-    let new = NewMessage {
-        conversation_id: &own.id,
-        origin: Origin::Desk,
-        external_id: &format!("page:{conversation_id}:{occasion}:{phone}"),
-        author: "",
-        body: words,
-        channel: "",
-        ts: "",
-        kept_inside: false,
-    };
-    let Some(message) = messages::insert(tx, &new).await? else {
+    let key = format!("page:{conversation_id}:{occasion}:{phone}");
+    let Some(message) = own_text::send(tx, number, &own.id, &key, words).await? else {
         return Ok(());
     };
-    pages::insert(tx, &message, conversation_id, &person.name).await?;
-    let lane = delivery::phone_lane(number, &own.id);
-    for body in segment::split(words) {
-        let sms = Delivery::Sms { body };
-        delivery::enqueue(tx, &lane, &own.id, &message, &sms).await?;
-    }
-    Ok(())
+    pages::insert(tx, &message, conversation_id, &person.name).await
 }
 
 /// Puts a sentence about a text of ours where it belongs: into the thread of its caller, and for a text to one of our own

@@ -32,6 +32,21 @@ fn command(config: &Path, variables: &[(String, String)], arguments: &[&str]) ->
     command
 }
 
+/// `serve` in the place of a shell that has made something ready for it.
+fn through_shell(script: &str, config: &Path, variables: &[(String, String)]) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(script)
+        .args([BINARY, "serve", "--config"])
+        .arg(config)
+        .env_clear()
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .current_dir(config.parent().unwrap())
+        .kill_on_drop(true);
+    command
+}
+
 /// Runs a command to its end: its standard output, or its status, its standard error and what it had printed by then.
 pub(crate) async fn run(
     config: &Path,
@@ -71,17 +86,12 @@ impl Relay {
 
     /// The same with SIGXFSZ ignored, so that a write beyond the file size limit fails as one to a full disk does.
     pub(super) async fn start_without_xfsz(config: &Path, variables: &[(String, String)]) -> Relay {
-        let mut command = Command::new("sh");
-        command
-            .arg("-c")
-            .arg("trap '' XFSZ; exec \"$0\" \"$@\"")
-            .args([BINARY, "serve", "--config"])
-            .arg(config)
-            .env_clear()
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(config.parent().unwrap())
-            .kill_on_drop(true);
-        Relay::watch(command).await
+        Relay::watch(through_shell(
+            "trap '' XFSZ; exec \"$0\" \"$@\"",
+            config,
+            variables,
+        ))
+        .await
     }
 
     /// The same on a socket that is there already, as its third open file.
@@ -90,17 +100,9 @@ impl Relay {
         config: &Path,
         variables: &[(String, String)],
     ) -> Relay {
-        let mut command = Command::new("sh");
-        command
-            .arg("-c")
-            // For whom the socket is meant: the shell and what takes its place are one process.
-            .arg("LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"")
-            .args([BINARY, "serve", "--config"])
-            .arg(config)
-            .env_clear()
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(config.parent().unwrap())
-            .kill_on_drop(true);
+        // For whom the socket is meant: the shell and what takes its place are one process.
+        let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
+        let mut command = through_shell(script, config, variables);
         let socket = FdMapping {
             parent_fd: socket.try_clone().unwrap().into(),
             child_fd: 3,
