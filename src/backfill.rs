@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::config::Line;
 use crate::outbox::Outside;
 use crate::remote::Failure;
+use crate::store::scrub::{self, Scrubbed};
 use crate::store::{facts, forget, upkeep};
 
 /// How far before its watermark a read begins: Twilio lists a message some time after it came.
@@ -84,6 +85,16 @@ async fn round(app: &App, outside: &Outside, compared: &mut slack::Compared) {
             error = format!("{error:#}"),
             "texts older than desk.keep_texts could not be removed; trying again"
         );
+    }
+    match scrub::run(&app.store).await {
+        Ok(Scrubbed::Done) => {}
+        Ok(Scrubbed::NotYet) => {
+            tracing::debug!("removed words still stand in the write-ahead log; trying again");
+        }
+        Err(error) => tracing::warn!(
+            error = format!("{error:#}"),
+            "removed words still stand in the write-ahead log; trying again"
+        ),
     }
     // Last, so that Twilio has told its time by the first round.
     clock::compare(app, outside);

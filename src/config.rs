@@ -134,6 +134,17 @@ impl DatabaseUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The file, where the database is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        sqlite_file(&self.0)
+    }
+}
+
+/// The file that an `sqlite://` address names.
+pub(crate) fn sqlite_file(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite://")?.split('?').next()?;
+    (!path.is_empty() && !path.starts_with(':')).then(|| Path::new(path))
 }
 
 impl fmt::Debug for DatabaseUrl {
@@ -296,9 +307,7 @@ impl Config {
 
     /// Where files are kept on their way to a phone: beside the database, or where the service was started.
     pub(crate) fn media_folder(&self) -> PathBuf {
-        let file = self.database_url.as_str().strip_prefix("sqlite://");
-        let file = file.and_then(|path| path.split('?').next());
-        let folder = file.and_then(|path| Path::new(path).parent());
+        let folder = self.database_url.file().and_then(Path::parent);
         folder.unwrap_or(Path::new("")).join("media")
     }
 

@@ -25,6 +25,7 @@ mod http;
 mod media;
 mod outbox;
 pub mod phone;
+mod private_files;
 pub mod remote;
 pub mod routing;
 mod said;

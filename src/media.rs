@@ -12,6 +12,9 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
+use tokio::io::AsyncWriteExt;
+
+use crate::private_files;
 
 /// The most that Twilio sends with one text, all files together
 /// (<https://www.twilio.com/docs/messaging/guides/accepted-mime-types>).
@@ -146,13 +149,39 @@ pub(crate) async fn keep(folder: &Path, id: &str, bytes: &[u8]) -> anyhow::Resul
     let path = path(folder, id).context("the id of a file")?;
     let unfinished = folder.join(format!("{id}.part"));
     let kept = async {
-        tokio::fs::create_dir_all(folder).await?;
-        tokio::fs::write(&unfinished, bytes).await?;
-        tokio::fs::File::open(&unfinished).await?.sync_all().await?;
+        let mut builder = tokio::fs::DirBuilder::new();
+        builder.recursive(true).mode(private_files::FOLDER);
+        builder.create(folder).await?;
+        let mut options = tokio::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        let mut file = options.mode(private_files::FILE).open(&unfinished).await?;
+        file.write_all(bytes).await?;
+        file.sync_all().await?;
         tokio::fs::rename(&unfinished, &path).await
     };
     kept.await
         .with_context(|| format!("keeping a file in {}", folder.display()))
+}
+
+/// Closes the folder and its files to others, where an earlier version left them open.
+pub(crate) fn close_to_others(folder: &Path) {
+    if !folder.is_dir() {
+        return;
+    }
+    private_files::close_to_others(folder, private_files::FOLDER);
+    for file in files(folder) {
+        private_files::close_to_others(&file, private_files::FILE);
+    }
+}
+
+/// Our files in the folder, whole ones and unfinished ones.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = private_files::in_folder(folder);
+    files.retain(|file| {
+        let name = file.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| is_id(name.strip_suffix(".part").unwrap_or(name)))
+    });
+    files
 }
 
 /// The bytes of a file; `None` if it is not there.

@@ -53,6 +53,7 @@ pub async fn serve(
         .map(|line| line.channel.as_str())
         .collect();
     app.directory.recall(&app.store, &channels).await?;
+    crate::media::close_to_others(&app.config.media_folder());
     outbox::alarm_about_orphans(&app).await?;
     // Known before the first call, which may find the database locked.
     app.sources.said.read(&app.store).await;

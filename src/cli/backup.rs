@@ -135,11 +135,8 @@ pub(super) async fn restore(
 
 /// The file of the configured database, where it is one.
 fn sqlite_file(config: &Config, otherwise: &str) -> Result<PathBuf, Failed> {
-    let url = config.database_url.as_str();
-    let path = url
-        .strip_prefix("sqlite://")
-        .and_then(|path| path.split('?').next());
-    path.map(PathBuf::from)
+    let file = config.database_url.file();
+    file.map(Path::to_path_buf)
         .ok_or_else(|| Failed::Usage(format!("database_url is not an SQLite file: {otherwise}")))
 }
 

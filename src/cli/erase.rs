@@ -1,6 +1,7 @@
 //! `qdn-relay erase`: takes away what one number wrote and was written, and keeps what happened.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -8,9 +9,17 @@ use serde_json::json;
 use super::{Failed, confirm, open_existing};
 use crate::config::{Config, Environment};
 use crate::phone::Address;
+use crate::private_files;
 use crate::store::audit::NewEntry;
 use crate::store::forget::{self, Forgotten};
+use crate::store::scrub::{self, Scrubbed};
 use crate::store::{Store, conversations};
+
+/// How often the log is tried to be truncated before that is left to the service.
+const TRIES: u32 = 5;
+
+/// How long readers are given between two tries.
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 /// What `erase` takes.
 #[derive(Debug, Args)]
@@ -48,11 +57,7 @@ pub(super) async fn run(
         )
         .into());
     }
-    println!(
-        "Every text, reply and picture of {} is removed here, for good. The audit trail stays, and so do the copies that \
-         Slack and Twilio keep: delete the thread in Slack and the messages in Twilio's console as well.",
-        number.display()
-    );
+    println!("{}", what_is_erased(&config, &number));
     if !erase.yes && !confirm("Erase them?")? {
         return Err(anyhow::anyhow!("nothing was changed").into());
     }
@@ -62,7 +67,71 @@ pub(super) async fn run(
         "Erased: {} messages; {} deliveries that had not been made were given up.",
         forgotten.messages, forgotten.given_up
     );
+    if let Some(sentence) = leave_the_files(&store, &config).await? {
+        println!("{sentence}");
+    }
     Ok(())
+}
+
+/// What is removed, and where copies stay.
+fn what_is_erased(config: &Config, number: &Address) -> String {
+    let mut said = format!(
+        "Every text, reply and picture of {} is removed from the database, for good. The audit trail stays, and so do copies \
+         elsewhere: in Slack (delete the thread there), in Twilio's log (delete the messages in Twilio's console), and in \
+         every backup of the database.",
+        number.display()
+    );
+    let Some(file) = config.database_url.file() else {
+        said.push_str(
+            " Postgres itself keeps removed rows until its next vacuum, and in its write-ahead log.",
+        );
+        return said;
+    };
+    let aside: Vec<String> = private_files::set_aside(file)
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    if !aside.is_empty() {
+        said.push_str(&format!(
+            " These copies that `restore` set aside hold them, too; delete them: {}.",
+            aside.join(", ")
+        ));
+    }
+    said
+}
+
+/// Sees that the words leave the database's files as well; a sentence where that could not be done yet.
+async fn leave_the_files(store: &Store, config: &Config) -> anyhow::Result<Option<String>> {
+    // Nobody else writes while we hold the lock: then what an earlier version left in free space can go, too.
+    let lock = Store::lock(config.database_url.as_str())?;
+    if lock.is_some() {
+        scrub::overwrite_free_space(store).await?;
+    }
+    for _ in 0..TRIES {
+        if scrub::run(store).await? == Scrubbed::Done {
+            return Ok(None);
+        }
+        tokio::time::sleep(BETWEEN_TRIES).await;
+    }
+    let file = config
+        .database_url
+        .file()
+        .map_or_else(String::new, |file| file.display().to_string());
+    Ok(Some(match lock {
+        Some(_) => format!(
+            "Their bytes still stand in {file} or {file}-wal, because another program has the database open. The service \
+             overwrites them when it runs; or end that program and run this again."
+        ),
+        None => format!(
+            "Their bytes still stand in {file} or {file}-wal, because the database is being read. The running service \
+             overwrites them as soon as it can, and tries every {}.",
+            written(config.delivery.backfill_every)
+        ),
+    }))
+}
+
+fn written(every: Duration) -> String {
+    format!("{} s", every.as_secs().max(1))
 }
 
 async fn forget_all(store: &Store, config: &Config, number: &Address) -> Result<Forgotten, Failed> {
@@ -103,11 +172,5 @@ async fn remove_media(store: &Store, config: &Config) -> anyhow::Result<()> {
     let known = crate::store::media::ids(store).await?;
     let is_known = |id: &str| known.iter().any(|known| known == id);
     let now = store.now();
-    crate::media::remove_others(
-        &config.media_folder(),
-        now,
-        std::time::Duration::ZERO,
-        is_known,
-    )
-    .await
+    crate::media::remove_others(&config.media_folder(), now, Duration::ZERO, is_known).await
 }

@@ -1,6 +1,7 @@
 //! Opening the database: pragmas set and read back, migrations run, a newer database refused.
 
 use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +11,10 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyConnection, AnyPool, Connection};
 
-use super::{Dialect, Store, Wake};
+use super::{Dialect, Store, Wake, scrub};
 use crate::clock::Clock;
-use crate::config::DatabaseUrl;
+use crate::config::{DatabaseUrl, sqlite_file};
+use crate::private_files;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -83,11 +85,12 @@ pub(super) async fn open(url: &str, clock: Clock) -> Result<Store, OpenError> {
     } else {
         return Err(OpenError::UnknownKind);
     };
+    let is_new = dialect == Dialect::Sqlite && is_empty(&writer).await?;
     MIGRATIONS.run(&writer).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => OpenError::Newer(version),
         other => OpenError::Migration(other),
     })?;
-    Ok(Store {
+    let store = Store {
         dialect,
         url: DatabaseUrl::new(url),
         writer,
@@ -96,19 +99,32 @@ pub(super) async fn open(url: &str, clock: Clock) -> Result<Store, OpenError> {
         ahead: Arc::default(),
         wake: Wake::default(),
         lock: None,
-    })
+    };
+    if is_new {
+        scrub::is_new(&store)
+            .await
+            .map_err(|error| OpenError::Unreachable(sqlx::Error::Protocol(format!("{error:#}"))))?;
+    }
+    Ok(store)
+}
+
+/// Whether nothing has ever been in an SQLite file.
+async fn is_empty(writer: &AnyPool) -> Result<bool, OpenError> {
+    let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_master")
+        .fetch_one(writer)
+        .await
+        .map_err(OpenError::Unreachable)?;
+    Ok(tables == 0)
 }
 
 /// The lock beside an SQLite file, if no living process has it.
 pub(super) fn lock(url: &str) -> anyhow::Result<Option<File>> {
-    let Some(path) = url
-        .strip_prefix("sqlite://")
-        .and_then(|path| path.split('?').next())
-    else {
+    let Some(file) = sqlite_file(url) else {
         return Ok(None);
     };
-    let path = format!("{path}.lock");
-    let file = File::create(&path).with_context(|| format!("creating {path}"))?;
+    let path = format!("{}.lock", file.display());
+    let file =
+        private_files::create(Path::new(&path)).with_context(|| format!("creating {path}"))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         // The one before us is still finishing; its leases end by themselves.
@@ -118,6 +134,9 @@ pub(super) fn lock(url: &str) -> anyhow::Result<Option<File>> {
 }
 
 async fn open_sqlite(url: &str) -> Result<(AnyPool, AnyPool), OpenError> {
+    if let Some(file) = sqlite_file(url) {
+        keep_private(file);
+    }
     let with_create = match url.contains('?') {
         true => format!("{url}&mode=rwc"),
         false => format!("{url}?mode=rwc"),
@@ -164,11 +183,25 @@ async fn open_sqlite(url: &str) -> Result<(AnyPool, AnyPool), OpenError> {
     Ok((writer, reader))
 }
 
+/// Makes the file, so that it is never open to others, and closes those that an earlier version left open. SQLite gives its
+/// log and the log's index the mode of the file.
+fn keep_private(file: &Path) {
+    if !file.exists() {
+        // Where that fails, SQLite says why.
+        let _ = private_files::create(file);
+    }
+    for file in private_files::of_database(file) {
+        private_files::close_to_others(&file, private_files::FILE);
+    }
+}
+
 async fn set_pragmas(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     for pragma in [
         "pragma journal_mode = wal",
         "pragma synchronous = full",
         "pragma foreign_keys = on",
+        // What is removed is overwritten with zeros, not only forgotten. See `scrub` for the log.
+        "pragma secure_delete = on",
     ] {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }

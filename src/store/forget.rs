@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::audit::NewEntry;
-use super::{Store, Tx, lanes};
+use super::{Store, Tx, lanes, scrub};
 
 /// How many rows of a table one transaction of [`older_than`] changes: a caller's text must not wait long for it.
 const AT_ONCE: i64 = 500;
@@ -69,6 +69,7 @@ pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::
     ] {
         run(tx, sql, conversation_id).await?;
     }
+    scrub::want(tx).await?;
     Ok(Forgotten {
         messages,
         given_up: lanes.len() as u64,
@@ -108,6 +109,7 @@ pub(crate) async fn older_than(store: &Store, before: Timestamp) -> anyhow::Resu
         changed += done.rows_affected();
     }
     if changed > 0 {
+        scrub::want(&mut tx).await?;
         tx.audit(NewEntry {
             subject: "texts".into(),
             decision: "old_texts_removed",

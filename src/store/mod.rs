@@ -31,6 +31,7 @@ pub(crate) mod overview;
 pub(crate) mod pages;
 pub(crate) mod parked;
 pub(crate) mod restored;
+pub(crate) mod scrub;
 pub(crate) mod sms;
 pub(crate) mod tallies;
 pub(crate) mod text_counts;
@@ -54,7 +55,7 @@ pub(crate) use id::new_id;
 pub(crate) use wake::Wake;
 
 use crate::clock::Clock;
-use crate::config::DatabaseUrl;
+use crate::config::{DatabaseUrl, sqlite_file};
 use audit::NewEntry;
 
 const LOCK_AND_TELL_TIME: &str = "select seq, cast(extract(epoch from clock_timestamp()) * 1000 as bigint) from audit_head where id = 1 for update";
@@ -147,11 +148,7 @@ impl Store {
 
     /// Whether the database is a file that is not there: a command that only looks must not make an empty one.
     pub(crate) fn is_missing(url: &str) -> bool {
-        url.strip_prefix("sqlite://")
-            .and_then(|path| path.split('?').next())
-            .is_some_and(|path| {
-                !path.is_empty() && !path.starts_with(':') && !std::path::Path::new(path).exists()
-            })
+        sqlite_file(url).is_some_and(|file| !file.exists())
     }
 
     /// Takes the database for this process's own, if it is a file and no other process has it. Leases that are found
@@ -161,6 +158,12 @@ impl Store {
             return Ok(());
         };
         self.lock = Some(Arc::new(lock));
+        if let Err(error) = scrub::overwrite_free_space(self).await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "what an earlier version removed may still stand in the database file; trying again at the next start"
+            );
+        }
         lanes::end_all_leases(self).await
     }
 

@@ -57,3 +57,4 @@ mod trouble;
 mod unanswered;
 mod unheard_calls;
 mod voicemail;
+mod words_on_disk;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Finding;
 use crate::config::{Config, ConfigError, Environment, Problem, Secrets};
 use crate::store::{Examined, Store};
+use crate::{media, private_files};
 
 pub(super) fn configuration(path: &Path, config: &Result<Config, ConfigError>) -> Vec<Finding> {
     match config {
@@ -60,10 +61,7 @@ fn wrong(name: &str, problems: &[Problem]) -> Vec<Finding> {
 
 pub(super) async fn database(config: &Config) -> Vec<Finding> {
     let url = config.database_url.as_str();
-    let file = url
-        .strip_prefix("sqlite://")
-        .and_then(|file| file.split('?').next())
-        .map(Path::new);
+    let file = config.database_url.file();
     if let Some(file) = file
         && !file.exists()
     {
@@ -88,11 +86,47 @@ pub(super) async fn database(config: &Config) -> Vec<Finding> {
             "what the sentence before says, and run this again",
         ),
     }];
-    if let Some(file) = file {
-        found.extend(readable(
-            file,
-            "database file",
-            "the callers' texts are in it",
+    found.extend(who_can_read(config));
+    found
+}
+
+/// Every file and folder in which callers' texts are, and which others on this machine can open.
+fn who_can_read(config: &Config) -> Vec<Finding> {
+    let mut files = Vec::new();
+    if let Some(file) = config.database_url.file() {
+        files.extend(private_files::of_database(file));
+    }
+    let folder = config.media_folder();
+    files.extend(media::files(&folder));
+    let open: Vec<(String, u32)> = files
+        .iter()
+        .filter_map(|file| Some((file.display().to_string(), private_files::open_to(file)?)))
+        .collect();
+    let mut found = Vec::new();
+    if let Some((first, mode)) = open.first() {
+        let what = match open.len() - 1 {
+            0 => format!("others on this machine can read {first} (mode {mode:04o})"),
+            more => {
+                format!("others on this machine can read {first} (mode {mode:04o}) and {more} more")
+            }
+        };
+        let names: Vec<&str> = open.iter().map(|(name, _)| name.as_str()).collect();
+        found.push(Finding::warn(
+            "files",
+            what,
+            "the callers' texts and pictures are in them",
+            format!("chmod 600 {}", names.join(" ")),
+        ));
+    }
+    if let Some(mode) = private_files::open_to(&folder) {
+        found.push(Finding::warn(
+            "media folder",
+            format!(
+                "others on this machine can look into {} (mode {mode:04o})",
+                folder.display()
+            ),
+            "files on their way to callers are in it",
+            format!("chmod 700 {}", folder.display()),
         ));
     }
     found

@@ -238,6 +238,13 @@ impl Desk {
         self.slack.set_relay(PUBLIC_URL, Some(address));
     }
 
+    /// The same for a service whose new files would be open to everybody.
+    pub(crate) async fn start_relay_with_umask(&mut self, umask: &str) {
+        let relay = Relay::start_with_umask(umask, &self.config, &self.variables()).await;
+        self.lead_to(relay.address);
+        self.relay = Some(relay);
+    }
+
     /// The service's process.
     pub(crate) fn relay(&mut self) -> &mut Relay {
         self.relay.as_mut().expect("the service runs")

@@ -94,6 +94,16 @@ impl Relay {
         .await
     }
 
+    /// The same with this umask.
+    pub(super) async fn start_with_umask(
+        umask: &str,
+        config: &Path,
+        variables: &[(String, String)],
+    ) -> Relay {
+        let script = format!("umask {umask}; exec \"$0\" \"$@\"");
+        Relay::watch(through_shell(&script, config, variables)).await
+    }
+
     /// The same on a socket that is there already, as its third open file.
     pub(super) async fn start_on(
         socket: &std::net::TcpListener,
