@@ -34,6 +34,9 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
             id @ (replies::HELD_SEND | replies::HELD_INSIDE) => {
                 held::decide(app, pressed, id, value).await?;
             }
+            id @ (wording::opt_outs::BUTTON_OUT | wording::opt_outs::BUTTON_IN) => {
+                opt_out::press(app, pressed, id, value).await?;
+            }
             replies::CORRECT => {
                 let edit = action.value.as_deref().unwrap_or_default();
                 edited::correct(app, pressed, edit).await?;
@@ -104,9 +107,9 @@ async fn decide(
     let conversation = conversations::by_id_in(&mut tx, &first.conversation_id).await?;
     let message = messages::by_id_in(&mut tx, message_id).await?;
     if action == wording::BUTTON_SEND {
-        if opt_out::is_out(&mut tx, &conversation).await? {
+        if let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
             drop(tx);
-            return tell(app, pressed, replies::opted_out()).await;
+            return tell(app, pressed, why).await;
         }
         if let Some(held::Why::Limit { reached, at }) =
             held::over_limit(&mut tx, app, &conversation, user).await?
@@ -154,7 +157,7 @@ async fn decide(
 }
 
 /// The question gives way to its answer, so that nobody answers it again.
-async fn replace_buttons(
+pub(super) async fn replace_buttons(
     tx: &mut Tx,
     line: &str,
     pressed: &BlockActions,

@@ -3,14 +3,14 @@
 mod asked;
 pub(crate) mod availability;
 pub(crate) mod membership;
-mod name;
+pub(crate) mod name;
 pub(crate) mod open;
 pub(crate) mod who;
-mod why;
+pub(crate) mod why;
 
 use crate::app::App;
 use crate::availability::State;
-use crate::bridge::{text_first, wording};
+use crate::bridge::{opt_out, text_first, wording};
 use crate::slack::event::SlashCommand;
 
 /// Does what the command says; back comes the sentence for its writer.
@@ -24,6 +24,7 @@ pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
         "who" => who::answer(app).await,
         "open" => open::answer(app, command).await,
         "name" => name::answer(app, command).await,
+        "optout" => opt_out::command(app, command).await,
         "why" => why::answer(app, command, words.collect()).await,
         word => match State::parse(word) {
             Some(state) => match availability::change(app, command, state, words.collect()).await {

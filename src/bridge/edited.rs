@@ -336,9 +336,9 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
         drop(tx);
         return button::tell(app, pressed, wording::already_decided()).await;
     };
-    if opt_out::is_out(&mut tx, &conversation).await? {
+    if let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
         drop(tx);
-        return button::tell(app, pressed, replies::opted_out()).await;
+        return button::tell(app, pressed, why).await;
     }
     let (line, caller, user) = (
         &conversation.line,

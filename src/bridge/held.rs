@@ -201,9 +201,9 @@ pub(crate) async fn decide(
         return button::tell(app, pressed, wording::already_decided()).await;
     };
     let sends = action == replies::HELD_SEND;
-    if sends && opt_out::is_out(&mut tx, &conversation).await? {
+    if sends && let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
         drop(tx);
-        return button::tell(app, pressed, replies::opted_out()).await;
+        return button::tell(app, pressed, why).await;
     }
     if sends {
         if let Some(Why::Limit { reached, at }) =

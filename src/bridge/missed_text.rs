@@ -82,7 +82,7 @@ async fn why_not(
         return Ok(Some("the database was away for too long"));
     }
     if opt_out::is_out(tx, &scene.conversation).await? {
-        return Ok(Some("the caller has texted STOP"));
+        return Ok(Some("the caller wants no texts"));
     }
     let conversation = &scene.conversation.id;
     let since = scene.call.started().checked_sub(ONCE_IN)?;

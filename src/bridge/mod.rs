@@ -22,7 +22,7 @@ mod limits;
 pub(crate) mod matter;
 mod members;
 mod missed_text;
-mod opt_out;
+pub(crate) mod opt_out;
 pub(crate) mod outcome;
 mod own_text;
 pub(crate) mod page;

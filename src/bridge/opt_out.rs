@@ -1,52 +1,41 @@
-//! A caller texted STOP, or START again. Twilio answers both by itself and refuses what we would send meanwhile; we show it
-//! in the thread and do not try. It holds for one caller on one line.
+//! A caller wants no more texts of a line, or wants them again.
+//!
+//! Twilio answers its own words for that and refuses what we would send meanwhile; we show it and do not try. Callers say
+//! it in other words, too: what is as plain we keep ourselves, and what only sounds like it is shown with a button. It holds
+//! for one caller on one line.
+
+mod by_member;
 
 use jiff::Timestamp;
 use serde_json::json;
 
+pub(crate) use by_member::{command, press};
+
 use crate::app::App;
-use crate::bridge::wording::replies;
+use crate::bridge::wording::{opt_outs as wording, replies};
+use crate::conversation::auto_reply;
+use crate::conversation::opt_out::{Wish, wish};
 use crate::delivery;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
-use crate::store::{Tx, opt_outs};
+use crate::store::opt_outs::{self, KeptBy, Said};
+use crate::store::{Store, Tx};
 use crate::twilio::form::{InboundSms, OptOut};
 
-/// Twilio's own words for leaving, as the whole message. <https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out>
-const STOP: [&str; 8] = [
-    "STOP",
-    "STOPALL",
-    "UNSUBSCRIBE",
-    "CANCEL",
-    "END",
-    "QUIT",
-    "REVOKE",
-    "OPTOUT",
-];
-
-/// For coming back. YES is one too, but most who write it have never left: that makes no difference here.
-const START: [&str; 3] = ["START", "UNSTOP", "YES"];
-
-/// Whether the text says that its writer leaves (`true`) or comes back.
-fn read(sms: &InboundSms) -> Option<bool> {
+/// What the text says, with Twilio's word for it where it has one.
+fn read(sms: &InboundSms) -> Wish {
     match sms.opt_out_type {
-        Some(OptOut::Stop) => return Some(true),
-        Some(OptOut::Start) => return Some(false),
+        Some(OptOut::Stop) => Wish::StopAtTwilio,
+        Some(OptOut::Start) => Wish::Start,
         // Twilio has answered it.
-        Some(OptOut::Help) => return None,
-        None => {}
-    }
-    let word = sms.body.trim().to_uppercase();
-    if STOP.contains(&word.as_str()) {
-        Some(true)
-    } else {
-        START.contains(&word.as_str()).then_some(false)
+        Some(OptOut::Help) => Wish::Nothing,
+        None => wish(&sms.body),
     }
 }
 
-/// Whether the text says that its writer wants no more.
+/// Whether the text says plainly that its writer wants no more.
 pub(crate) fn leaves(sms: &InboundSms) -> bool {
-    read(sms) == Some(true)
+    matches!(read(sms), Wish::StopAtTwilio | Wish::Stop)
 }
 
 /// Keeps what a text says about further texts, and tells the thread if that is new.
@@ -57,17 +46,48 @@ pub(crate) async fn hear(
     sms: &InboundSms,
     came_at: Timestamp,
 ) -> anyhow::Result<()> {
-    let Some(is_out) = read(sms) else {
-        return Ok(());
+    let known = kept_by(tx, conversation).await?;
+    let out = match read(sms) {
+        Wish::StopAtTwilio => Some(KeptBy::Twilio),
+        Wish::Stop => Some(KeptBy::Us),
+        Wish::Start => None,
+        // It undoes Twilio's block. Who has left in other words may just be agreeing to something.
+        Wish::Yes if known == Some(KeptBy::Twilio) => None,
+        Wish::SoundsLikeStop if known.is_none() && !auto_reply::is_by_a_machine(&sms.body) => {
+            return suspect(tx, app, conversation, sms).await;
+        }
+        Wish::Yes | Wish::SoundsLikeStop | Wish::Nothing => return Ok(()),
     };
-    if !keep(tx, app, conversation, is_out, "the caller's text", came_at).await? {
+    let said_by = "the caller's text";
+    if !keep(tx, app, conversation, out, (said_by, came_at)).await? {
         return Ok(());
     }
-    let sentence = match is_out {
-        true => replies::left(),
-        false => replies::came_back(),
+    let told = match out {
+        Some(KeptBy::Twilio) => replies::left().into(),
+        Some(KeptBy::Us) => wording::left(&conversation.id),
+        None => replies::came_back().into(),
     };
-    delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await
+    delivery::enqueue_notice(tx, &conversation.line, &conversation.id, told).await
+}
+
+/// Asks the desk about a text that sounds as if its writer wants no more.
+async fn suspect(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    sms: &InboundSms,
+) -> anyhow::Result<()> {
+    tx.audit(NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: sms.message_sid.to_string(),
+        decision: "opt_out_asked",
+        reason: "a text sounds as if its writer wants no more".into(),
+        detail: json!({ "conversation": conversation.id }),
+        at: None,
+    });
+    let asked = wording::sounds_like_it(&conversation.id);
+    delivery::enqueue_notice(tx, &conversation.line, &conversation.id, asked).await
 }
 
 /// Twilio refused a text that was asked for at `as_of`, because the caller has left. The refusal itself is told in the thread.
@@ -77,36 +97,72 @@ pub(crate) async fn hear_refusal(
     conversation: &Conversation,
     as_of: Timestamp,
 ) -> anyhow::Result<()> {
-    keep(tx, app, conversation, true, "Twilio's error 21610", as_of)
+    let said = ("Twilio's error 21610", as_of);
+    keep(tx, app, conversation, Some(KeptBy::Twilio), said)
         .await
         .map(drop)
 }
 
 /// Whether the caller wants no texts.
 pub(crate) async fn is_out(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<bool> {
-    opt_outs::is_out(tx, &conversation.line, &conversation.caller).await
+    Ok(kept_by(tx, conversation).await?.is_some())
+}
+
+/// Why the caller cannot be texted, as a sentence; `None` where they can.
+pub(crate) async fn refusal(
+    tx: &mut Tx,
+    conversation: &Conversation,
+) -> anyhow::Result<Option<String>> {
+    let kept_by = kept_by(tx, conversation).await?;
+    Ok(kept_by.map(|kept_by| match kept_by {
+        KeptBy::Twilio => replies::opted_out(),
+        KeptBy::Us => wording::not_sent(),
+    }))
+}
+
+/// Whether a text that is about to leave must not, because of what we keep ourselves: it may have waited since before that.
+pub(crate) async fn holds_back(store: &Store, conversation: &Conversation) -> anyhow::Result<bool> {
+    opt_outs::is_ours(store, &conversation.line, &conversation.caller).await
+}
+
+async fn kept_by(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<Option<KeptBy>> {
+    opt_outs::kept_by(tx, &conversation.line, &conversation.caller).await
 }
 
 async fn keep(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
-    is_out: bool,
-    said_by: &str,
-    as_of: Timestamp,
+    out: Option<KeptBy>,
+    (said_by, as_of): (&str, Timestamp),
 ) -> anyhow::Result<bool> {
     let (line, caller) = (&conversation.line, &conversation.caller);
-    if !opt_outs::say(tx, line, caller, is_out, said_by, as_of).await? {
+    let said = Said {
+        line,
+        caller,
+        out,
+        said_by,
+        as_of,
+    };
+    if !opt_outs::say(tx, &said).await? {
         return Ok(false);
     }
     tx.audit(NewEntry {
         line: app.line_name(line),
         number: caller.clone(),
         subject: conversation.id.clone(),
-        decision: if is_out { "opted_out" } else { "opted_in" },
+        decision: if out.is_some() {
+            "opted_out"
+        } else {
+            "opted_in"
+        },
         reason: format!("known by {said_by}"),
-        detail: json!({ "conversation": conversation.id }),
+        detail: json!({ "conversation": conversation.id, "kept_by": kept(out) }),
         at: None,
     });
     Ok(true)
+}
+
+fn kept(out: Option<KeptBy>) -> Option<&'static str> {
+    out.map(KeptBy::as_str)
 }

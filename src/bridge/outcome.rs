@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::wording::pictures;
+use crate::bridge::wording::{opt_outs, pictures};
 use crate::bridge::{
     self, delivery_status, limits, matter, opt_out, page, pictures_in, pictures_out, settlement,
     slack_reply, wording,
@@ -431,6 +431,7 @@ async fn refused(
         }
         let sentence = match code {
             pictures::MEDIA_GONE => pictures::media_gone(),
+            opt_outs::OPTED_OUT => opt_outs::not_sent(),
             _ => wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number),
         };
         page::notice(tx, row, sentence.into()).await?;

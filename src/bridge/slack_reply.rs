@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::held::{self, Why};
-use crate::bridge::wording::{self, replies};
+use crate::bridge::wording;
 use crate::bridge::{
     edited, inbound_sms::storable, limits, matter, opt_out, pictures_out, text_first,
 };
@@ -336,8 +336,8 @@ async fn send(
         refuse(tx, app, conversation, message_id, why).await?;
         return Ok(Vec::new());
     }
-    if opt_out::is_out(tx, conversation).await? {
-        let why = ("the caller has opted out", replies::opted_out());
+    if let Some(sentence) = opt_out::refusal(tx, conversation).await? {
+        let why = ("the caller has opted out", sentence);
         refuse(tx, app, conversation, message_id, why).await?;
         return Ok(Vec::new());
     }

@@ -191,10 +191,10 @@ async fn begin(
         return Ok(Err(replies::limit_reached(&reached, &at.shown())));
     }
     let conversation = conversations::open(&mut tx, number, caller, "").await?;
-    if opt_out::is_out(&mut tx, &conversation).await? {
+    if let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
         refused(&mut tx, line, caller, by, "the number has opted out");
         tx.commit().await?;
-        return Ok(Err(replies::opted_out()));
+        return Ok(Err(why));
     }
     let new = NewMessage {
         conversation_id: &conversation.id,

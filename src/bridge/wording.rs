@@ -5,6 +5,7 @@ pub(crate) mod delivery;
 pub(crate) mod desk;
 pub(crate) mod found;
 pub(crate) mod home;
+pub(crate) mod opt_outs;
 pub(crate) mod pictures;
 pub(crate) mod reasons;
 pub(crate) mod replies;
@@ -359,6 +360,7 @@ pub(crate) fn usage(command: &str) -> String {
          `{command} open` – who waits for an answer, longest first\n\
          `{command} name 619-555-0142 Ana López` – what a caller is called, wherever the number is shown\n\
          `{command} text (619) 555-0142 Your driver is outside.` – texts somebody first\n\
+         `{command} optout 619-555-0142` – texts this number no more; `undo` behind it takes that back\n\
          `{command} help` – this"
     )
 }

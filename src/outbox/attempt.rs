@@ -11,10 +11,11 @@ use super::mark::mark;
 use super::post::{self, Thread};
 use super::{Outside, call_message, enclosure, picture, recording, settle};
 use crate::app::App;
-use crate::bridge::home;
 use crate::bridge::root::{self, Neighbours};
 use crate::bridge::slack_reply;
+use crate::bridge::wording::opt_outs::OPTED_OUT;
 use crate::bridge::wording::pictures::MEDIA_GONE;
+use crate::bridge::{home, opt_out};
 use crate::delivery::{Delivery, Outcome, PostedIn};
 use crate::media;
 use crate::phone::{Address, PhoneNumber};
@@ -308,6 +309,12 @@ async fn text(
     body: String,
     media: &[String],
 ) -> anyhow::Result<Result<Outcome, Failure>> {
+    if opt_out::holds_back(&app.store, conversation).await? {
+        return Ok(Err(Failure::Refused {
+            code: OPTED_OUT.into(),
+            message: "the caller has opted out meanwhile".into(),
+        }));
+    }
     let (folder, delivery) = (app.config.media_folder(), &app.config.delivery);
     let good_for = SignedDuration::try_from(delivery.validity + FETCHED_WITHIN)?;
     let expires = app.clock.now().checked_add(good_for)?;

@@ -3,46 +3,101 @@
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::Tx;
+use super::{Store, Tx};
 
-/// Keeps what was said as of some time, unless something later is known; whether it changes anything.
-pub(crate) async fn say(
-    tx: &mut Tx,
-    line: &str,
-    caller: &str,
-    is_out: bool,
-    said_by: &str,
-    as_of: Timestamp,
-) -> anyhow::Result<bool> {
-    let before = read(tx, line, caller).await?;
-    let as_of = as_of.as_millisecond();
-    if before.as_ref().is_some_and(|(_, known)| *known > as_of) {
+/// Who keeps a caller from being texted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeptBy {
+    /// Twilio refuses our texts until the caller takes it back.
+    Twilio,
+    /// Twilio would send: we do not.
+    Us,
+}
+
+impl KeptBy {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            KeptBy::Twilio => "twilio",
+            KeptBy::Us => "us",
+        }
+    }
+}
+
+/// What was said of a caller and a line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'a> {
+    pub(crate) line: &'a str,
+    pub(crate) caller: &'a str,
+    /// Who keeps it, where the caller leaves; `None` where they come back.
+    pub(crate) out: Option<KeptBy>,
+    pub(crate) said_by: &'a str,
+    pub(crate) as_of: Timestamp,
+}
+
+/// Keeps what was said, unless something later is known; whether it changes anything. What Twilio keeps is not ours to keep.
+pub(crate) async fn say(tx: &mut Tx, said: &Said<'_>) -> anyhow::Result<bool> {
+    let before = read(tx, said.line, said.caller).await?;
+    let as_of = said.as_of.as_millisecond();
+    if before.as_ref().is_some_and(|(_, _, known)| *known > as_of) {
+        return Ok(false);
+    }
+    let before = before.and_then(|(state, kept_by, _)| out(&state, &kept_by));
+    if before == Some(KeptBy::Twilio) && said.out == Some(KeptBy::Us) {
         return Ok(false);
     }
     sqlx::query(
-        "insert into opt_out (line, caller, state, said_by, as_of) values ($1, $2, $3, $4, $5)
+        "insert into opt_out (line, caller, state, said_by, as_of, kept_by) values ($1, $2, $3, $4, $5, $6)
          on conflict (line, caller) do update set state = excluded.state, said_by = excluded.said_by,
-             as_of = excluded.as_of",
+             as_of = excluded.as_of, kept_by = excluded.kept_by",
     )
-    .bind(line)
-    .bind(caller)
-    .bind(if is_out { "out" } else { "in" })
-    .bind(said_by)
+    .bind(said.line)
+    .bind(said.caller)
+    .bind(if said.out.is_some() { "out" } else { "in" })
+    .bind(said.said_by)
     .bind(as_of)
+    .bind(said.out.unwrap_or(KeptBy::Twilio).as_str())
     .execute(&mut *tx.inner)
     .await
     .context("keeping who wants no texts")?;
-    Ok(before.is_some_and(|(state, _)| state == "out") != is_out)
+    Ok(before != said.out)
 }
 
-/// Whether the caller wants no texts of this line.
-pub(crate) async fn is_out(tx: &mut Tx, line: &str, caller: &str) -> anyhow::Result<bool> {
+/// Who keeps the caller from being texted; `None` where they may be.
+pub(crate) async fn kept_by(
+    tx: &mut Tx,
+    line: &str,
+    caller: &str,
+) -> anyhow::Result<Option<KeptBy>> {
     let known = read(tx, line, caller).await?;
-    Ok(known.is_some_and(|(state, _)| state == "out"))
+    Ok(known.and_then(|(state, kept_by, _)| out(&state, &kept_by)))
 }
 
-async fn read(tx: &mut Tx, line: &str, caller: &str) -> anyhow::Result<Option<(String, i64)>> {
-    sqlx::query_as("select state, as_of from opt_out where line = $1 and caller = $2")
+/// Whether nobody but us keeps the caller from being texted.
+pub(crate) async fn is_ours(store: &Store, line: &str, caller: &str) -> anyhow::Result<bool> {
+    let known: Option<(String, String)> =
+        sqlx::query_as("select state, kept_by from opt_out where line = $1 and caller = $2")
+            .bind(line)
+            .bind(caller)
+            .fetch_optional(store.reader())
+            .await
+            .context("looking whether a caller wants texts")?;
+    Ok(known.is_some_and(|(state, kept_by)| out(&state, &kept_by) == Some(KeptBy::Us)))
+}
+
+fn out(state: &str, kept_by: &str) -> Option<KeptBy> {
+    match (state, kept_by) {
+        ("out", "us") => Some(KeptBy::Us),
+        ("out", _) => Some(KeptBy::Twilio),
+        _ => None,
+    }
+}
+
+async fn read(
+    tx: &mut Tx,
+    line: &str,
+    caller: &str,
+) -> anyhow::Result<Option<(String, String, i64)>> {
+    sqlx::query_as("select state, kept_by, as_of from opt_out where line = $1 and caller = $2")
         .bind(line)
         .bind(caller)
         .fetch_optional(&mut *tx.inner)

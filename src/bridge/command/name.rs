@@ -41,7 +41,7 @@ pub(super) async fn answer(app: &App, command: &SlashCommand) -> String {
 }
 
 /// The number and the name behind the command's own word.
-fn parse(typed: &str, region: &str) -> Option<(PhoneNumber, String)> {
+pub(crate) fn parse(typed: &str, region: &str) -> Option<(PhoneNumber, String)> {
     let is_of_number = |word: &&str| {
         word.chars()
             .all(|c| c.is_ascii_digit() || "+-.()/".contains(c))

@@ -40,7 +40,7 @@ pub(super) async fn answer(app: &App, command: &SlashCommand, words: Vec<&str>) 
 }
 
 /// The lines of the channel in which it was asked, or all.
-pub(super) fn lines_here<'a>(app: &'a App, command: &SlashCommand) -> Vec<&'a Line> {
+pub(crate) fn lines_here<'a>(app: &'a App, command: &SlashCommand) -> Vec<&'a Line> {
     let is_here = |line: &&Line| {
         let channel = app.directory.known_channel_id(&line.channel);
         channel.is_some_and(|channel| channel == command.channel_id)
