@@ -37,7 +37,7 @@ pub(crate) fn ask(app: &App, of_call: &OfCall<'_>) -> Response {
         Some(Greeting::Text(text)) => Verb::Say(say(speech, text)),
         None => Verb::Say(say(
             speech,
-            wording::calls::greeting(speech.language.as_deref()),
+            &wording::calls::greeting(speech.language.as_deref(), speech.transcribe),
         )),
     };
     let record = Record {

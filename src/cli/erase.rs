@@ -1,19 +1,24 @@
 //! `qdn-relay erase`: takes away what one number wrote and was written, and keeps what happened.
 
+mod at_twilio;
+
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 
+use at_twilio::Deleted;
+
 use super::{Failed, confirm, open_existing};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Secrets};
 use crate::phone::Address;
 use crate::private_files;
 use crate::store::audit::NewEntry;
 use crate::store::forget::{self, Forgotten};
 use crate::store::scrub::{self, Scrubbed};
-use crate::store::{Store, conversations};
+use crate::store::{Store, conversations, pages};
 
 /// How often the log is tried to be truncated before that is left to the service.
 const TRIES: u32 = 5;
@@ -26,6 +31,9 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 pub(super) struct Erase {
     /// With the country code, such as +16195550142.
     number: String,
+    /// Deletes the number's messages, files and recordings at Twilio as well.
+    #[arg(long)]
+    at_twilio: bool,
     /// Erases without asking.
     #[arg(long)]
     yes: bool,
@@ -37,6 +45,10 @@ pub(super) async fn run(
     environment: &Environment,
 ) -> Result<(), Failed> {
     let config = Config::load(path, environment)?;
+    let twilio = match erase.at_twilio {
+        true => Some(at_twilio::client(&config, &Secrets::load(environment)?)?),
+        false => None,
+    };
     let number = Address::new(erase.number.trim());
     if !number.as_str().starts_with('+') && !number.as_str().bytes().all(|it| it.is_ascii_digit()) {
         return Err(Failed::Usage(format!(
@@ -46,18 +58,20 @@ pub(super) async fn run(
     }
     let store = open_existing(&config).await?;
     let mut tx = store.begin().await?;
-    let found = conversations::of_caller(&mut tx, number.as_str())
-        .await?
-        .len();
+    let known = conversations::all_of_caller(&mut tx, number.as_str()).await?;
+    let mut about = Vec::new();
+    for conversation in &known {
+        about.extend(pages::sids_about(&mut tx, &conversation.id).await?);
+    }
     drop(tx);
-    if found == 0 {
+    if known.is_empty() && twilio.is_none() {
         return Err(anyhow::anyhow!(
             "nothing is kept of {}: is that how `qdn-relay audit` shows it?",
             number.display()
         )
         .into());
     }
-    println!("{}", what_is_erased(&config, &number));
+    println!("{}", what_is_erased(&config, &number, erase.at_twilio));
     if !erase.yes && !confirm("Erase them?")? {
         return Err(anyhow::anyhow!("nothing was changed").into());
     }
@@ -70,15 +84,83 @@ pub(super) async fn run(
     if let Some(sentence) = leave_the_files(&store, &config).await? {
         println!("{sentence}");
     }
-    Ok(())
+    let Some(twilio) = twilio else {
+        return Ok(());
+    };
+    // A line that is no longer in the configuration has had texts and calls all the same.
+    let mut lines: BTreeSet<String> = known.into_iter().map(|it| it.line).collect();
+    lines.extend(
+        config
+            .lines
+            .iter()
+            .map(|line| line.number.as_str().to_owned()),
+    );
+    let of = at_twilio::Of {
+        number: &number,
+        lines,
+        about,
+    };
+    let deleted = at_twilio::delete(&twilio, &of).await?;
+    tell_deleted(&store, &number, deleted).await
+}
+
+/// Keeps and prints what was deleted at Twilio; what could not be is an error, and can be tried again.
+async fn tell_deleted(
+    store: &Store,
+    number: &Address,
+    deleted: at_twilio::Deleted,
+) -> Result<(), Failed> {
+    let Deleted {
+        messages,
+        files,
+        recordings,
+        transcriptions,
+        failed,
+    } = deleted;
+    let mut tx = store.begin().await?;
+    tx.audit(NewEntry {
+        number: number.as_str().to_owned(),
+        subject: "twilio".into(),
+        decision: "erased_at_twilio",
+        reason: "on the command line".into(),
+        detail: json!({
+            "messages": messages, "files": files, "recordings": recordings, "transcriptions": transcriptions,
+            "failed": failed.len(),
+        }),
+        ..NewEntry::default()
+    });
+    tx.commit().await?;
+    println!(
+        "Deleted at Twilio: {messages} messages, {files} files, {recordings} recordings, {transcriptions} transcriptions."
+    );
+    if failed.is_empty() {
+        return Ok(());
+    }
+    for one in &failed {
+        println!("Not deleted: {one}");
+    }
+    Err(anyhow::anyhow!(
+        "{} could not be deleted at Twilio: run this again in a few minutes; Twilio deletes nothing before it is finished",
+        failed.len()
+    )
+    .into())
 }
 
 /// What is removed, and where copies stay.
-fn what_is_erased(config: &Config, number: &Address) -> String {
+fn what_is_erased(config: &Config, number: &Address, at_twilio: bool) -> String {
+    let (removed, kept) = match at_twilio {
+        true => (
+            "from the database, and its messages, files, recordings and transcriptions from Twilio",
+            "",
+        ),
+        false => (
+            "from the database",
+            " in Twilio's log (--at-twilio deletes them there),",
+        ),
+    };
     let mut said = format!(
-        "Every text, reply and picture of {} is removed from the database, for good. The audit trail stays, and so do copies \
-         elsewhere: in Slack (delete the thread there), in Twilio's log (delete the messages in Twilio's console), and in \
-         every backup of the database.",
+        "Every text, reply and picture of {} is removed {removed}, for good. The audit trail stays, and so do copies \
+         elsewhere: in Slack (delete the thread there),{kept} and in every backup of the database.",
         number.display()
     );
     let Some(file) = config.database_url.file() else {
@@ -137,7 +219,7 @@ fn written(every: Duration) -> String {
 async fn forget_all(store: &Store, config: &Config, number: &Address) -> Result<Forgotten, Failed> {
     let mut tx = store.begin().await?;
     let mut all = Forgotten::default();
-    for conversation in conversations::of_caller(&mut tx, number.as_str()).await? {
+    for conversation in conversations::all_of_caller(&mut tx, number.as_str()).await? {
         let under_way = forget::under_way(&mut tx, &conversation.id).await?;
         if under_way > 0 {
             return Err(anyhow::anyhow!(

@@ -167,6 +167,17 @@ pub(crate) async fn of_caller(tx: &mut Tx, caller: &str) -> anyhow::Result<Vec<C
     .context("listing the conversations of a number")
 }
 
+/// Every conversation of a number, those without a thread among them.
+pub(crate) async fn all_of_caller(tx: &mut Tx, caller: &str) -> anyhow::Result<Vec<Conversation>> {
+    sqlx::query_as(
+        "select id, line, caller, place, channel, thread_ts, last_at from conversation where caller = $1",
+    )
+    .bind(caller)
+    .fetch_all(&mut *tx.inner)
+    .await
+    .context("listing all conversations of a number")
+}
+
 /// The conversation with this id, if it is still there.
 pub(crate) async fn find(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Conversation>> {
     sqlx::query_as(BY_ID)

@@ -31,3 +31,14 @@ pub(crate) async fn of(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<(
         .await
         .context("looking for a text to a person of the desk")
 }
+
+/// Twilio's ids of all such messages that are about a conversation.
+pub(crate) async fn sids_about(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select sms.sid from sms join page on page.message_id = sms.message_id where page.conversation_id = $1",
+    )
+    .bind(conversation_id)
+    .fetch_all(&mut *tx.inner)
+    .await
+    .context("listing texts to people of the desk")
+}

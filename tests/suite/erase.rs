@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::twilio::Callbacks;
+use qdn_relay::sandbox::faults::Effect;
+use qdn_relay::sandbox::twilio::{Callbacks, Outcome};
 
 use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE};
 
 stories! {
     one_numbers_words_are_erased_and_what_happened_stays,
     old_words_are_taken_away_by_themselves,
+    what_twilio_keeps_is_deleted_there_too,
 }
 
 const SECRET: &str = "the code of the gate";
@@ -98,5 +100,80 @@ async fn old_words_are_taken_away_by_themselves(database: Database) {
     desk.twilio.text(ALICE, LINE, "and now").await;
     desk.expect_words_in_thread(&alice.ts, "and now").await;
     desk.expect_quiet().await;
+    desk.close().await;
+}
+
+async fn what_twilio_keeps_is_deleted_there_too(database: Database) {
+    let desk = Desk::on(database).start().await;
+    desk.twilio
+        .set_callbacks(Callbacks::automatic(Duration::from_millis(20)));
+    let alice = desk.open(ALICE).await;
+    desk.twilio
+        .inbound(ALICE, LINE, SECRET)
+        .media("image/jpeg", &b"a picture"[..])
+        .send()
+        .await;
+    for n in 1..=3 {
+        desk.twilio.text(ALICE, LINE, &format!("text {n}")).await;
+    }
+    let marked = desk.reply(&alice, "a reply that arrives").await;
+    desk.expect_marks(&marked, &["white_check_mark"]).await;
+    desk.twilio.text(BOB, LINE, "Bob writes as well").await;
+    let recorded = [
+        desk.twilio.call(ALICE, LINE).await,
+        desk.twilio.call(BOB, LINE).await,
+    ];
+    assert!(
+        recorded
+            .iter()
+            .all(|story| matches!(story.outcome, Outcome::Voicemail { .. }))
+    );
+    desk.expect_quiet().await;
+    // One that Twilio is not through with.
+    desk.twilio.set_callbacks(Callbacks::default());
+    desk.reply(&alice, "a reply on its way").await;
+    let unfinished = desk.expect_sms(2).await.remove(1);
+    desk.expect_quiet().await;
+    assert_eq!(desk.twilio.recordings_and_transcriptions(), (2, 2));
+
+    desk.twilio.set_page_size_limit(2);
+    let busy = Effect::RateLimited {
+        retry_after: Some(0),
+    };
+    desk.twilio
+        .faults()
+        .push("Messages.delete", busy.not_accepted());
+    let erase = ["erase", "--yes", "--at-twilio", ALICE];
+    let said = desk.run(&erase).await.unwrap_err();
+    assert!(said.starts_with("exit status: 1"), "{said}");
+    let named = format!("Not deleted: message {}: refused: 20009", unfinished.sid);
+    assert!(said.contains(&named), "{said}");
+    assert!(said.contains("1 could not be deleted"), "{said}");
+    let kept = |it: &Desk, number: &str| {
+        let messages = it.twilio.messages().into_iter();
+        messages
+            .filter(|one| one.from == number || one.to == number)
+            .map(|one| one.sid)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&desk, ALICE), [unfinished.sid.clone()]);
+    assert_eq!(kept(&desk, BOB).len(), 1, "Bob's is nobody's business");
+    assert_eq!(desk.twilio.recordings_and_transcriptions(), (1, 1));
+
+    desk.twilio
+        .deliver_status(&unfinished.sid, "delivered", None)
+        .await;
+    let said = desk.run(&erase).await.unwrap();
+    assert!(said.contains("Deleted at Twilio: 1 messages"), "{said}");
+    assert!(kept(&desk, ALICE).is_empty());
+    let said = desk.run(&erase).await.unwrap();
+    assert!(said.contains("Deleted at Twilio: 0 messages"), "{said}");
+    // Somebody of whom only Twilio knows.
+    let said = desk
+        .run(&["erase", "--yes", "--at-twilio", "+16195550199"])
+        .await
+        .unwrap();
+    assert!(said.contains("Deleted at Twilio: 0 messages"), "{said}");
+    assert_eq!(desk.audited("erased_at_twilio").await, 4);
     desk.close().await;
 }

@@ -69,7 +69,7 @@ async fn a_caller_whom_nobody_took_leaves_a_message(database: Database) {
     );
     let greeted = story.events.iter().any(|happened| {
         matches!(&happened.event, Event::Heard { who: Party::Caller, words }
-            if words.starts_with("Sorry, nobody can take your call right now."))
+            if words.starts_with("Sorry, nobody can take your call right now. Your message is recorded and put in writing."))
     });
     assert!(greeted, "{story:#?}");
     let root = desk.expect_thread_of_call().await;

@@ -22,25 +22,43 @@ pub(crate) fn screening(line: &str, language: Option<&str>) -> String {
     }
 }
 
-/// Spoken to a caller whom nobody took, before the beep.
-pub(crate) fn greeting(language: Option<&str>) -> &'static str {
-    match spoken_language(language) {
-        "es" => {
-            "Lo sentimos, nadie puede atender su llamada en este momento. Deje un mensaje después del tono, o envíe un mensaje de texto a este número."
-        }
-        "fr" => {
-            "Désolé, personne ne peut prendre votre appel pour le moment. Laissez un message après le bip, ou envoyez un texto à ce numéro."
-        }
-        "de" => {
-            "Leider kann gerade niemand Ihren Anruf annehmen. Bitte sprechen Sie nach dem Ton, oder schreiben Sie uns eine SMS an diese Nummer."
-        }
-        "pt" => {
-            "Desculpe, ninguém pode atender a sua chamada agora. Deixe uma mensagem após o sinal, ou envie uma mensagem de texto para este número."
-        }
-        _ => {
-            "Sorry, nobody can take your call right now. Please leave a message after the tone, or send a text to this number."
-        }
-    }
+/// Spoken to a caller whom nobody took, before the beep. Who is recorded has to know it, and that it is put in writing where
+/// it is: California and others want everybody's consent.
+pub(crate) fn greeting(language: Option<&str>, is_put_in_writing: bool) -> String {
+    let (sorry, recorded, written, leave) = match spoken_language(language) {
+        "es" => (
+            "Lo sentimos, nadie puede atender su llamada en este momento.",
+            "Su mensaje se grabará.",
+            "Su mensaje se grabará y se transcribirá.",
+            "Deje un mensaje después del tono, o envíe un mensaje de texto a este número.",
+        ),
+        "fr" => (
+            "Désolé, personne ne peut prendre votre appel pour le moment.",
+            "Votre message sera enregistré.",
+            "Votre message sera enregistré et transcrit.",
+            "Laissez un message après le bip, ou envoyez un texto à ce numéro.",
+        ),
+        "de" => (
+            "Leider kann gerade niemand Ihren Anruf annehmen.",
+            "Ihre Nachricht wird aufgezeichnet.",
+            "Ihre Nachricht wird aufgezeichnet und schriftlich festgehalten.",
+            "Bitte sprechen Sie nach dem Ton, oder schreiben Sie uns eine SMS an diese Nummer.",
+        ),
+        "pt" => (
+            "Desculpe, ninguém pode atender a sua chamada agora.",
+            "A sua mensagem será gravada.",
+            "A sua mensagem será gravada e transcrita.",
+            "Deixe uma mensagem após o sinal, ou envie uma mensagem de texto para este número.",
+        ),
+        _ => (
+            "Sorry, nobody can take your call right now.",
+            "Your message is recorded.",
+            "Your message is recorded and put in writing.",
+            "Please leave it after the tone, or send a text to this number.",
+        ),
+    };
+    let told = if is_put_in_writing { written } else { recorded };
+    format!("{sorry} {told} {leave}")
 }
 
 /// Spoken after the recording.

@@ -199,6 +199,12 @@ impl TwilioStandIn {
         failing.insert(number.to_owned(), (status.to_owned(), code));
     }
 
+    /// How many recordings there are, and how many of them were put in writing.
+    pub fn recordings_and_transcriptions(&self) -> (usize, usize) {
+        let state = self.core.lock();
+        (state.recordings.len(), state.transcriptions.len())
+    }
+
     /// Whether `theirs` has said STOP to `ours` as far as Twilio knows.
     pub fn is_opted_out(&self, ours: &str, theirs: &str) -> bool {
         let pair = (ours.to_owned(), theirs.to_owned());

@@ -5,6 +5,7 @@ mod calls;
 mod media;
 mod messages;
 mod pages;
+mod recordings;
 pub(super) mod services;
 
 use std::sync::Arc;
@@ -126,10 +127,14 @@ enum Endpoint {
     DeleteMessage(String),
     ListMedia(String),
     FetchMedia(String, String),
+    DeleteMedia(String, String),
     ListCalls,
     FetchCall(String),
+    ListRecordings(String),
     FetchRecording(String),
     DeleteRecording(String),
+    ListTranscriptions(String),
+    DeleteTranscription(String),
     ListNumbers,
     FetchNumber(String),
     UpdateNumber(String),
@@ -157,7 +162,13 @@ impl Endpoint {
             ["Messages", sid, "Media", media] if get => {
                 FetchMedia(sid.to_owned(), media.to_owned())
             }
+            ["Messages", sid, "Media", media] if delete => {
+                DeleteMedia(sid.to_owned(), resource(media)?)
+            }
             ["Calls.json"] if get => ListCalls,
+            ["Calls", sid, "Recordings.json"] if get => ListRecordings(sid.to_owned()),
+            ["Recordings", sid, "Transcriptions.json"] if get => ListTranscriptions(sid.to_owned()),
+            ["Transcriptions", sid] if delete => DeleteTranscription(resource(sid)?),
             ["Calls", sid] if get => FetchCall(resource(sid)?),
             ["Recordings", sid] if get => FetchRecording(sid.to_owned()),
             ["Recordings", sid] if delete => DeleteRecording(resource(sid)?),
@@ -179,9 +190,13 @@ impl Endpoint {
             DeleteMessage(_) => "Messages.delete",
             ListMedia(_) => "Media.list",
             FetchMedia(..) => "Media.fetch",
+            DeleteMedia(..) => "Media.delete",
             ListCalls => "Calls.list",
             FetchCall(_) => "Calls.fetch",
+            ListRecordings(_) => "Recordings.list",
             FetchRecording(_) => "Recordings.fetch",
+            ListTranscriptions(_) => "Transcriptions.list",
+            DeleteTranscription(_) => "Transcriptions.delete",
             DeleteRecording(_) => "Recordings.delete",
             ListNumbers => "IncomingPhoneNumbers.list",
             FetchNumber(_) => "IncomingPhoneNumbers.fetch",
@@ -260,9 +275,13 @@ impl Core {
             DeleteMessage(sid) => self.delete_message(sid, &asked),
             ListMedia(sid) => self.list_media(sid, &asked),
             FetchMedia(message, sid) => self.fetch_media(message, sid, &asked),
+            DeleteMedia(message, sid) => self.delete_media(message, sid, &asked),
             ListCalls => self.list_calls(&asked),
             FetchCall(sid) => self.fetch_call(sid, &asked),
+            ListRecordings(call) => self.list_recordings(call, &asked),
             FetchRecording(file) => self.fetch_recording(file, &asked),
+            ListTranscriptions(sid) => self.list_transcriptions(sid, &asked),
+            DeleteTranscription(sid) => self.delete_transcription(sid, &asked),
             DeleteRecording(sid) => self.delete_recording(sid, &asked),
             ListNumbers => self.list_numbers(&asked),
             FetchNumber(sid) => self.fetch_number(sid, &asked),

@@ -95,6 +95,8 @@ pub(super) struct State {
     /// Both sides of every call, oldest first.
     pub(super) calls: Vec<CallRecord>,
     pub(super) recordings: Vec<RecordingRecord>,
+    /// What was put in writing: its SID, the recording's, the words.
+    pub(super) transcriptions: Vec<(String, String, String)>,
     pub(super) live_calls: Vec<LiveCall>,
     /// How the phones of the world behave, call by call; the last one stays.
     pub(super) phones: HashMap<String, VecDeque<Phone>>,
@@ -124,6 +126,7 @@ impl State {
             page_size_limit: 1000,
             calls: Vec::new(),
             recordings: Vec::new(),
+            transcriptions: Vec::new(),
             live_calls: Vec::new(),
             phones: HashMap::new(),
         }

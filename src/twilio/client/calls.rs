@@ -12,6 +12,7 @@ use crate::twilio::message::Direction;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallFilter {
     pub to: Option<Address>,
+    pub from: Option<Address>,
     /// Begun then or later, to the second.
     pub start_time_after: Option<Timestamp>,
     /// The legs that this call led to.
@@ -42,6 +43,9 @@ impl Client {
         let mut query = Vec::new();
         if let Some(to) = &filter.to {
             query.push(("To", to.as_str().to_owned()));
+        }
+        if let Some(from) = &filter.from {
+            query.push(("From", from.as_str().to_owned()));
         }
         if let Some(after) = filter.start_time_after {
             query.push(("StartTime>", filter_time(after)));

@@ -130,16 +130,35 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Deletes a message that is finished
+    /// (<https://www.twilio.com/docs/messaging/api/message-resource#delete-a-message-resource>).
+    pub async fn delete_message(&self, sid: &MessageSid) -> Result<(), Failure> {
+        self.delete(&format!("/Messages/{sid}.json")).await
+    }
+
+    /// Deletes a file of a message
+    /// (<https://www.twilio.com/docs/messaging/api/media-resource#delete-a-media-resource>).
+    pub async fn delete_medium(&self, message: &MessageSid, sid: &str) -> Result<(), Failure> {
+        if !is_media_sid(sid) {
+            return Err(refused("bad_sid", "this is no MediaSid"));
+        }
+        self.delete(&format!("/Messages/{message}/Media/{sid}.json"))
+            .await
+    }
+}
+
+fn is_media_sid(sid: &str) -> bool {
+    sid.len() == 34 && sid.starts_with("ME") && sid.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// Larger than this no file of a text is: Twilio takes 5 MB, and its other channels less than this.
 const MAX_FILE: usize = 25 * 1024 * 1024;
 
 impl Client {
     /// A file of a message, by its SID (<https://www.twilio.com/docs/messaging/api/media-resource#fetch-a-media-resource>).
     pub async fn medium(&self, message: &MessageSid, sid: &str) -> Result<Media, Failure> {
-        let is_sid = sid.len() == 34
-            && sid.starts_with("ME")
-            && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !is_sid {
+        if !is_media_sid(sid) {
             return Err(refused("bad_sid", "this is no MediaSid"));
         }
         let path = format!("/Messages/{message}/Media/{sid}");

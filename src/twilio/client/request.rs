@@ -40,6 +40,12 @@ impl Client {
         self.answer(self.http.post(url).form(form)).await
     }
 
+    /// Deletes what is at `path`, of which Twilio says nothing more than that.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        let url = self.url(path);
+        self.body(self.http.delete(url)).await.map(drop)
+    }
+
     /// All entries that `path` lists under `key`, from page to page, each read by `read`; what could not be read to the
     /// end is an error and never a shorter list. Stops early behind a page of which every entry is `enough`.
     pub(super) async fn list<T>(
@@ -109,6 +115,12 @@ impl Client {
     }
 
     pub(super) async fn answer(&self, request: RequestBuilder) -> Result<Value, Failure> {
+        let body = self.body(request).await?;
+        serde_json::from_slice(&body).map_err(|_| unknown("an answer without JSON".to_owned()))
+    }
+
+    /// The bytes of an answer that is no error.
+    async fn body(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
         let settings = &self.settings;
         let request =
             request.basic_auth(&settings.api_key, Some(settings.api_secret.expose_secret()));
@@ -118,8 +130,7 @@ impl Client {
         let retry_after = retry_after(&response);
         let body = read(response).await;
         if status.is_success() {
-            return serde_json::from_slice(&body?)
-                .map_err(|_| unknown(format!("{status} without JSON")));
+            return body;
         }
         let body: Value = body
             .ok()

@@ -181,6 +181,14 @@ impl Call {
                 ("ErrorCode", "0"),
             ]);
             let transcription_sid = self.core.sid("TR");
+            if recording.transcribe_callback.is_some() {
+                let written = (
+                    transcription_sid.clone(),
+                    recording.sid.clone(),
+                    recording.words.clone(),
+                );
+                self.core.lock().transcriptions.push(written);
+            }
             let transcribed = of_recording(&[
                 ("TranscriptionSid", &transcription_sid),
                 ("TranscriptionText", &recording.words),

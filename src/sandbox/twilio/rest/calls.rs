@@ -1,7 +1,7 @@
 //! Calls and recordings. <https://www.twilio.com/docs/voice/api/call-resource>
 
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::json;
 
@@ -114,16 +114,6 @@ impl Core {
             }
             _ => Err(Refusal::not_found(&asked.path)),
         }
-    }
-
-    pub(super) fn delete_recording(&self, sid: &str, asked: &Asked) -> Answer {
-        let mut state = self.lock();
-        let before = state.recordings.len();
-        state.recordings.retain(|recording| recording.sid != sid);
-        if state.recordings.len() == before {
-            return Err(Refusal::not_found(&asked.path));
-        }
-        Ok(StatusCode::NO_CONTENT.into_response())
     }
 }
 

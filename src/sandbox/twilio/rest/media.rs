@@ -114,4 +114,18 @@ impl Core {
         // With or without credentials, the bytes are on another host.
         Ok(sent_on(&format!("{}/{sid}", self.media_url())))
     }
+
+    pub(super) fn delete_media(&self, message_sid: &str, sid: &str, asked: &Asked) -> Answer {
+        let mut state = self.lock();
+        let before = state.media.len();
+        state
+            .media
+            .retain(|media| media.sid != sid || media.message_sid != message_sid);
+        if state.media.len() == before {
+            return Err(Refusal::not_found(&asked.path));
+        }
+        drop(state);
+        self.touch();
+        Ok(StatusCode::NO_CONTENT.into_response())
+    }
 }

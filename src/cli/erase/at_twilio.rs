@@ -1,0 +1,179 @@
+//! What Twilio keeps of one number: texts in both directions with their files, recordings and what was put in writing of
+//! them. Deleted one by one with the API key, and again and again until nothing is left.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::config::{Config, Secrets};
+use crate::phone::Address;
+use crate::remote::Failure;
+use crate::twilio::client::{CallFilter, Client, MessageFilter, Settings};
+use crate::twilio::message::Message;
+use crate::twilio::{AccountSid, CallSid, MessageSid};
+
+/// How often a request is made that Twilio has too many of.
+const TRIES: u32 = 5;
+
+/// How long it is left alone then, where it does not say.
+const REST: Duration = Duration::from_secs(1);
+
+/// Whose texts and calls: the number's with each of these lines.
+pub(super) struct Of<'a> {
+    pub(super) number: &'a Address,
+    pub(super) lines: BTreeSet<String>,
+    /// Texts to people of the desk in which the number's words stand.
+    pub(super) about: Vec<String>,
+}
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub(super) struct Deleted {
+    pub(super) messages: u64,
+    pub(super) files: u64,
+    pub(super) recordings: u64,
+    pub(super) transcriptions: u64,
+    /// What could not be deleted, each with why.
+    pub(super) failed: Vec<String>,
+}
+
+pub(super) fn client(config: &Config, secrets: &Secrets) -> anyhow::Result<Client> {
+    Client::new(Settings {
+        api_url: config.twilio_api_url.clone(),
+        account_sid: AccountSid::parse(&secrets.account_sid).context("TWILIO_ACCOUNT_SID")?,
+        api_key: secrets.api_key.clone(),
+        api_secret: secrets.api_secret.clone(),
+        request_timeout: config.delivery.request_timeout,
+    })
+}
+
+/// Deletes everything; a list that could not be read to its end is an error, whatever was deleted by then.
+pub(super) async fn delete(twilio: &Client, of: &Of<'_>) -> anyhow::Result<Deleted> {
+    let mut deleted = Deleted::default();
+    for line in &of.lines {
+        let line = Address::new(line);
+        for (from, to) in [(of.number, &line), (&line, of.number)] {
+            let filter = MessageFilter {
+                from: Some(from.clone()),
+                to: Some(to.clone()),
+                ..MessageFilter::default()
+            };
+            let listed = patiently(async || twilio.list_messages(&filter, None).await).await;
+            for message in listed.context("reading Twilio's list of messages")? {
+                delete_message(twilio, &message, &mut deleted).await?;
+            }
+            let filter = CallFilter {
+                from: Some(from.clone()),
+                to: Some(to.clone()),
+                ..CallFilter::default()
+            };
+            let listed = patiently(async || twilio.list_calls(&filter).await).await;
+            for call in listed.context("reading Twilio's list of calls")? {
+                delete_recordings(twilio, &call.sid, &mut deleted).await?;
+            }
+        }
+    }
+    for sid in &of.about {
+        let sid = MessageSid::parse(sid)?;
+        match patiently(async || twilio.message(&sid).await).await {
+            Ok(message) => delete_message(twilio, &message, &mut deleted).await?,
+            Err(failure) if is_gone(&failure) => {}
+            Err(failure) => deleted.failed.push(format!("message {sid}: {failure}")),
+        }
+    }
+    Ok(deleted)
+}
+
+async fn delete_message(
+    twilio: &Client,
+    message: &Message,
+    deleted: &mut Deleted,
+) -> anyhow::Result<()> {
+    let sid = &message.sid;
+    if message.num_media > 0 {
+        let listed = patiently(async || twilio.media(sid).await).await;
+        let files = match listed {
+            Err(failure) if is_gone(&failure) => Vec::new(),
+            other => other.with_context(|| format!("reading Twilio's list of files of {sid}"))?,
+        };
+        for file in files {
+            let done = patiently(async || twilio.delete_medium(sid, &file.sid).await).await;
+            let name = format!("file {} of {sid}", file.sid);
+            count(done, &name, &mut deleted.files, &mut deleted.failed);
+        }
+    }
+    let done = patiently(async || twilio.delete_message(sid).await).await;
+    let name = format!("message {sid}");
+    count(done, &name, &mut deleted.messages, &mut deleted.failed);
+    Ok(())
+}
+
+async fn delete_recordings(
+    twilio: &Client,
+    call: &CallSid,
+    deleted: &mut Deleted,
+) -> anyhow::Result<()> {
+    let listed = patiently(async || twilio.recordings_of(call).await).await;
+    let recordings = unless_gone(listed)
+        .with_context(|| format!("reading Twilio's list of recordings of {call}"))?;
+    for recording in recordings {
+        // First what was put in writing: without its recording it could not be found again.
+        let listed = patiently(async || twilio.transcriptions_of(&recording).await).await;
+        let written = unless_gone(listed)
+            .with_context(|| format!("reading Twilio's list of transcriptions of {recording}"))?;
+        let failed_before = deleted.failed.len();
+        for sid in written {
+            let done = patiently(async || twilio.delete_transcription(&sid).await).await;
+            let name = format!("transcription {sid} of {recording}");
+            count(
+                done,
+                &name,
+                &mut deleted.transcriptions,
+                &mut deleted.failed,
+            );
+        }
+        if deleted.failed.len() > failed_before {
+            continue;
+        }
+        let done = patiently(async || twilio.delete_recording(&recording).await).await;
+        let name = format!("recording {recording} of {call}");
+        count(done, &name, &mut deleted.recordings, &mut deleted.failed);
+    }
+    Ok(())
+}
+
+/// What is gone has nothing.
+fn unless_gone(listed: Result<Vec<String>, Failure>) -> Result<Vec<String>, Failure> {
+    match listed {
+        Err(failure) if is_gone(&failure) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// Counts what was deleted. What was gone already is as good.
+fn count(done: Result<(), Failure>, name: &str, counter: &mut u64, failed: &mut Vec<String>) {
+    match done {
+        Ok(()) => *counter += 1,
+        Err(failure) if is_gone(&failure) => {}
+        Err(failure) => failed.push(format!("{name}: {failure}")),
+    }
+}
+
+fn is_gone(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused { code, .. } if matches!(code.as_str(), "20404" | "http 404"))
+}
+
+/// Asks again where Twilio has too many requests: it has done nothing then.
+async fn patiently<T>(request: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut tries = 1;
+    loop {
+        match request().await {
+            Err(Failure::RateLimited { retry_after }) if tries < TRIES => {
+                tokio::time::sleep(retry_after.unwrap_or(REST)).await;
+                tries += 1;
+            }
+            other => return other,
+        }
+    }
+}
