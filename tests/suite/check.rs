@@ -79,6 +79,27 @@ async fn a_desk_on_which_all_is_well_is_said_to_be() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn urls_without_connection_overrides_are_ours_and_warned_of() {
+    let desk = well_kept("").await;
+    desk.twilio.configure_number(LINE, |number| {
+        let without = |url: &str| url.split('#').next().unwrap().to_owned();
+        number.sms_url = without(&number.sms_url);
+        number.voice_url = without(&number.voice_url);
+    });
+    let printed = desk.run(&["check"]).await.unwrap();
+    for name in ["SMS URL of QDN", "voice URL of QDN"] {
+        let found = lines(&printed, name);
+        assert!(
+            found
+                .iter()
+                .any(|line| line.starts_with("warn") && line.contains("Do: qdn-relay setup")),
+            "{name}: {printed}"
+        );
+    }
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_at_the_vendors_is_said_with_what_mends_it() {
     let desk = well_kept("").await;
     desk.twilio.configure_number(LINE, |number| {

@@ -83,6 +83,9 @@ fn settings(
         .into_iter()
         .filter(|setting| !setting.is_right())
         .map(|setting| {
+            if setting.leads_right() {
+                return without_overrides(line, &setting);
+            }
             let why = match setting.parameter {
                 "SmsUrl" | "SmsMethod" => "texts come late, found in Twilio's log",
                 "VoiceUrl" | "VoiceMethod" => "calls do not reach us",
@@ -112,6 +115,20 @@ fn settings(
         )],
         false => wrong,
     }
+}
+
+/// A URL of ours that does not say, in its fragment, how Twilio is to ask.
+fn without_overrides(line: &Line, setting: &setup::Setting) -> Finding {
+    let why = match setting.parameter {
+        "VoiceUrl" => "a caller waits up to 15 s for the backup while we are down",
+        _ => "a text whose request fails comes late, found in Twilio's log",
+    };
+    Finding::warn(
+        format!("{} of {}", setting.name, line.name),
+        format!("{}, better: {}", setting.before, setting.after),
+        why,
+        "qdn-relay setup",
+    )
 }
 
 /// A Messaging Service that has the number in its pool can be asked instead of the SMS URL.

@@ -10,6 +10,7 @@ mod core;
 mod inbound;
 mod messages;
 mod number;
+mod overrides;
 mod people;
 mod rest;
 mod schema;

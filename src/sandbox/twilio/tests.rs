@@ -32,6 +32,8 @@ struct Seen {
     path: String,
     params: Vec<(String, String)>,
     signed: bool,
+    /// By which Twilio tells its tries of one request from another.
+    token: String,
 }
 
 impl Seen {
@@ -86,6 +88,9 @@ async fn relay_answer(
         path: uri.path().to_owned(),
         params,
         signed,
+        token: headers
+            .get("i-twilio-idempotency-token")
+            .map_or_else(String::new, |token| token.to_str().unwrap().to_owned()),
     };
     relay.seen.lock().unwrap().push(seen.clone());
     // Only what asks for an answer's head is not signed.

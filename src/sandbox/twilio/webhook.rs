@@ -1,12 +1,14 @@
 //! A request to the relay, signed and delivered as Twilio does.
 //!
-//! 15 s for the answer, one retry when the connection fails; <https://www.twilio.com/docs/usage/webhooks>.
+//! 15 s for the answer, one retry when the connection fails (<https://www.twilio.com/docs/usage/webhooks>), unless the
+//! URL's fragment says otherwise.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 
 use super::core::Core;
+use super::overrides::Overrides;
 use crate::twilio::signature;
 
 /// Error: no answer in time, or one that cannot be used.
@@ -85,25 +87,41 @@ pub(super) struct Answer {
 impl Core {
     /// Makes the request; `Err` is Twilio's error code when there was no answer.
     pub(super) async fn deliver(&self, webhook: &Webhook) -> Result<Answer, u32> {
-        let (url, _overrides) = webhook.url.split_once('#').unwrap_or((&webhook.url, ""));
+        let (url, fragment) = webhook.url.split_once('#').unwrap_or((&webhook.url, ""));
+        let overrides = Overrides::parse(fragment).unwrap_or_else(|wrong| {
+            self.violation(wrong);
+            Overrides::default()
+        });
         let query = serde_urlencoded::to_string(&webhook.params).unwrap_or_default();
         let url = match (webhook.get, url.contains('?')) {
             (false, _) => url.to_owned(),
             (true, true) => format!("{url}&{query}"),
             (true, false) => format!("{url}?{query}"),
         };
-        let mut sent = Err(HTTP_CONNECTION_FAILURE);
-        // One retry, and that only when the first try did not get through.
-        for _ in 0..2 {
-            sent = self.deliver_once(webhook, &url).await;
-            if sent.as_ref().err() != Some(&HTTP_CONNECTION_FAILURE) {
-                break;
+        // All tries of a request carry the same token.
+        let token = uuid::Uuid::new_v4().to_string();
+        let began = Instant::now();
+        let mut retries = overrides.retries;
+        loop {
+            let left = overrides.total.saturating_sub(began.elapsed());
+            let within = (overrides.connect + overrides.read)
+                .min(left)
+                .min(self.settings.webhook_timeout);
+            let sent = self.deliver_once(webhook, &url, (&token, within)).await;
+            let is_over = began.elapsed() >= overrides.total;
+            if retries == 0 || is_over || !overrides.asks_again(&sent) {
+                return sent;
             }
+            retries -= 1;
         }
-        sent
     }
 
-    async fn deliver_once(&self, webhook: &Webhook, url: &str) -> Result<Answer, u32> {
+    async fn deliver_once(
+        &self,
+        webhook: &Webhook,
+        url: &str,
+        (token, within): (&str, Duration),
+    ) -> Result<Answer, u32> {
         let Some((target, host)) = self.target(url) else {
             self.violation(format!(
                 "a webhook URL is not one of the relay's: {}",
@@ -121,10 +139,8 @@ impl Core {
             .header("Host", host)
             .header("Accept", "*/*")
             .header("X-Home-Region", "us1")
-            .header(
-                "I-Twilio-Idempotency-Token",
-                uuid::Uuid::new_v4().to_string(),
-            );
+            .header("I-Twilio-Idempotency-Token", token)
+            .timeout(within);
         if let Some(signature) = self.signature(webhook, url, signed) {
             request = request.header("X-Twilio-Signature", signature);
         }

@@ -345,6 +345,7 @@ async fn calls_are_listed() {
     let start_time_after = Some("2026-11-01T09:00:00Z".parse().unwrap());
     let filter = CallFilter {
         to: Some(number().into()),
+        from: None,
         start_time_after,
         parent_call_sid: None,
     };

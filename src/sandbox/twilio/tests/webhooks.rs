@@ -179,3 +179,28 @@ async fn a_relay_that_is_down_gets_no_text_and_the_fallback_does() {
     assert_eq!(seen[0].path, "/fallback");
     assert_eq!(seen[0].param("ErrorCode"), "11205");
 }
+
+#[tokio::test]
+async fn a_request_is_made_again_as_its_fragment_says() {
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = asked.clone();
+    let script = move |_: &Seen| match count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        0 | 1 => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        _ => twiml("<Response/>"),
+    };
+    let (stand_in, relay, _host) = start(script).await;
+    assert_eq!(stand_in.text(CALLER, OURS, "x").await.status, 503);
+    stand_in.configure_number(OURS, |number| number.sms_url.push_str("#rc=2&rp=5xx,ct"));
+    assert_eq!(stand_in.text(CALLER, OURS, "y").await.status, 200);
+    let seen = relay.seen();
+    assert!(
+        seen.iter().all(|seen| seen.signed),
+        "the fragment is no part of it"
+    );
+    let tokens: Vec<&str> = seen.iter().map(|seen| seen.token.as_str()).collect();
+    assert_eq!(tokens.len(), 3);
+    assert!(tokens[0] != tokens[1] && tokens[1] == tokens[2]);
+    stand_in.configure_number(OURS, |number| number.sms_url.push_str(",3xx"));
+    stand_in.text(CALLER, OURS, "z").await;
+    assert_eq!(stand_in.violations().len(), 1);
+}
