@@ -69,6 +69,10 @@ impl StatusUrls {
         let http = reqwest::Client::builder()
             .user_agent(concat!("qdn-relay/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::limited(3))
+            // An address can hold a secret, which is no business of the host it redirects to.
+            .referer(false)
+            // As for Twilio and Slack: where requests go stands in the configuration, not in a variable.
+            .no_proxy()
             .retry(reqwest::retry::never())
             .timeout(PATIENCE)
             .build()

@@ -13,6 +13,7 @@ use crate::availability::State;
 use crate::bridge::{opt_out, own_text};
 use crate::config::{Config, Line};
 use crate::conversation::auto_reply;
+use crate::conversation::opt_out::{Wish, wish};
 use crate::delivery;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
@@ -78,6 +79,8 @@ pub(super) async fn text_the_caller(
     }
     if !may_be_texted(app, line, caller)
         || auto_reply::looks_like_one(body)
+        // The desk is asked about that; a machine had better not answer it.
+        || wish(body) == Wish::SoundsLikeStop
         || !may_be_texted_automatically(tx, caller).await?
         || is_limit_reached(tx, &app.config, line).await?
         || !away::tell(tx, number, caller, since).await?

@@ -78,6 +78,13 @@ async fn why_not(
     if scene.config.line_of(caller.as_str()).is_some() {
         return Ok(Some("the call came from one of our own lines"));
     }
+    let people = &scene.config.people;
+    if people
+        .iter()
+        .any(|person| person.phone.as_str() == caller.as_str())
+    {
+        return Ok(Some("the caller is one of the desk's own people"));
+    }
     if tx.now().duration_since(missed) > SOON {
         return Ok(Some("the database was away for too long"));
     }

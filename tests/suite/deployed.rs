@@ -73,6 +73,31 @@ fn the_program_reads_every_variable_that_is_set() {
 }
 
 #[test]
+fn no_core_is_dumped_and_bases_are_pinned() {
+    assert_eq!(settings(SERVICE, "LimitCORE"), ["0"]);
+    let bases: Vec<&str> = DOCKERFILE
+        .lines()
+        .filter_map(|line| line.strip_prefix("FROM ")?.split_whitespace().next())
+        .collect();
+    assert_eq!(bases, ["${RUST}", "${DEBIAN}"]);
+    for base in ["RUST", "DEBIAN"] {
+        let line = DOCKERFILE
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("ARG {base}=")))
+            .unwrap();
+        let (_, digest) = line.split_once("@sha256:").unwrap();
+        assert_eq!(digest.len(), 64, "{line}");
+        assert!(
+            digest.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{line}"
+        );
+    }
+    for option in ["--cap-drop=ALL", "--security-opt no-new-privileges"] {
+        assert!(DOCKERFILE.contains(option), "{option}");
+    }
+}
+
+#[test]
 fn both_listen_where_the_example_says() {
     let port = |address: &str| address.rsplit(':').next().unwrap().trim().to_owned();
     let example: toml::Table = EXAMPLE.parse().unwrap();

@@ -48,6 +48,7 @@ mod replies;
 mod screening;
 mod setup;
 mod standing;
+mod status_urls;
 mod statuses;
 mod stopping;
 mod stuck;

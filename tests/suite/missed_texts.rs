@@ -7,6 +7,7 @@ use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE, SECOND_LINE, SERGI
 stories! {
     a_caller_who_rings_five_times_is_texted_once,
     lines_of_ours_do_not_text_each_other,
+    people_of_the_desk_are_not_texted,
     a_false_number_is_not_texted_at_our_expense,
     a_line_texts_no_more_than_its_limit,
     who_waits_through_the_first_ring_is_missed,
@@ -84,6 +85,16 @@ async fn lines_of_ours_do_not_text_each_other(database: Database) {
     desk.expect_quiet().await;
     let (is_texted, reason) = texted(&desk, &story.sid).await;
     assert!(!is_texted && reason.contains("our own lines"), "{reason}");
+    desk.expect_sms(0).await;
+    desk.close().await;
+}
+
+async fn people_of_the_desk_are_not_texted(database: Database) {
+    let desk = desk(database).await;
+    let story = desk.twilio.call(SERGIO_PHONE, LINE).await;
+    desk.expect_quiet().await;
+    let (is_texted, reason) = texted(&desk, &story.sid).await;
+    assert!(!is_texted && reason.contains("own people"), "{reason}");
     desk.expect_sms(0).await;
     desk.close().await;
 }
