@@ -12,7 +12,7 @@ use super::{Failed, open_existing};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, parse_duration};
 use crate::phone::PhoneNumber;
-use crate::store::audit::{Entry, Filter};
+use crate::store::audit::{Entry, Filter, Link};
 
 /// What `audit` takes.
 #[derive(Debug, Args)]
@@ -39,7 +39,30 @@ pub(super) struct Audit {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Walks the whole chain and says whether anything was changed, added or removed.
-    Verify,
+    Verify(Verify),
+}
+
+/// What `audit verify` takes.
+#[derive(Debug, Args)]
+struct Verify {
+    /// A row that must be there, as the log or an earlier run shows it; may be given several times.
+    #[arg(long, value_name = "SEQ:HASH", value_parser = link)]
+    expect: Vec<Link>,
+}
+
+/// `12:3f…`, the number of a row and its whole hash.
+fn link(text: &str) -> Result<Link, String> {
+    let parsed = text.split_once(':').and_then(|(seq, hash)| {
+        let seq: i64 = seq.parse().ok()?;
+        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (seq > 0 && is_hash).then(|| Link {
+            seq,
+            hash: hash.to_ascii_lowercase(),
+        })
+    });
+    parsed.ok_or_else(|| {
+        "it must be the number of a row, a colon and its 64 hexadecimal digits".to_owned()
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,10 +93,10 @@ pub(super) async fn run(
         number: audit.number.as_deref().map(number).transpose()?,
     };
     let store = open_existing(&config).await?;
-    if let Some(Action::Verify) = audit.action {
-        return match store.verify_audit().await? {
-            Ok(rows) => {
-                println!("{rows} rows, the chain is intact");
+    if let Some(Action::Verify(Verify { expect })) = audit.action {
+        return match store.verify_audit(&expect).await? {
+            Ok(end) => {
+                println!("{}", intact(&end, expect.len()));
                 Ok(())
             }
             Err(broken) => {
@@ -103,6 +126,20 @@ pub(super) async fn run(
         // Whoever reads us has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written.context("writing to standard output")?),
+    }
+}
+
+/// What a whole chain proves: without an expected row, only that nobody changed it clumsily.
+fn intact(end: &Link, expected: usize) -> String {
+    let Link { seq, hash } = end;
+    match (seq, expected) {
+        (0, _) => "0 rows, the chain is intact".to_owned(),
+        (_, 0) => format!(
+            "{seq} rows, the chain is intact. It ends with {seq}:{hash}; note that elsewhere, and give it to --expect later"
+        ),
+        (_, expected) => format!(
+            "{seq} rows, the chain is intact and has the {expected} expected rows. It ends with {seq}:{hash}"
+        ),
     }
 }
 

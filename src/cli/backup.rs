@@ -155,9 +155,9 @@ async fn examined(file: &Path) -> Result<i64, Failed> {
     let store = Store::open(&format!("sqlite://{}", copy.display()), Clock::System)
         .await
         .map_err(anyhow::Error::from)?;
-    let verified = store.verify_audit().await?;
+    let verified = store.verify_audit(&[]).await?;
     store.close().await;
-    verified.map_err(|broken| {
+    verified.map(|end| end.seq).map_err(|broken| {
         Failed::Other(anyhow::anyhow!(
             "the audit trail in {} is broken at row {}: {}",
             file.display(),

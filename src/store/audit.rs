@@ -3,6 +3,8 @@
 //! The hash covers every column, each with its length before it, so that neither a changed word nor a moved
 //! boundary between two words goes unseen. Removing rows from the end is seen by `audit_head`.
 
+mod verify;
+
 use anyhow::Context;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,6 +13,8 @@ use sqlx::FromRow;
 
 use super::{Store, Tx, timestamp};
 use crate::phone::Address;
+
+pub use verify::Broken;
 
 /// A decision about to be kept.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +36,8 @@ pub(crate) struct NewEntry {
 }
 
 impl NewEntry {
-    /// The same fact for whoever collects logs: no words of a text, no full number.
+    /// The same fact for whoever collects logs, when it was decided and is not written yet: no words of a text, no full
+    /// number.
     pub(crate) fn log(&self) {
         tracing::info!(
             target: "audit",
@@ -43,6 +48,41 @@ impl NewEntry {
             reason = self.reason,
         );
     }
+
+    /// The fact once it is written, with its row's place in the chain: a log that is kept elsewhere can prove it later.
+    pub(super) fn log_written(&self, link: &Link) {
+        tracing::info!(
+            target: "audit",
+            seq = link.seq,
+            hash = link.hash,
+            line = self.line,
+            number = Address::new(&self.number).redacted(),
+            subject = self.subject,
+            decision = self.decision,
+            reason = self.reason,
+        );
+    }
+
+    /// Its place in the chain alone, for a fact that was logged when it was decided.
+    pub(super) fn log_link(&self, link: &Link) {
+        tracing::info!(
+            target: "audit",
+            seq = link.seq,
+            hash = link.hash,
+            subject = self.subject,
+            decision = self.decision,
+            "written",
+        );
+    }
+}
+
+/// A row's place in the chain. Whoever knows it can tell whether the row, or any before it, was changed since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The row's number.
+    pub seq: i64,
+    /// Its hash, hexadecimal.
+    pub hash: String,
 }
 
 /// A row of the audit trail.
@@ -100,9 +140,11 @@ impl Entry {
 pub(super) const COLUMNS: &str =
     "seq, at, line, number, subject, decision, reason, detail, previous, hash";
 
-pub(super) async fn append(tx: &mut Tx, entries: &[NewEntry]) -> anyhow::Result<()> {
+/// Appends the entries; each one's place in the chain.
+pub(super) async fn append(tx: &mut Tx, entries: &[NewEntry]) -> anyhow::Result<Vec<Link>> {
+    let mut links = Vec::with_capacity(entries.len());
     if entries.is_empty() {
-        return Ok(());
+        return Ok(links);
     }
     // The update takes the row's lock first: several replicas append one after the other.
     let (mut seq, mut previous): (i64, String) =
@@ -121,12 +163,16 @@ pub(super) async fn append(tx: &mut Tx, entries: &[NewEntry]) -> anyhow::Result<
             decision: new.decision.to_owned(),
             reason: storable(&new.reason),
             detail: new.detail.to_string(),
-            previous,
+            previous: previous.clone(),
             hash: String::new(),
         };
         entry.hash = entry.expected_hash();
         insert(tx, &entry).await?;
-        previous = entry.hash;
+        previous.clone_from(&entry.hash);
+        links.push(Link {
+            seq,
+            hash: entry.hash,
+        });
     }
     sqlx::query("update audit_head set seq = $1, hash = $2 where id = 1")
         .bind(seq)
@@ -134,7 +180,7 @@ pub(super) async fn append(tx: &mut Tx, entries: &[NewEntry]) -> anyhow::Result<
         .execute(&mut *tx.inner)
         .await
         .context("moving the end of the audit trail")?;
-    Ok(())
+    Ok(links)
 }
 
 async fn insert(tx: &mut Tx, entry: &Entry) -> anyhow::Result<()> {
@@ -199,66 +245,4 @@ impl Store {
             .await
             .context("reading the audit trail")
     }
-
-    /// Walks the whole chain; `Ok(Err(…))` says where it is broken.
-    pub async fn verify_audit(&self) -> anyhow::Result<Result<i64, Broken>> {
-        let mut previous = String::new();
-        let mut seq = 0;
-        loop {
-            let page = self.audit_page(&Filter::default(), seq).await?;
-            if page.is_empty() {
-                break;
-            }
-            for entry in page {
-                seq += 1;
-                if entry.seq != seq {
-                    return Ok(Err(Broken {
-                        seq,
-                        what: "this row is missing",
-                    }));
-                }
-                if entry.previous != previous {
-                    return Ok(Err(Broken {
-                        seq,
-                        what: "it does not follow the row before it",
-                    }));
-                }
-                if entry.hash != entry.expected_hash() {
-                    return Ok(Err(Broken {
-                        seq,
-                        what: "this row was changed after it was written",
-                    }));
-                }
-                previous = entry.hash;
-            }
-        }
-        let (end, hash): (i64, String) =
-            sqlx::query_as("select seq, hash from audit_head where id = 1")
-                .fetch_one(self.reader())
-                .await
-                .context("reading the end of the audit trail")?;
-        // Rows may have been added between the two reads; fewer than were ever written is what must not be.
-        if end < seq || (end == seq && hash != previous) {
-            return Ok(Err(Broken {
-                seq,
-                what: "the trail's end does not match its last row",
-            }));
-        }
-        if end > seq && self.audit_page(&Filter::default(), seq).await?.is_empty() {
-            return Ok(Err(Broken {
-                seq: seq + 1,
-                what: "rows are missing at the end",
-            }));
-        }
-        Ok(Ok(seq))
-    }
-}
-
-/// Where the chain breaks, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// The first row that is wrong.
-    pub seq: i64,
-    /// What is wrong with it.
-    pub what: &'static str,
 }

@@ -225,22 +225,20 @@ impl Tx {
     /// Makes everything durable, then wakes whoever delivers it.
     pub(crate) async fn commit(mut self) -> anyhow::Result<()> {
         let mut entries = std::mem::take(&mut self.audit);
-        let unlogged: Vec<NewEntry> = entries
-            .iter()
-            .enumerate()
-            .filter(|(n, _)| !self.logged.contains(n))
-            .map(|(_, entry)| entry.clone())
-            .collect();
+        let logged = std::mem::take(&mut self.logged);
         if crate::trial::mistake("skip_audit") {
             entries.retain(|entry| entry.decision != "sms_sent");
         }
-        audit::append(&mut self, &entries).await?;
+        let links = audit::append(&mut self, &entries).await?;
         self.inner
             .commit()
             .await
             .context("committing a transaction")?;
-        for entry in &unlogged {
-            entry.log();
+        for (n, (entry, link)) in entries.iter().zip(&links).enumerate() {
+            match logged.contains(&n) {
+                true => entry.log_link(link),
+                false => entry.log_written(link),
+            }
         }
         for gate in &self.gates {
             self.wake.notify(gate);

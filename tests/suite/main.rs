@@ -16,6 +16,7 @@ mod browser;
 mod call_audit;
 mod calls;
 mod catching_up;
+mod chain;
 mod check;
 mod clock;
 mod command;

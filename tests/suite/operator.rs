@@ -243,7 +243,8 @@ async fn a_trail_that_was_tampered_with_is_not_intact(database: Database) {
     let desk = eventful(database).await;
     let intact = desk.run(&["audit", "verify"]).await.unwrap();
     let rows = desk.audit(&[]).await.len();
-    assert_eq!(intact, format!("{rows} rows, the chain is intact\n"));
+    let expected = format!("{rows} rows, the chain is intact. It ends with {rows}:");
+    assert!(intact.starts_with(&expected), "{intact}");
     let tampering: [(&'static str, &'static str, &str); 8] = [
         (
             "update audit set reason = reason || ' ' where seq = 3",
