@@ -48,6 +48,9 @@ pub(crate) async fn overwrite_free_space(store: &Store) -> anyhow::Result<()> {
     if store.dialect != Dialect::Sqlite || facts::read(store, CLEAN).await?.is_some() {
         return Ok(());
     }
+    tracing::info!(
+        "writing the database anew, once: what an earlier version removed may stand in its free space"
+    );
     sqlx::query("vacuum")
         .execute(&store.writer)
         .await

@@ -161,7 +161,12 @@ async fn send_a_picture(desk: &Desk) -> PathBuf {
         .with_file("gate.png", "image/png", picture.get_ref())
         .send()
         .await;
-    desk.expect_sms(1).await;
+    let sms = desk.expect_sms(1).await.remove(0);
+    let fetched = desk
+        .twilio
+        .wait_until(PATIENCE, |twilio| !twilio.media_of(&sms.sid).is_empty())
+        .await;
+    assert!(fetched, "Twilio fetches it");
     files(desk)[0].parent().unwrap().join("media")
 }
 
