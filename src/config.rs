@@ -109,7 +109,7 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// How many texts people may send within an hour.
+/// How many texts, counted in the parts that Twilio bills, may leave within an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// One person, whomever to.
@@ -118,6 +118,8 @@ pub struct Limits {
     pub number_per_hour: u32,
     /// Everybody from one line.
     pub line_per_hour: u32,
+    /// A line by itself: texts for missed calls and for when everybody is away.
+    pub automatic_per_hour: u32,
 }
 
 /// A database's address, or Redis's; shown without what follows the scheme.

@@ -2,7 +2,8 @@
 //!
 //! It never goes where it could start two machines talking: not to senders without a number, not in answer to what looks
 //! like an automatic reply, and at most [`A_DAY`] automatic texts to one caller in a day. Nor where it could cost a fortune:
-//! anybody can call or text in a false name, so only numbers in the line's countries get one, within its limit for an hour.
+//! anybody can call or text in a false name, so only numbers in the line's countries get one, within the line's budget for
+//! what it sends by itself.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -10,15 +11,14 @@ use serde_json::json;
 use super::wording::desk;
 use crate::app::App;
 use crate::availability::State;
-use crate::bridge::{opt_out, own_text};
-use crate::config::{Config, Line};
+use crate::bridge::{limits, opt_out, own_text};
+use crate::config::Line;
 use crate::conversation::auto_reply;
 use crate::conversation::opt_out::{Wish, wish};
 use crate::delivery;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
-use crate::store::text_counts::{self, Of};
 use crate::store::{Tx, away};
 
 /// How many texts a caller is sent automatically in a day: two machines that answer each other stop there.
@@ -82,7 +82,7 @@ pub(super) async fn text_the_caller(
         // The desk is asked about that; a machine had better not answer it.
         || wish(body) == Wish::SoundsLikeStop
         || !may_be_texted_automatically(tx, caller).await?
-        || is_limit_reached(tx, &app.config, line).await?
+        || limits::is_machine_spent(tx, &app.config, line, words).await?
         || !away::tell(tx, number, caller, since).await?
     {
         return Ok(());
@@ -91,7 +91,7 @@ pub(super) async fn text_the_caller(
     let Some(message) = own_text::send(tx, number, &conversation.id, &key, words).await? else {
         return Ok(());
     };
-    text_counts::add(tx, number, caller, "").await?;
+    limits::spend_machine(tx, number, caller, words).await?;
     let shown = desk::sent_automatically(words);
     delivery::enqueue_notice(tx, number, &conversation.id, shown).await?;
     tx.audit(NewEntry {
@@ -123,16 +123,6 @@ fn may_be_texted(app: &App, line: &Line, caller: &str) -> bool {
 pub(super) fn is_served(line: &Line, caller: &Address) -> bool {
     let country = caller.phone().and_then(|phone| phone.region());
     country.is_some_and(|country| line.allow_countries.contains(&country))
-}
-
-/// Whether the line has sent all the texts of an hour: those of people and those of machines.
-pub(super) async fn is_limit_reached(
-    tx: &mut Tx,
-    config: &Config,
-    line: &Line,
-) -> anyhow::Result<bool> {
-    let sent = text_counts::within_the_hour(tx, Of::Line(line.number.as_str())).await?;
-    Ok(sent.len() >= usize::try_from(config.limits.line_per_hour).unwrap_or(usize::MAX))
 }
 
 /// Whether the caller has not had all the automatic texts of a day yet.

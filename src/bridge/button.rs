@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::outcome::after_now;
 use crate::bridge::wording::{self, replies};
-use crate::bridge::{claim, edited, held, home, limits, matter, opt_out};
+use crate::bridge::{claim, edited, held, home, matter, opt_out};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -111,13 +111,14 @@ async fn decide(
             drop(tx);
             return tell(app, pressed, why).await;
         }
+        let parts = held::parts(&open);
         if let Some(held::Why::Limit { reached, at }) =
-            held::over_limit(&mut tx, app, &conversation, user).await?
+            held::over_limit(&mut tx, app, &conversation, user, parts).await?
         {
             drop(tx);
             return tell(app, pressed, replies::limit_reached(&reached, &at)).await;
         }
-        limits::spend(&mut tx, &conversation.line, &conversation.caller, user).await?;
+        held::spend(&mut tx, &conversation, user, parts).await?;
     }
     let (state, decision) = match action {
         wording::BUTTON_SEND => (State::Waiting, "decided_send"),

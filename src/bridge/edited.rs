@@ -340,18 +340,16 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
         drop(tx);
         return button::tell(app, pressed, why).await;
     }
-    let (line, caller, user) = (
-        &conversation.line,
-        &conversation.caller,
-        pressed.user.as_str(),
-    );
+    let user = pressed.user.as_str();
+    let texts = slack_reply::to_texts(app, &edit.body, &Names::default());
+    let parts = limits::parts(texts.iter().map(String::as_str));
     if let Some(holding::Why::Limit { reached, at }) =
-        holding::over_limit(&mut tx, app, &conversation, user).await?
+        holding::over_limit(&mut tx, app, &conversation, user, parts).await?
     {
         drop(tx);
         return button::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
     }
-    limits::spend(&mut tx, line, caller, user).await?;
+    holding::spend(&mut tx, &conversation, user, parts).await?;
     let known = messages::by_id_in(&mut tx, &edit.message_id).await?;
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mut rows = Vec::new();

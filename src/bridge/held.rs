@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::limits::{self, Reached};
 use crate::bridge::wording::{self, Moment, replies};
-use crate::bridge::{button, matter, members, opt_out};
+use crate::bridge::{button, matter, members, opt_out, text_first};
 use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -93,19 +93,45 @@ pub(crate) async fn collision(
         }))
 }
 
-/// Whether one more text of this writer would pass a limit.
+/// Whether a text of this writer in that many parts would pass a limit.
 pub(crate) async fn over_limit(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
     writer: &str,
+    parts: usize,
 ) -> anyhow::Result<Option<Why>> {
-    let (line, caller) = (&conversation.line, &conversation.caller);
-    let reached = limits::reached(tx, app, line, caller, writer).await?;
+    let text = text(conversation, writer, parts);
+    let reached = limits::reached(tx, app, &text).await?;
     Ok(reached.map(|reached| {
         let at = Moment::new(reached.free_at, tx.now(), &app.config.desk.timezone).shown();
         Why::Limit { reached, at }
     }))
+}
+
+/// Counts a text of this writer that leaves.
+pub(crate) async fn spend(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    writer: &str,
+    parts: usize,
+) -> anyhow::Result<()> {
+    limits::spend(tx, &text(conversation, writer, parts)).await
+}
+
+fn text<'a>(conversation: &'a Conversation, author: &'a str, parts: usize) -> limits::Text<'a> {
+    limits::Text {
+        line: &conversation.line,
+        caller: &conversation.caller,
+        author,
+        parts,
+    }
+}
+
+/// In how many parts these deliveries are billed.
+pub(crate) fn parts(rows: &[Row]) -> usize {
+    let words: Vec<String> = rows.iter().map(Row::words).collect();
+    limits::parts(words.iter().map(String::as_str))
 }
 
 /// Sets the reply's deliveries aside and asks its writer.
@@ -205,18 +231,18 @@ pub(crate) async fn decide(
         drop(tx);
         return button::tell(app, pressed, why).await;
     }
+    let rows = set_aside(&mut tx, message_id).await?;
     if sends {
+        let (writer, parts) = (&held.writer, parts(&rows));
         if let Some(Why::Limit { reached, at }) =
-            over_limit(&mut tx, app, &conversation, &held.writer).await?
+            over_limit(&mut tx, app, &conversation, writer, parts).await?
         {
             drop(tx);
             return button::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
         }
-        let (line, caller) = (&conversation.line, &conversation.caller);
-        limits::spend(&mut tx, line, caller, &held.writer).await?;
+        spend(&mut tx, &conversation, writer, parts).await?;
     }
     let message = messages::by_id_in(&mut tx, message_id).await?;
-    let rows = set_aside(&mut tx, message_id).await?;
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     for row in &rows {
         match sends {
@@ -245,7 +271,9 @@ pub(crate) async fn decide(
         }),
         at: None,
     });
-    if sends {
+    if sends && message.external_id.starts_with(text_first::FIRST) {
+        text_first::show(&mut tx, app, &conversation, &message).await?;
+    } else if sends {
         matter::answered(&mut tx, &conversation, &format!("<@{}>", held.writer)).await?;
     }
     delivery::enqueue_mark(&mut tx, &conversation.id, message_id).await?;

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::away;
 use super::call_thread::Scene;
-use super::{opt_out, own_text};
+use super::{limits, opt_out, own_text};
 use crate::config::Line;
 use crate::store::audit::NewEntry;
-use crate::store::{Tx, calls, missed_texts, text_counts};
+use crate::store::{Tx, calls, missed_texts};
 
 /// Twilio's codes for numbers that take no texts at all: landlines, and what is no mobile.
 /// <https://www.twilio.com/docs/api/errors>
@@ -35,7 +35,7 @@ pub(super) async fn send(
     let Some(words) = line.missed_call_text.as_deref() else {
         return Ok(());
     };
-    if let Some(why_not) = why_not(tx, scene, line, missed).await? {
+    if let Some(why_not) = why_not(tx, scene, line, missed, words).await? {
         let reason = format!("the caller was not texted: {why_not}");
         tx.audit(entry(scene, line, "caller_not_texted", reason));
         return Ok(());
@@ -45,7 +45,7 @@ pub(super) async fn send(
     let Some(message) = own_text::send(tx, number, &conversation.id, &key, words).await? else {
         return Ok(());
     };
-    text_counts::add(tx, number, &conversation.caller, "").await?;
+    limits::spend_machine(tx, number, &conversation.caller, words).await?;
     missed_texts::set_texted(tx, &scene.call.sid).await?;
     let reason = "the caller was sent the text for missed calls".to_owned();
     let mut texted = entry(scene, line, "caller_texted", reason);
@@ -62,6 +62,7 @@ async fn why_not(
     scene: &Scene<'_>,
     line: &Line,
     missed: Timestamp,
+    words: &str,
 ) -> anyhow::Result<Option<&'static str>> {
     let caller = scene.caller();
     if caller.is_withheld() {
@@ -99,8 +100,8 @@ async fn why_not(
     if !away::may_be_texted_automatically(tx, caller.as_str()).await? {
         return Ok(Some("the caller was sent enough automatic texts for a day"));
     }
-    if away::is_limit_reached(tx, scene.config, line).await? {
-        return Ok(Some("the line has sent enough texts for an hour"));
+    if limits::is_machine_spent(tx, scene.config, line, words).await? {
+        return Ok(Some("the line has sent enough automatic texts for an hour"));
     }
     let refuses = missed_texts::refuses_texts(tx, conversation, &TAKES_NO_TEXTS).await?;
     Ok(refuses.then_some("the number takes no texts"))

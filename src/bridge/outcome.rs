@@ -341,13 +341,18 @@ async fn resolved(
         return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
     // What its writer was asked about counts as an answer since they decided.
+    let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+    let message = messages::by_id_in(tx, &row.message_id).await?;
+    let (words, author) = (|| bodies.iter().map(String::as_str), &message.author);
+    let parts = limits::parts(words());
     if held::of_message(tx, &row.message_id).await?.is_none() {
-        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
-        let message = messages::by_id_in(tx, &row.message_id).await?;
-        let Some(why) = bridge::held::too_long(app, bodies.iter().map(String::as_str)) else {
-            let (line, caller) = (&conversation.line, &conversation.caller);
-            matter::answered(tx, &conversation, &format!("<@{}>", message.author)).await?;
-            limits::spend(tx, line, caller, &message.author).await?;
+        let why = match bridge::held::over_limit(tx, app, &conversation, author, parts).await? {
+            Some(limit) => Some(limit),
+            None => bridge::held::too_long(app, words()),
+        };
+        let Some(why) = why else {
+            matter::answered(tx, &conversation, &format!("<@{author}>")).await?;
+            bridge::held::spend(tx, &conversation, author, parts).await?;
             return take_its_place(tx, app, row, attempt, &texts).await;
         };
         let reply = bridge::held::Reply {
@@ -360,6 +365,10 @@ async fn resolved(
         };
         let rows = [row.id.clone()];
         return bridge::held::hold(tx, app, &conversation, &reply, &rows, &why).await;
+    }
+    // When its writer decided, its words were not known and counted as one part.
+    if parts > 1 {
+        bridge::held::spend(tx, &conversation, author, parts - 1).await?;
     }
     take_its_place(tx, app, row, attempt, &texts).await
 }

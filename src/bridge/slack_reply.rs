@@ -238,8 +238,7 @@ async fn keep(
     if age == Age::Live && !rows.is_empty() && is_resolved {
         let by = format!("<@{}>", written.user.as_str());
         matter::answered(tx, conversation, &by).await?;
-        let (line, caller) = (&conversation.line, &conversation.caller);
-        limits::spend(tx, line, caller, reply.writer).await?;
+        held::spend(tx, conversation, reply.writer, held::parts(&texts)).await?;
     }
     if age == Age::Stale && !rows.is_empty() {
         for row in &rows {
@@ -296,10 +295,11 @@ async fn question(
     if age == Age::Stale {
         return Ok(None);
     }
-    if let Some(why) = held::over_limit(tx, app, conversation, reply.writer).await? {
+    let texts = outbox::of_message_in(tx, reply.message_id).await?;
+    let parts = held::parts(&texts);
+    if let Some(why) = held::over_limit(tx, app, conversation, reply.writer, parts).await? {
         return Ok(Some(why));
     }
-    let texts = outbox::of_message_in(tx, reply.message_id).await?;
     let words: Vec<String> = texts.iter().map(outbox::Row::words).collect();
     match held::too_long(app, words.iter().map(String::as_str)) {
         Some(why) => Ok(Some(why)),

@@ -1,24 +1,26 @@
 //! The desk texts somebody first: by `/qdn text NUMBER words` or by the form behind the *New text* shortcut.
 //!
 //! Only ordinary numbers that a member of the line's channel typed, in countries the line serves, within the limits. The
-//! text stands in the caller's thread, whose root says who began it, and bears its mark there.
+//! text stands in the caller's thread, whose root says who began it, and bears its mark there. Of one that costs much its
+//! writer is asked first, as of a reply.
+
+mod begin;
 
 use serde_json::{Value, json};
 
+pub(super) use self::begin::show;
+
 use crate::app::App;
-use crate::bridge::inbound_sms::storable;
-use crate::bridge::wording::{self, Moment, replies};
-use crate::bridge::{limits, matter, members, opt_out, slack_reply};
+use crate::bridge::members;
+use crate::bridge::wording::{self, replies};
 use crate::config::Line;
-use crate::conversation;
 use crate::delivery::{self, Delivery};
 use crate::phone::{self, Address, NotTexted, PhoneNumber};
 use crate::slack::UserId;
 use crate::slack::event::{Shortcut, SlashCommand, ViewSubmission};
 use crate::slack::mrkdwn::{Names, plain_text};
 use crate::store::audit::NewEntry;
-use crate::store::messages::{NewMessage, Origin};
-use crate::store::{self, Tx, conversations, messages};
+use crate::store::{self, Tx};
 
 /// What the shortcut and its form are called.
 pub(crate) const FORM: &str = "new_text";
@@ -45,7 +47,12 @@ pub(crate) async fn command(app: &App, command: &SlashCommand) -> String {
         return sentence;
     }
     let key = command.trigger_id.clone().unwrap_or_else(store::new_id);
-    match begin(app, line, &to, words, &command.user_id, &key).await {
+    let typed = Typed {
+        words,
+        by: &command.user_id,
+        key: &key,
+    };
+    match begin::begin(app, line, &to, &typed).await {
         Ok(Ok(sentence)) => sentence,
         Ok(Err(sentence)) => replies::not_texted(&sentence, words),
         Err(error) => {
@@ -119,7 +126,12 @@ pub(crate) async fn submit(app: &App, sent: &ViewSubmission) -> anyhow::Result<O
         return wrong("number", sentence);
     }
     let words = entered("words");
-    match begin(app, line, &to, words, &sent.user, &sent.private_metadata).await? {
+    let typed = Typed {
+        words,
+        by: &sent.user,
+        key: &sent.private_metadata,
+    };
+    match begin::begin(app, line, &to, &typed).await? {
         Ok(_) => Ok(None),
         Err(sentence) => wrong("words", sentence),
     }
@@ -138,6 +150,15 @@ fn recipient(app: &App, line: &Line, typed: &str) -> Result<PhoneNumber, String>
         Some(own) => Err(replies::our_own_line(&own.name)),
         None => Ok(to),
     }
+}
+
+/// What somebody typed to be texted.
+#[derive(Debug, Clone, Copy)]
+struct Typed<'a> {
+    words: &'a str,
+    by: &'a UserId,
+    /// What makes it count once.
+    key: &'a str,
 }
 
 /// Keeps that somebody wanted to text first and was not let.
@@ -166,80 +187,6 @@ async fn not_a_number_to_text(app: &App, line: &Line, by: &UserId) {
             "that a number was refused could not be kept"
         );
     }
-}
-
-/// Keeps the text and what it asks for in one transaction; back comes the sentence for who typed it, or why it is not sent.
-async fn begin(
-    app: &App,
-    line: &Line,
-    to: &PhoneNumber,
-    words: &str,
-    by: &UserId,
-    key: &str,
-) -> anyhow::Result<Result<String, String>> {
-    let (number, caller, author) = (line.number.as_str(), to.as_str(), by.as_str());
-    let words = &storable(words);
-    let bodies = slack_reply::bodies(app, words);
-    if bodies.is_empty() {
-        return Ok(Err(wording::nothing_to_send()));
-    }
-    let mut tx = app.store.begin().await?;
-    if let Some(reached) = limits::reached(&mut tx, app, number, caller, author).await? {
-        let at = Moment::new(reached.free_at, tx.now(), &app.config.desk.timezone);
-        refused(&mut tx, line, caller, by, "an hourly limit is reached");
-        tx.commit().await?;
-        return Ok(Err(replies::limit_reached(&reached, &at.shown())));
-    }
-    let conversation = conversations::open(&mut tx, number, caller, "").await?;
-    if let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
-        refused(&mut tx, line, caller, by, "the number has opted out");
-        tx.commit().await?;
-        return Ok(Err(why));
-    }
-    let new = NewMessage {
-        conversation_id: &conversation.id,
-        origin: Origin::Desk,
-        external_id: &format!("{FIRST}{key}"),
-        author,
-        body: words,
-        channel: "",
-        ts: "",
-        kept_inside: false,
-    };
-    let Some(message) = messages::insert(&mut tx, &new).await? else {
-        return Ok(Ok(wording::done_already()));
-    };
-    let address = Address::from(to);
-    let idle_for = app.config.desk.new_thread_after;
-    let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);
-    let post = Delivery::Post {
-        root: Some(replies::root_by_us(author, words)),
-        reply: replies::texted_by_us(author, words),
-        new_thread,
-        broadcast: false,
-    };
-    let lane = delivery::thread_lane(number, &conversation.id);
-    let mut rows =
-        vec![delivery::enqueue(&mut tx, &lane, &conversation.id, &message, &post).await?];
-    let lane = delivery::phone_lane(number, &conversation.id);
-    for body in bodies {
-        let sms = Delivery::Sms { body };
-        rows.push(delivery::enqueue(&mut tx, &lane, &conversation.id, &message, &sms).await?);
-    }
-    limits::spend(&mut tx, number, caller, author).await?;
-    let by = format!("<@{author}>");
-    matter::texted_first(&mut tx, &conversation, &by, new_thread).await?;
-    tx.audit(NewEntry {
-        line: line.name.clone(),
-        number: caller.to_owned(),
-        subject: message.clone(),
-        decision: "texted_first",
-        reason: "a member typed the number".into(),
-        detail: json!({ "conversation": conversation.id, "message": message, "by": author, "outbox": rows }),
-        at: None,
-    });
-    tx.commit().await?;
-    Ok(Ok(replies::texting(&address, &line.channel)))
 }
 
 /// How such a message's external id begins.

@@ -1,4 +1,4 @@
-//! The section of the file that bounds how much people text, and which countries a line texts.
+//! The section of the file that bounds how much is texted, and which countries a line texts.
 
 use serde::Deserialize;
 use toml::Value;
@@ -12,6 +12,7 @@ pub(super) struct FileLimits {
     person_per_hour: Option<Value>,
     number_per_hour: Option<Value>,
     line_per_hour: Option<Value>,
+    automatic_per_hour: Option<Value>,
 }
 
 pub(super) fn limits(file: FileLimits, problems: &mut Problems) -> Limits {
@@ -20,6 +21,7 @@ pub(super) fn limits(file: FileLimits, problems: &mut Problems) -> Limits {
         person_per_hour: limit("limits.person_per_hour", file.person_per_hour, 120),
         number_per_hour: limit("limits.number_per_hour", file.number_per_hour, 60),
         line_per_hour: limit("limits.line_per_hour", file.line_per_hour, 600),
+        automatic_per_hour: limit("limits.automatic_per_hour", file.automatic_per_hour, 60),
     }
 }
 

@@ -1,4 +1,6 @@
-//! What people sent within the last hour: what the limits are measured by.
+//! What was texted within the last hour: what the limits are measured by.
+//!
+//! What nobody wrote, such as the text for a missed call, has no author and counts apart from what people write.
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
@@ -13,14 +15,35 @@ pub(crate) const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) enum Of<'a> {
     /// Those that one person sent.
     Author(&'a str),
-    /// Those to one caller.
+    /// Those that people sent to one caller.
     Caller(&'a str),
-    /// Those from one line, by its number.
+    /// Those that people sent from one line, by its number.
     Line(&'a str),
+    /// Those that a line sent by itself.
+    Machine(&'a str),
+}
+
+/// A text about to leave.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a> {
+    /// Our number.
+    pub(crate) line: &'a str,
+    pub(crate) caller: &'a str,
+    /// Who wrote it; empty for what nobody wrote.
+    pub(crate) author: &'a str,
+    /// In how many parts it is billed.
+    pub(crate) parts: usize,
+}
+
+/// A text that was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) at: Timestamp,
+    pub(crate) parts: usize,
 }
 
 /// Counts one more, and forgets what is older than an hour.
-pub(crate) async fn add(tx: &mut Tx, line: &str, caller: &str, author: &str) -> anyhow::Result<()> {
+pub(crate) async fn add(tx: &mut Tx, text: &Text<'_>) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query("delete from text_count where at < $1")
         .bind(now - i64::try_from(WINDOW.as_millis())?)
@@ -28,33 +51,39 @@ pub(crate) async fn add(tx: &mut Tx, line: &str, caller: &str, author: &str) -> 
         .await
         .context("forgetting old counts")?;
     sqlx::query(
-        "insert into text_count (id, line, caller, author, at) values ($1, $2, $3, $4, $5)",
+        "insert into text_count (id, line, caller, author, at, parts) values ($1, $2, $3, $4, $5, $6)",
     )
     .bind(new_id())
-    .bind(line)
-    .bind(caller)
-    .bind(author)
+    .bind(text.line)
+    .bind(text.caller)
+    .bind(text.author)
     .bind(now)
+    .bind(i64::try_from(text.parts)?)
     .execute(&mut *tx.inner)
     .await
     .context("counting a text")?;
     Ok(())
 }
 
-/// When each of the last hour's texts was sent, oldest first.
-pub(crate) async fn within_the_hour(tx: &mut Tx, of: Of<'_>) -> anyhow::Result<Vec<Timestamp>> {
-    let (column, value) = match of {
-        Of::Author(author) => ("author", author),
-        Of::Caller(caller) => ("caller", caller),
-        Of::Line(line) => ("line", line),
+/// The texts of the last hour, oldest first.
+pub(crate) async fn within_the_hour(tx: &mut Tx, of: Of<'_>) -> anyhow::Result<Vec<Counted>> {
+    let (whose, value) = match of {
+        Of::Author(author) => ("author = $1", author),
+        Of::Caller(caller) => ("caller = $1 and author <> ''", caller),
+        Of::Line(line) => ("line = $1 and author <> ''", line),
+        Of::Machine(line) => ("line = $1 and author = ''", line),
     };
     let since = tx.now_ms() - i64::try_from(WINDOW.as_millis())?;
-    let sql = format!("select at from text_count where {column} = $1 and at > $2 order by at");
-    let times: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+    let sql = format!("select at, parts from text_count where {whose} and at > $2 order by at");
+    let found: Vec<(i64, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(value)
         .bind(since)
         .fetch_all(&mut *tx.inner)
         .await
         .context("counting texts")?;
-    Ok(times.into_iter().map(super::timestamp).collect())
+    let counted = |(at, parts)| Counted {
+        at: super::timestamp(at),
+        parts: usize::try_from(parts).unwrap_or(1),
+    };
+    Ok(found.into_iter().map(counted).collect())
 }

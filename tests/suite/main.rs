@@ -10,6 +10,7 @@ mod desk;
 
 mod aftermath;
 mod any_call;
+mod automatic_texts;
 mod availability;
 mod backup;
 mod browser;

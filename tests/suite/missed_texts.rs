@@ -9,7 +9,7 @@ stories! {
     lines_of_ours_do_not_text_each_other,
     people_of_the_desk_are_not_texted,
     a_false_number_is_not_texted_at_our_expense,
-    a_line_texts_no_more_than_its_limit,
+    a_line_texts_no_more_by_itself_than_its_limit,
     who_waits_through_the_first_ring_is_missed,
 }
 
@@ -114,13 +114,13 @@ async fn a_false_number_is_not_texted_at_our_expense(database: Database) {
     desk.close().await;
 }
 
-async fn a_line_texts_no_more_than_its_limit(database: Database) {
+async fn a_line_texts_no_more_by_itself_than_its_limit(database: Database) {
     let desk = Desk::on(database)
         .replace(
             "number = \"+16195550100\"",
             &format!("number = \"+16195550100\"\nmissed_call_text = \"{TEXT}\""),
         )
-        .toml("\n[limits]\nline_per_hour = 1\n")
+        .toml("\n[limits]\nautomatic_per_hour = 1\n")
         .start()
         .await;
     for (caller, is_first) in [(ALICE, true), (BOB, false)] {

@@ -15,6 +15,7 @@ stories! {
     a_form_chooses_among_lines,
     nobody_texts_more_than_the_limits_allow,
     replies_go_to_telephones_only,
+    a_long_text_is_asked_about_and_counts_in_parts,
 }
 
 impl Desk {
@@ -263,5 +264,56 @@ async fn replies_go_to_telephones_only(database: Database) {
         desk.expect_words_in_thread(&root.ts, why).await;
     }
     desk.expect_sms(1).await;
+    desk.close().await;
+}
+
+async fn a_long_text_is_asked_about_and_counts_in_parts(database: Database) {
+    let desk = Desk::on(database)
+        .toml("\n[limits]\nperson_per_hour = 6\n")
+        // The channel is not asked before its writer has answered.
+        .replace("settle_after = \"2s\"", "settle_after = \"20s\"")
+        .start()
+        .await;
+    let long = "b".repeat(4 * 153 + 1);
+    let told = desk
+        .commands(DORA, &format!("text 6195550142 {long}"))
+        .await;
+    assert!(
+        told.contains("Not sent yet") && told.contains("as 5 texts"),
+        "{told}"
+    );
+    let question = desk.expect_ephemeral(DORA, "Send it all the same").await;
+    assert_eq!(question.buttons(), ["held_send", "held_inside"]);
+    desk.expect_sms(0).await;
+    desk.expect_roots(0).await;
+    desk.slack
+        .press(DORA, CHANNEL, &question.ts, "held_send")
+        .await;
+    desk.expect_texted(ALICE, &[&long]).await;
+    let root = desk.expect_thread().await;
+    assert!(desk.slack.rendered(&root).contains(&long));
+    let sms = desk.expect_sms(1).await.remove(0);
+    desk.twilio
+        .deliver_status(&sms.sid, "delivered", None)
+        .await;
+    desk.expect_marks(&root.ts, &["white_check_mark"]).await;
+    // Five parts of six are spent: two more are too many, one is not.
+    desk.reply(&root, &"c".repeat(161)).await;
+    desk.expect_ephemeral(DORA, "which is the limit").await;
+    desk.reply(&root, "Coming").await;
+    desk.expect_texted(ALICE, &[&long, "Coming"]).await;
+    desk.slack.shortcut(SERGIO, "new_text").await;
+    desk.slack.wait_for_modal(SERGIO, PATIENCE).await.unwrap();
+    let values = [("number", "619-555-0143"), ("words", long.as_str())];
+    let answer = desk.slack.submit_view(SERGIO, &values).await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+    let question = desk.expect_ephemeral(SERGIO, "as 5 texts").await;
+    desk.slack
+        .press(SERGIO, CHANNEL, &question.ts, "held_inside")
+        .await;
+    desk.expect_ephemeral(SERGIO, "keeps it inside").await;
+    desk.expect_quiet().await;
+    desk.expect_sms(2).await;
+    assert_eq!(desk.texted(BOB), Vec::<String>::new());
     desk.close().await;
 }

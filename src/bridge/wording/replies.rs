@@ -215,6 +215,14 @@ pub(crate) fn texting(to: &Address, channel: &str) -> String {
     )
 }
 
+/// A command's text or a form's is long: its writer is asked in the channel.
+pub(crate) fn asked_about_length(parts: usize, channel: &str) -> String {
+    format!(
+        "Not sent yet: this is long and goes out, and is billed, as {parts} texts. You are asked in {} whether to send it.",
+        escape(channel)
+    )
+}
+
 /// What a thread begins with that the desk began.
 pub(crate) fn root_by_us(by: &str, words: &str) -> Content {
     let shown = vec![
