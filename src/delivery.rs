@@ -300,10 +300,23 @@ pub(crate) fn channel_lane(line: &str) -> Lane {
     }
 }
 
+/// The gate of what one person alone is told: Slack limits it by itself, so that no flood of posts holds it up.
+pub(crate) fn asks_gate(line: &str) -> String {
+    format!("asks:{line}")
+}
+
 /// What one person alone is told: a lane each, so that nobody's waits for another's.
 pub(crate) fn ephemeral_lane(line: &str, user: &str) -> Lane {
     Lane {
-        id: format!("ephemeral:{line}:{user}"),
+        id: format!("asks:{line}:{user}"),
+        gate: asks_gate(line),
+    }
+}
+
+/// A conversation's questions to people, in order. They pass the channel's other posts.
+pub(crate) fn question_lane(line: &str, conversation_id: &str) -> Lane {
+    Lane {
+        id: format!("{}{conversation_id}", store::lanes::FIRST_SERVED),
         gate: slack_gate(line),
     }
 }
@@ -427,7 +440,11 @@ pub(crate) async fn enqueue_question(
         new_thread: false,
         broadcast: false,
     };
-    let lane = thread_lane(&conversation.line, &conversation.id);
+    // Without a thread it stands behind what begins one.
+    let lane = match conversation.thread_ts.is_empty() {
+        true => thread_lane(&conversation.line, &conversation.id),
+        false => question_lane(&conversation.line, &conversation.id),
+    };
     enqueue(tx, &lane, &conversation.id, "", &question).await
 }
 

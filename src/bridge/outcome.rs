@@ -212,7 +212,9 @@ async fn delivered(
         && row.kind == "post"
     {
         let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
-        if conversation.thread_ts != *root || conversation.channel != *channel {
+        // A question that was posted while a new thread began stands in the old one, which stays old.
+        let is_known = conversations::by_thread(tx, channel, root).await?.is_some();
+        if !is_known && (conversation.thread_ts != *root || conversation.channel != *channel) {
             conversations::bind_thread(tx, &conversation.id, channel, root).await?;
             threads::set_post(tx, channel, root, &row.id).await?;
             began(tx, app, row, attempt, &conversation, (channel, root)).await?;

@@ -7,6 +7,7 @@ use super::own_text;
 use super::wording::desk;
 use crate::config::{Config, Line, Person};
 use crate::delivery::{self, Content};
+use crate::store::conversations::Conversation;
 use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, pages};
 
@@ -41,10 +42,27 @@ pub(super) async fn send(
 /// Puts a sentence about a text of ours where it belongs: into the thread of its caller, and for a text to one of our own
 /// people into the thread of the caller it is about.
 pub(crate) async fn notice(tx: &mut Tx, row: &Row, content: Content) -> anyhow::Result<()> {
+    let (conversation, content) = place(tx, row, content).await?;
+    delivery::enqueue_notice(tx, &conversation.line, &conversation.id, content).await
+}
+
+/// Asks people about a text of ours in that thread.
+pub(crate) async fn ask(tx: &mut Tx, row: &Row, content: Content) -> anyhow::Result<()> {
+    let (conversation, content) = place(tx, row, content).await?;
+    delivery::enqueue_question(tx, &conversation, content)
+        .await
+        .map(drop)
+}
+
+/// The conversation in whose thread it belongs, and the words for there.
+async fn place(
+    tx: &mut Tx,
+    row: &Row,
+    content: Content,
+) -> anyhow::Result<(Conversation, Content)> {
     let (id, content) = match pages::of(tx, &row.message_id).await? {
         Some((about, person)) => (about, desk::about_page(&person, content)),
         None => (row.conversation_id.clone(), content),
     };
-    let conversation = conversations::by_id_in(tx, &id).await?;
-    delivery::enqueue_notice(tx, &conversation.line, &conversation.id, content).await
+    Ok((conversations::by_id_in(tx, &id).await?, content))
 }

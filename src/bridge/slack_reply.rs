@@ -252,7 +252,7 @@ async fn keep(
             .await?;
         }
         let question = wording::stale(written.user.as_str(), &message_id, &text);
-        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, question).await?;
+        delivery::enqueue_question(tx, conversation, question).await?;
     }
     if is_inside || age == Age::Stale {
         delivery::enqueue_mark(tx, &conversation.id, &message_id).await?;

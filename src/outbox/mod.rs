@@ -48,6 +48,7 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
         let number = line.number.as_str();
         for (gate, pace) in [
             (delivery::slack_gate(number), pace::Pace::slack_channel()),
+            (delivery::asks_gate(number), pace::Pace::asks()),
             (delivery::twilio_gate(number), pace::Pace::unlimited()),
             (delivery::pictures_gate(number), pace::Pace::files()),
         ] {
@@ -95,6 +96,7 @@ pub(crate) async fn alarm_about_orphans(app: &App) -> anyhow::Result<()> {
         let number = line.number.as_str();
         served.extend([
             delivery::slack_gate(number),
+            delivery::asks_gate(number),
             delivery::pictures_gate(number),
             delivery::twilio_gate(number),
         ]);

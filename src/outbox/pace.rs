@@ -15,6 +15,9 @@ const REACTIONS: (f64, f64) = (20.0, 50.0 / 60.0);
 /// `chat.update` is Tier 3 too.
 const EDITS: (f64, f64) = (20.0, 50.0 / 60.0);
 
+/// `chat.postEphemeral` is Tier 4: 100 a minute.
+const ASKS: (f64, f64) = (20.0, 100.0 / 60.0);
+
 /// How many requests of one gate may be under way at once.
 const IN_FLIGHT: usize = 16;
 
@@ -52,6 +55,10 @@ impl Pace {
             in_flight: FILES_IN_FLIGHT,
             ..Pace::of(SLACK_CHANNEL)
         }
+    }
+
+    pub(super) fn asks() -> Pace {
+        Pace::of(ASKS)
     }
 
     pub(super) fn reactions() -> Pace {
