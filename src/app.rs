@@ -10,6 +10,7 @@ use crate::bridge::inbound_call::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::directory::Directory;
+use crate::doubts::Doubts;
 use crate::store::Store;
 
 /// A handle on everything a handler needs; cloning it costs nothing.
@@ -24,6 +25,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) directory: Directory,
+    pub(crate) doubts: Doubts,
     pub(crate) sources: Sources,
     pub(crate) calls: Calls,
     pub(crate) metrics: PrometheusHandle,

@@ -10,6 +10,7 @@ mod open_calls;
 mod slack;
 mod statuses;
 mod texts;
+mod thread;
 
 use std::time::Duration;
 
@@ -28,10 +29,10 @@ const MARGIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// Looks on start and then regularly, until `stop` says so.
 pub(crate) async fn run(app: App, outside: Outside, mut stop: watch::Receiver<bool>) {
+    let reads = slack::Reads::new(app.config.delivery.settle_after);
     let rounds = async {
-        let mut compared = slack::Compared::new();
-        loop {
-            round(&app, &outside, &mut compared).await;
+        for turn in 0.. {
+            round(&app, &outside, (&reads, turn)).await;
             tokio::time::sleep(app.config.delivery.backfill_every).await;
         }
     };
@@ -45,11 +46,17 @@ pub(crate) async fn run(app: App, outside: Outside, mut stop: watch::Receiver<bo
     tokio::select! {
         () = rounds => {}
         () = fallbacks => {}
+        () = slack::compare_wanted(&app, &outside, &reads) => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }
 
-async fn round(app: &App, outside: &Outside, compared: &mut slack::Compared) {
+/// Before anything leaves: lets replies that wait from before the start wait for their threads to be compared.
+pub(crate) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
+    slack::hold_replies_back(app).await
+}
+
+async fn round(app: &App, outside: &Outside, (reads, turn): (&slack::Reads, usize)) {
     for line in &app.config.lines {
         report("texts", line, texts::catch_up(app, outside, line).await);
         report("calls", line, calls::catch_up(app, outside, line).await);
@@ -58,10 +65,19 @@ async fn round(app: &App, outside: &Outside, compared: &mut slack::Compared) {
             line,
             open_calls::catch_up(app, outside, line).await,
         );
+    }
+    // Each time another line is the first that may read.
+    let lines = &app.config.lines;
+    for line in lines
+        .iter()
+        .cycle()
+        .skip(turn % lines.len().max(1))
+        .take(lines.len())
+    {
         report(
             "replies",
             line,
-            slack::catch_up(app, outside, line, compared).await,
+            slack::catch_up(app, outside, line, (reads, turn)).await,
         );
     }
     if let Err(error) = statuses::catch_up(app, outside).await {

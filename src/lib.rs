@@ -21,6 +21,7 @@ pub mod config;
 mod conversation;
 mod delivery;
 mod directory;
+mod doubts;
 mod http;
 mod media;
 mod outbox;

@@ -14,6 +14,7 @@ use crate::bridge::inbound_call::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::directory::Directory;
+use crate::doubts::Doubts;
 use crate::outbox::{self, Outside};
 use crate::store::Store;
 use crate::twilio::AccountSid;
@@ -57,6 +58,7 @@ pub async fn serve(
     outbox::alarm_about_orphans(&app).await?;
     // Known before the first call, which may find the database locked.
     app.sources.said.read(&app.store).await;
+    backfill::hold_replies_back(&app).await?;
     let (stop, stopped) = watch::channel(false);
     let mut workers = outbox::start(&app, &outside, &stopped);
     workers.spawn(backfill::run(app.clone(), outside, stopped.clone()));
@@ -110,12 +112,14 @@ pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Outside, JoinHa
     let directory = Directory::new(outside.slack.clone(), clock.clone());
     let sources = Sources::new(&config)?;
     let (calls, calls_writer) = Calls::start(store.clone(), config.clone());
+    let doubts = Doubts::new(store.now());
     let app = App::new(Inner {
         config,
         secrets,
         store,
         clock,
         directory,
+        doubts,
         sources,
         calls,
         metrics: metrics_recorder()?,

@@ -1,86 +1,121 @@
-//! Replies whose event never reached us.
+//! Replies whose event never reached us: threads are compared with Slack again and again, by what we know of them.
+//!
+//! The livelier a thread, the sooner its turn comes; a part of the reads goes to those that were not compared for longest,
+//! so that every thread has its turn in the end, however old it is. A thread in which replies wait comes at once
+//! (`doubts`). All of it shares one allowance of reads: Slack allows 50 a minute, and others want some of them.
 
-use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{MARGIN, begin, clock, move_watermark, read};
+use super::thread::{self, compare, compared_from};
+use super::{MARGIN, clock, move_watermark};
 use crate::app::App;
-use crate::bridge::edited;
-use crate::bridge::slack_reply::{self, Received};
 use crate::config::Line;
+use crate::delivery;
+use crate::doubts;
 use crate::outbox::Outside;
-use crate::slack::client::ThreadMessage;
-use crate::slack::event::MessageEvent;
-use crate::slack::{ChannelId, MessageTs, TeamId};
-use crate::store::conversations;
-use crate::store::messages::{self, Origin};
+use crate::slack::MessageTs;
+use crate::store::threads::{self, Compared};
+use crate::store::{facts, order};
 
-/// How old a thread may be whose replies are looked for. One page of history holds the threads of a busy week.
-const THREADS: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How far apart reads are on average: 24 a minute. Where the other waits are set shorter than usual, so is this, but not
+/// so far that Slack's limit is reached with any `request_timeout` that makes sense.
+const APART: Duration = Duration::from_millis(2_500);
+const APART_FROM: Duration = Duration::from_secs(40);
 
-/// How many threads are read in one round: Slack allows 50 such reads a minute, and others want some of them.
-const AT_ONCE: usize = 30;
+/// How many reads may come at once after a quiet time.
+const BURST: f64 = 20.0;
 
-/// How old a root of ours can be at most that we do not know of: an unknown post is settled long before.
-const IN_DOUBT: SignedDuration = SignedDuration::from_mins(30);
+/// How many of a line's liveliest threads are thought of; the others have their turn by and by.
+const LIVELY: i64 = 200;
 
-/// The last reply that each thread had when it was compared, by channel and root: it is not read again before it has
-/// another.
-pub(super) type Compared = HashMap<(String, MessageTs), MessageTs>;
+/// A thread that has just been written in is as urgent after this time as one that is as old as that after twice as long.
+const FRESH: f64 = 300_000.0;
 
-/// Takes in every reply in the line's channel that Slack has and we do not; how many there were.
+/// How many threads of a conversation are compared before replies leave that a start has found waiting.
+const OF_CONVERSATION: i64 = 5;
+
+/// After how many seconds a thread is tried again in which replies wait.
+const TRIED_AGAIN: f64 = 1.0;
+const LEAST_TRIED_AGAIN: Duration = Duration::from_millis(100);
+
+/// The allowance of reads, and whose turn it is.
+#[derive(Debug)]
+pub(super) struct Reads {
+    apart: Duration,
+    level: Mutex<(f64, Instant)>,
+}
+
+impl Reads {
+    pub(super) fn new(settle_after: Duration) -> Reads {
+        let part = settle_after.as_secs_f64() / APART_FROM.as_secs_f64();
+        Reads {
+            apart: APART.mul_f64(part.min(1.0)),
+            level: Mutex::new((BURST, Instant::now())),
+        }
+    }
+
+    /// How many may be made now.
+    fn allowed(&self) -> f64 {
+        let Ok(mut level) = self.level.lock() else {
+            return 0.0;
+        };
+        let now = Instant::now();
+        let earned = now.duration_since(level.1).as_secs_f64() / self.apart.as_secs_f64();
+        *level = ((level.0 + earned).min(BURST), now);
+        level.0
+    }
+
+    /// Takes one, if one is left.
+    fn take(&self) -> bool {
+        let is_allowed = self.allowed() >= 1.0;
+        if is_allowed && let Ok(mut level) = self.level.lock() {
+            level.0 -= 1.0;
+        }
+        is_allowed
+    }
+}
+
+/// Takes in replies in the line's threads that Slack has and we do not; how many there were. `turn` counts the rounds.
 pub(super) async fn catch_up(
     app: &App,
     outside: &Outside,
     line: &Line,
-    compared: &mut Compared,
+    (reads, turn): (&Reads, usize),
 ) -> anyhow::Result<usize> {
     let Some(team) = app.directory.team() else {
         return Ok(0);
     };
-    let Some(channel) = app.directory.channel_id(&line.channel).await? else {
+    if app.directory.channel_id(&line.channel).await?.is_none() {
         anyhow::bail!("there is no channel {} that the bot can see", line.channel);
-    };
-    let watermark = format!("backfill.replies.{}", line.number.as_str());
+    }
+    let number = line.number.as_str();
     let begun = clock::now(app, outside);
-    // Even the first time: only threads that are known count, and a thread that was compared is not read again.
-    let since = begin(app, outside, &watermark)
-        .await?
-        .min(begun.checked_sub(MARGIN)?);
-    let oldest = MessageTs::from_timestamp(begun.checked_sub(THREADS)?);
-    let mut roots = read(outside.slack.history(&channel, Some(&oldest), None).await)?;
-    // Most recent first: those are read even if Slack's limit is reached.
-    roots.sort_by(|one, other| other.latest_reply.cmp(&one.latest_reply));
-    let key = |root: &ThreadMessage| (channel.as_str().to_owned(), root.ts.clone());
-    roots.retain(|root| may_be_ours(root) && has_replies_since(root, since));
-    roots.retain(|root| compared.get(&key(root)) != root.latest_reply.as_ref());
-    let is_all = roots.len() <= AT_ONCE;
+    know_from(app, number, begun).await?;
+    // What the bucket holds is a handful; the cast drops its fraction on purpose.
+    let many = (reads.allowed() / app.config.lines.len() as f64).max(1.0) as usize;
+    let lively = threads::lively(&app.store, number, LIVELY).await?;
+    let resting = threads::longest_unread(&app.store, number, i64::try_from(many)?).await?;
     let (mut found, mut failed) = (0, None);
-    for root in roots.iter().take(AT_ONCE) {
-        // One thread that cannot be read holds back the watermark, not the other threads.
-        match take_in(app, outside, &team, &channel, &root.ts, since).await {
-            Ok(replies) => {
-                found += replies;
-                // A root of ours may not be known yet: until it is, its replies are none of ours.
-                let is_settled = begun.duration_since(root.ts.timestamp()) > IN_DOUBT
-                    || conversations::is_root(&app.store, channel.as_str(), root.ts.as_str())
-                        .await?;
-                if let Some(latest) = root.latest_reply.as_ref().filter(|_| is_settled) {
-                    compared.insert(key(root), latest.clone());
-                }
-            }
+    for thread in choose(
+        lively,
+        resting,
+        (many, turn),
+        app.store.now().as_millisecond(),
+    ) {
+        if !reads.take() {
+            break;
+        }
+        // One thread that cannot be read holds up no other.
+        match compare(app, outside, &team, &thread).await {
+            Ok(replies) => found += replies,
             Err(error) => failed = Some(error),
         }
     }
     match failed {
-        None if is_all => {
-            move_watermark(app, &watermark, begun).await?;
-            compared
-                .retain(|(of, _), latest| of != channel.as_str() || latest.timestamp() >= since);
-        }
-        // The next round reads on.
-        None => {}
+        None => move_watermark(app, &format!("backfill.replies.{number}"), begun).await?,
         Some(error) if found == 0 => return Err(error),
         Some(error) => tracing::warn!(
             error = format!("{error:#}"),
@@ -90,89 +125,173 @@ pub(super) async fn catch_up(
     Ok(found)
 }
 
-/// Takes in what a thread has and we do not; how much that was.
-async fn take_in(
-    app: &App,
-    outside: &Outside,
-    team: &TeamId,
-    channel: &ChannelId,
-    root: &MessageTs,
-    since: Timestamp,
-) -> anyhow::Result<usize> {
-    let mut found = 0;
-    let (unknown, changed) = replies(app, outside, channel, root, since).await?;
-    for reply in unknown {
-        if slack_reply::receive_late(app, team, &reply, clock::now(app, outside)).await?
-            == Received::Reply
-        {
-            found += 1;
+/// Keeps once from when on replies are sought: what came before was found by other means or was given up.
+async fn know_from(app: &App, number: &str, now: Timestamp) -> anyhow::Result<()> {
+    let name = compared_from(number);
+    if facts::read(&app.store, &name).await?.is_some() {
+        return Ok(());
+    }
+    let watermark = facts::read(&app.store, &format!("backfill.replies.{number}")).await?;
+    let watermark = watermark.and_then(|at| Timestamp::from_millisecond(at.parse().ok()?).ok());
+    let from = watermark.unwrap_or(now).checked_sub(MARGIN)?;
+    let mut tx = app.store.begin().await?;
+    let from = MessageTs::from_timestamp(from);
+    facts::write_first(&mut tx, &name, from.as_str()).await?;
+    tx.commit().await
+}
+
+/// The `many` threads to be compared at `now` in the round `turn`: a quarter of them for their rest, the others for their
+/// urgency, which is the time since they were compared against the time since something came or went in them.
+fn choose(
+    mut lively: Vec<Compared>,
+    resting: Vec<Compared>,
+    (many, turn): (usize, usize),
+    now: i64,
+) -> Vec<Compared> {
+    let urgency = |thread: &Compared| {
+        let unread = now.saturating_sub(thread.compared_at).max(0) as f64;
+        let idle = now.saturating_sub(thread.last_at).max(0) as f64;
+        unread / (idle + FRESH)
+    };
+    lively.sort_by(|one, other| urgency(other).total_cmp(&urgency(one)));
+    let rested = (many + turn % 4) / 4;
+    lively.truncate(many - rested);
+    for thread in resting {
+        let is_chosen = |one: &Compared| one.ts == thread.ts && one.channel == thread.channel;
+        if lively.len() < many && !lively.iter().any(is_chosen) {
+            lively.push(thread);
         }
     }
-    // Last: an edit that cannot be taken in must not hold up what was never heard of.
-    for reply in changed {
-        edited::change(app, team, None, &reply).await?;
-    }
-    Ok(found)
+    lively
 }
 
-/// A root that we posted, or what is left of one that somebody deleted.
-fn may_be_ours(root: &ThreadMessage) -> bool {
-    root.bot_id.is_some() || root.subtype.as_deref() == Some("tombstone")
-}
-
-fn has_replies_since(root: &ThreadMessage, since: Timestamp) -> bool {
-    root.latest_reply
-        .as_ref()
-        .is_some_and(|latest| latest.timestamp() >= since)
-}
-
-/// The replies in a thread that we do not know, oldest first, and those that were edited since we heard of them.
-async fn replies(
-    app: &App,
-    outside: &Outside,
-    channel: &ChannelId,
-    root: &MessageTs,
-    since: Timestamp,
-) -> anyhow::Result<(Vec<MessageEvent>, Vec<MessageEvent>)> {
-    let since = MessageTs::from_timestamp(since);
-    let (mut unknown, mut changed) = (Vec::new(), Vec::new());
-    for message in read(outside.slack.replies(channel, root, Some(&since)).await)? {
-        let id = format!("{}:{}", channel.as_str(), message.ts.as_str());
-        if message.ts == *root {
-            continue;
+/// Lets the replies that a start has found waiting wait for their threads to be compared.
+pub(super) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
+    let mut tx = app.store.begin().await?;
+    let patience = doubts::patience(app.config.delivery.settle_after);
+    let until = tx
+        .now()
+        .checked_add(jiff::SignedDuration::try_from(patience)?)?;
+    let conversations = order::hold_all_back(&mut tx, until).await?;
+    tx.commit().await?;
+    for conversation in conversations {
+        for (channel, root) in threads::latest(&app.store, &conversation, OF_CONVERSATION).await? {
+            app.doubts.want(&channel, &root);
         }
-        let edited = message.edited.as_ref().and_then(|edited| edited.ts.clone());
-        match messages::known_edit(&app.store, Origin::Slack, &id).await? {
-            None => unknown.push(as_event(channel, message)),
-            Some(known) if edited.is_some_and(|edited| edited.as_str() > known.as_str()) => {
-                changed.push(as_event(channel, message));
+    }
+    Ok(())
+}
+
+/// Compares the threads in which replies wait, whenever there are any; never ends.
+pub(super) async fn compare_wanted(app: &App, outside: &Outside, reads: &Reads) {
+    let bell = app.store.wake().bell(order::COMPARE);
+    let again = delivery::scaled(app.config.delivery.settle_after, TRIED_AGAIN);
+    let again = again.max(LEAST_TRIED_AGAIN);
+    loop {
+        if app.doubts.wanted().is_empty() {
+            bell.notified().await;
+        } else {
+            let _ = tokio::time::timeout(again, bell.notified()).await;
+        }
+        for (wanted, since) in app.doubts.wanted() {
+            match see_to(app, outside, reads, &wanted).await {
+                // Its replies may not be committed yet; then their bell is still to ring.
+                Ok(true) => app.doubts.served(&wanted),
+                Ok(false) => {}
+                Err(error) => tracing::warn!(
+                    error = format!("{error:#}"),
+                    "a thread whose replies wait could not be compared"
+                ),
             }
-            Some(_) => {}
+            let patience = doubts::patience(app.config.delivery.settle_after);
+            if since.elapsed() > patience * 2 {
+                app.doubts.served(&wanted);
+            }
         }
     }
-    unknown.sort_by(|one, other| one.ts.cmp(&other.ts));
-    Ok((unknown, changed))
 }
 
-/// The message as its event would have told it.
-fn as_event(channel: &ChannelId, message: ThreadMessage) -> MessageEvent {
-    MessageEvent {
-        channel: channel.clone(),
-        user: message.user,
-        bot_id: message.bot_id,
-        app_id: message.app_id,
-        subtype: message.subtype,
-        text: message.text,
-        ts: message.ts,
-        thread_ts: message.thread_ts,
-        files: message.files,
-        hidden: false,
-        edited: message.edited,
-        team: message.team,
-        user_team: message.user_team,
-        source_team: None,
-        message: None,
-        previous_message: None,
-        deleted_ts: None,
+/// Whether replies were let go.
+async fn see_to(
+    app: &App,
+    outside: &Outside,
+    reads: &Reads,
+    (channel, root): &doubts::Thread,
+) -> anyhow::Result<bool> {
+    let (Some(team), Some(thread)) = (
+        app.directory.team(),
+        threads::to_compare(&app.store, channel, root).await?,
+    ) else {
+        return Ok(false);
+    };
+    if !app.doubts.is_in_doubt(channel, root) {
+        return thread::let_go(app, &thread).await;
+    }
+    if !reads.take() {
+        return Ok(false);
+    }
+    compare(app, outside, &team, &thread).await?;
+    // Comparing lets go what waits by then.
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thread(ts: &str, unread: i64, idle: i64) -> Compared {
+        Compared {
+            channel: "C1".into(),
+            ts: ts.into(),
+            conversation_id: "c1".into(),
+            line: "+16195550100".into(),
+            compared_at: NOW - unread,
+            compared_ts: String::new(),
+            last_at: NOW - idle,
+        }
+    }
+
+    const NOW: i64 = 1_800_000_000_000;
+    const MINUTE: i64 = 60_000;
+    const DAY: i64 = 24 * 60 * MINUTE;
+
+    #[test]
+    fn the_liveliest_come_first_and_the_oldest_in_the_end() {
+        let lively = || {
+            vec![
+                thread("just compared", MINUTE, 0),
+                thread("never compared, lively", NOW, MINUTE),
+                thread("never compared, older", NOW, DAY),
+                thread("old", DAY, 40 * DAY),
+            ]
+        };
+        let oldest = || vec![thread("not compared for longest", 90 * DAY, 400 * DAY)];
+        let chosen = |many, turn| {
+            let chosen = choose(lively(), oldest(), (many, turn), NOW);
+            chosen.into_iter().map(|one| one.ts).collect::<Vec<_>>()
+        };
+        assert_eq!(chosen(1, 0), ["never compared, lively"]);
+        assert_eq!(chosen(1, 3), ["not compared for longest"]);
+        assert_eq!(
+            chosen(4, 0),
+            [
+                "never compared, lively",
+                "never compared, older",
+                "just compared",
+                "not compared for longest"
+            ]
+        );
+        assert_eq!(chosen(9, 0).len(), 5);
+    }
+
+    #[test]
+    fn reads_come_in_a_burst_and_then_at_their_pace() {
+        let reads = Reads::new(Duration::from_secs(95));
+        let taken = (0..100).filter(|_| reads.take()).count();
+        assert_eq!(taken, BURST as usize);
+        assert_eq!(reads.apart, APART);
+        // The shortest that the usual request_timeout allows stays below 50 a minute.
+        let shortest = Reads::new(Duration::from_secs(20));
+        assert!(60.0 / shortest.apart.as_secs_f64() < 50.0);
     }
 }

@@ -6,11 +6,10 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::held::{self, Why};
 use crate::bridge::wording;
-use crate::bridge::{
-    edited, inbound_sms::storable, limits, matter, opt_out, pictures_out, text_first,
-};
-use crate::conversation::{self, Kind, Written};
+use crate::bridge::{edited, inbound_sms::storable, matter, opt_out, pictures_out, text_first};
+use crate::conversation::{self, Kind, Written, colleague};
 use crate::delivery::{self, Delivery};
+use crate::doubts;
 use crate::phone::Address;
 use crate::slack::event::{Envelope, Event, File, MessageEvent};
 use crate::slack::mrkdwn::{self, Names};
@@ -19,7 +18,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::messages::{NewMessage, Origin};
 use crate::store::outbox::State;
-use crate::store::{Tx, conversations, messages, new_id, outbox, parked, restored};
+use crate::store::{Tx, conversations, messages, new_id, order, outbox, parked, restored};
 use crate::twilio;
 
 /// What became of a message in Slack.
@@ -232,6 +231,9 @@ async fn keep(
         crate::trial::point("reply.row_kept");
         return Ok(Received::Reply);
     }
+    if age == Age::Live && !rows.is_empty() {
+        put_in_order(tx, app, conversation, &reply, &rows).await?;
+    }
     // Where names have yet to be looked up it counts when they are known: until then it may still be held.
     let texts = outbox::of_message_in(tx, &message_id).await?;
     let is_resolved = texts.iter().all(|row| row.kind != "reply");
@@ -273,6 +275,25 @@ async fn keep(
         true => Received::Inside,
         false => Received::Reply,
     })
+}
+
+/// Replies leave in the order of their writing: where an earlier one may stand in the thread that no event told of, this
+/// one waits for the thread to be compared.
+async fn put_in_order(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    reply: &held::Reply<'_>,
+    rows: &[String],
+) -> anyhow::Result<()> {
+    if app.doubts.is_in_doubt(reply.channel, reply.root) {
+        let patience = doubts::patience(app.config.delivery.settle_after);
+        let until = tx.now().checked_add(SignedDuration::try_from(patience)?)?;
+        order::hold_back(tx, rows, until).await?;
+        app.doubts.want(reply.channel, reply.root);
+    }
+    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
+    order::by_writing(tx, &lane.id).await
 }
 
 /// Why the writer of this reply is asked before it leaves, if there is a reason to.

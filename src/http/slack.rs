@@ -27,10 +27,17 @@ pub(super) async fn events(
     match Envelope::parse(&body).map_err(malformed)? {
         Envelope::UrlVerification { challenge } => Ok(challenge.into_response()),
         Envelope::EventCallback(callback) => {
-            tokio::time::timeout(BUDGET, event(&app, &callback, &body))
+            let kept = tokio::time::timeout(BUDGET, event(&app, &callback, &body))
                 .await
-                .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}"))??;
-            Ok(StatusCode::OK.into_response())
+                .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}").into())
+                .and_then(|kept| kept);
+            // Slack tells it again, perhaps behind what was written after it.
+            if let (Err(_), Event::Message(message)) = (&kept, &callback.event)
+                && let Some(root) = &message.thread_ts
+            {
+                app.doubts.refuse(message.channel.as_str(), root.as_str());
+            }
+            kept.map(|()| StatusCode::OK.into_response())
         }
         Envelope::AppRateLimited => {
             tracing::error!("Slack holds events back: there were more than 30,000 in an hour");

@@ -2,7 +2,7 @@
 //!
 //! The test plays the workers and Twilio: it claims, decides what Twilio did and what its answer said, lets workers
 //! die or finish long after their lease, delivers callbacks and reads of Twilio's log. Whatever the order: no text is
-//! accepted twice, nothing overtakes, one attempt is in flight in a lane, and in the end nothing is left.
+//! accepted twice, nothing overtakes what was tried, one attempt is in flight in a lane, and in the end nothing is left.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::delivery::{self, Delivery, Outcome};
 use crate::serve::{Running, assemble};
 use crate::store::lanes::{Claimed, Lease, Work};
 use crate::store::messages::{NewMessage, Origin};
-use crate::store::{Store, conversations, lanes, messages};
+use crate::store::{Store, conversations, lanes, messages, order};
 use crate::twilio::form::MessageStatus;
 
 const LINE: &str = "+16195550100";
@@ -45,8 +45,10 @@ enum Fate {
 
 #[derive(Debug, Clone)]
 enum Operation {
+    /// Events come in any order: it was written in that second.
     Reply {
         conversation: usize,
+        second: u32,
     },
     Work {
         worker: usize,
@@ -79,7 +81,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         },
     );
     let operation = prop_oneof![
-        3 => (0..CONVERSATIONS).prop_map(|conversation| Operation::Reply { conversation }),
+        3 => (0..CONVERSATIONS, 10..99u32).prop_map(|(conversation, second)| Operation::Reply { conversation, second }),
         6 => work,
         1 => Just(Operation::KeepSlow),
         1 => (0..8usize).prop_map(|nth| Operation::Callback { nth }),
@@ -178,7 +180,10 @@ impl Machine {
 
     async fn apply(&mut self, operation: &Operation) -> Result<(), TestCaseError> {
         match operation {
-            Operation::Reply { conversation } => self.reply(*conversation).await,
+            Operation::Reply {
+                conversation,
+                second,
+            } => self.reply(*conversation, *second).await,
             Operation::Work {
                 worker,
                 fate,
@@ -193,7 +198,7 @@ impl Machine {
         self.check().await
     }
 
-    async fn reply(&mut self, conversation: usize) {
+    async fn reply(&mut self, conversation: usize, second: u32) {
         self.replies += 1;
         let id = self.conversations[conversation].clone();
         let external_id = format!("C0DISPATCH:{}", self.replies);
@@ -205,22 +210,18 @@ impl Machine {
             author: "U1",
             body: "words",
             channel: "C0DISPATCH",
-            ts: "1800000000.000100",
+            ts: &format!("18000000{second}.000100"),
             kept_inside: false,
         };
         let message = messages::insert(&mut tx, &new).await.unwrap().unwrap();
         let sms = Delivery::Sms {
             body: format!("words {}", self.replies),
         };
-        delivery::enqueue(
-            &mut tx,
-            &delivery::phone_lane(LINE, &id),
-            &id,
-            &message,
-            &sms,
-        )
-        .await
-        .unwrap();
+        let lane = delivery::phone_lane(LINE, &id);
+        delivery::enqueue(&mut tx, &lane, &id, &message, &sms)
+            .await
+            .unwrap();
+        order::by_writing(&mut tx, &lane.id).await.unwrap();
         tx.commit().await.unwrap();
     }
 

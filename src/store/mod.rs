@@ -26,6 +26,7 @@ pub(crate) mod messages;
 pub(crate) mod missed_texts;
 pub(crate) mod names;
 pub(crate) mod opt_outs;
+pub(crate) mod order;
 pub mod outbox;
 pub(crate) mod overview;
 pub(crate) mod pages;

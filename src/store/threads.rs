@@ -69,3 +69,104 @@ pub(crate) async fn link(
         .context("linking a thread to the one before")?;
     Ok(())
 }
+
+/// A thread as far as comparing it with Slack needs to know it.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Compared {
+    pub(crate) channel: String,
+    /// Its root.
+    pub(crate) ts: String,
+    pub(crate) conversation_id: String,
+    /// Our number.
+    pub(crate) line: String,
+    /// When it was last compared, milliseconds since the Unix epoch; 0 for never.
+    pub(crate) compared_at: i64,
+    /// The newest message that Slack had in it then, empty where it was never compared.
+    pub(crate) compared_ts: String,
+    /// When something last came or went in its conversation.
+    pub(crate) last_at: i64,
+}
+
+const COMPARED: &str = "select t.channel, t.ts, t.conversation_id, c.line, t.compared_at, t.compared_ts, c.last_at \
+                        from thread t join conversation c on c.id = t.conversation_id";
+
+/// The current threads of a line in which something last came or went, latest first.
+pub(crate) async fn lively(store: &Store, line: &str, limit: i64) -> anyhow::Result<Vec<Compared>> {
+    let sql = format!(
+        "{COMPARED} where c.line = $1 and t.channel = c.channel and t.ts = c.thread_ts order by c.last_at desc limit $2"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(line)
+        .bind(limit)
+        .fetch_all(store.reader())
+        .await
+        .context("listing lively threads")
+}
+
+/// The threads of a line, of any age, that were not compared for longest.
+pub(crate) async fn longest_unread(
+    store: &Store,
+    line: &str,
+    limit: i64,
+) -> anyhow::Result<Vec<Compared>> {
+    let sql = format!("{COMPARED} where c.line = $1 order by t.compared_at limit $2");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(line)
+        .bind(limit)
+        .fetch_all(store.reader())
+        .await
+        .context("listing threads that were not compared for long")
+}
+
+/// The thread with this root.
+pub(crate) async fn to_compare(
+    store: &Store,
+    channel: &str,
+    ts: &str,
+) -> anyhow::Result<Option<Compared>> {
+    let sql = format!("{COMPARED} where t.channel = $1 and t.ts = $2");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(channel)
+        .bind(ts)
+        .fetch_optional(store.reader())
+        .await
+        .context("looking for a thread")
+}
+
+/// The latest threads of a conversation: channels and roots.
+pub(crate) async fn latest(
+    store: &Store,
+    conversation_id: &str,
+    limit: i64,
+) -> anyhow::Result<Vec<(String, String)>> {
+    sqlx::query_as(
+        "select channel, ts from thread where conversation_id = $1 order by opened_at desc limit $2",
+    )
+    .bind(conversation_id)
+    .bind(limit)
+    .fetch_all(store.reader())
+    .await
+    .context("listing a conversation's threads")
+}
+
+/// Keeps that a thread was compared, or tried to be, and the newest message that was in it; empty where that is not known.
+pub(crate) async fn set_compared(
+    tx: &mut Tx,
+    channel: &str,
+    ts: &str,
+    newest: &str,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query(
+        "update thread set compared_at = $1, compared_ts = case when $2 > compared_ts then $2 else compared_ts end
+         where channel = $3 and ts = $4",
+    )
+    .bind(now)
+    .bind(newest)
+    .bind(channel)
+    .bind(ts)
+    .execute(&mut *tx.inner)
+    .await
+    .context("keeping that a thread was compared")?;
+    Ok(())
+}

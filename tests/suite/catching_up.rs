@@ -256,9 +256,6 @@ async fn a_broken_read_is_read_again(database: Database) {
     }
     desk.slack
         .faults()
-        .push("conversations.history", Effect::Status(500).not_accepted());
-    desk.slack
-        .faults()
         .push("conversations.replies", Effect::Garbage.not_accepted());
     let expected: Vec<String> = (0..6).map(|number| format!("text {number}")).collect();
     for words in &expected {

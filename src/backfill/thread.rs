@@ -1,0 +1,165 @@
+//! One thread compared with Slack: what it has and we do not is taken in, and what waited for that may leave.
+
+use std::time::Instant;
+
+use super::{MARGIN, clock, read};
+use crate::app::App;
+use crate::bridge::edited;
+use crate::bridge::slack_reply::{self, Received};
+use crate::delivery;
+use crate::outbox::Outside;
+use crate::remote::Failure;
+use crate::slack::client::ThreadMessage;
+use crate::slack::event::MessageEvent;
+use crate::slack::{ChannelId, MessageTs, TeamId};
+use crate::store::messages::{self, Origin};
+use crate::store::threads::{self, Compared};
+use crate::store::{facts, order};
+
+/// Takes in what the thread has and we do not; how many replies that were.
+pub(super) async fn compare(
+    app: &App,
+    outside: &Outside,
+    team: &TeamId,
+    thread: &Compared,
+) -> anyhow::Result<usize> {
+    let began = Instant::now();
+    let (channel, root) = (
+        ChannelId::new(&thread.channel),
+        MessageTs::parse(&thread.ts)?,
+    );
+    let since = since(app, thread, &root).await?;
+    let answer = outside.slack.replies(&channel, &root, Some(&since)).await;
+    let messages = match answer {
+        // Its root was deleted, and nothing stands under it.
+        Err(Failure::Refused { code, .. }) if is_gone(&code) => Vec::new(),
+        other => match read(other) {
+            Ok(messages) => messages,
+            Err(error) => {
+                // The next round begins with others.
+                keep(app, thread, "").await?;
+                return Err(error);
+            }
+        },
+    };
+    let newest = messages.iter().map(|message| &message.ts).max().cloned();
+    let found = take_in(app, outside, team, (&channel, &root), messages).await?;
+    app.doubts.compared(&thread.channel, &thread.ts, began);
+    let newest = newest.as_ref().map_or("", MessageTs::as_str);
+    keep(app, thread, newest).await?;
+    let_go(app, thread).await?;
+    Ok(found)
+}
+
+/// Lets replies go that waited for this.
+pub(super) async fn let_go(app: &App, thread: &Compared) -> anyhow::Result<bool> {
+    let lane = delivery::phone_lane(&thread.line, &thread.conversation_id);
+    if !order::is_held_back(&app.store, &lane.id).await? {
+        return Ok(false);
+    }
+    let mut tx = app.store.begin().await?;
+    order::let_go(&mut tx, &lane.id).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn keep(app: &App, thread: &Compared, newest: &str) -> anyhow::Result<()> {
+    let mut tx = app.store.begin().await?;
+    threads::set_compared(&mut tx, &thread.channel, &thread.ts, newest).await?;
+    tx.commit().await
+}
+
+fn is_gone(code: &str) -> bool {
+    matches!(code, "thread_not_found" | "message_not_found")
+}
+
+/// From where on the thread is read: from what was newest in it the last time, less the margin. One that was never
+/// compared is read from its root, but not from before threads were compared one by one.
+async fn since(app: &App, thread: &Compared, root: &MessageTs) -> anyhow::Result<MessageTs> {
+    let newest = MessageTs::parse(&thread.compared_ts);
+    let known = newest.as_ref().unwrap_or(root).timestamp();
+    let since = MessageTs::from_timestamp(known.checked_sub(MARGIN)?);
+    if newest.is_ok() {
+        return Ok(since);
+    }
+    let from = facts::read(&app.store, &compared_from(&thread.line)).await?;
+    let from = from.and_then(|from| MessageTs::parse(&from).ok());
+    Ok(from.map_or(since.clone(), |from| from.max(since)))
+}
+
+/// The name of the time from which on all replies to threads of this number are sought.
+pub(super) fn compared_from(line: &str) -> String {
+    format!("slack.compared_from.{line}")
+}
+
+async fn take_in(
+    app: &App,
+    outside: &Outside,
+    team: &TeamId,
+    (channel, root): (&ChannelId, &MessageTs),
+    messages: Vec<ThreadMessage>,
+) -> anyhow::Result<usize> {
+    let mut found = 0;
+    let (unknown, changed) = news(app, channel, root, messages).await?;
+    for reply in unknown {
+        if slack_reply::receive_late(app, team, &reply, clock::now(app, outside)).await?
+            == Received::Reply
+        {
+            found += 1;
+        }
+    }
+    // Last: an edit that cannot be taken in must not hold up what was never heard of.
+    for reply in changed {
+        edited::change(app, team, None, &reply).await?;
+    }
+    Ok(found)
+}
+
+/// The replies that we do not know, oldest first, and those that were edited since we heard of them.
+async fn news(
+    app: &App,
+    channel: &ChannelId,
+    root: &MessageTs,
+    messages: Vec<ThreadMessage>,
+) -> anyhow::Result<(Vec<MessageEvent>, Vec<MessageEvent>)> {
+    let (mut unknown, mut changed) = (Vec::new(), Vec::new());
+    for message in messages {
+        let id = format!("{}:{}", channel.as_str(), message.ts.as_str());
+        if message.ts == *root {
+            continue;
+        }
+        let edited = message.edited.as_ref().and_then(|edited| edited.ts.clone());
+        match messages::known_edit(&app.store, Origin::Slack, &id).await? {
+            None => unknown.push(as_event(channel, message)),
+            Some(known) if edited.is_some_and(|edited| edited.as_str() > known.as_str()) => {
+                changed.push(as_event(channel, message));
+            }
+            Some(_) => {}
+        }
+    }
+    unknown.sort_by(|one, other| one.ts.cmp(&other.ts));
+    Ok((unknown, changed))
+}
+
+/// The message as its event would have told it.
+fn as_event(channel: &ChannelId, message: ThreadMessage) -> MessageEvent {
+    MessageEvent {
+        channel: channel.clone(),
+        user: message.user,
+        bot_id: message.bot_id,
+        app_id: message.app_id,
+        subtype: message.subtype,
+        text: message.text,
+        ts: message.ts,
+        thread_ts: message.thread_ts,
+        files: message.files,
+        hidden: false,
+        edited: message.edited,
+        team: message.team,
+        user_team: message.user_team,
+        source_team: None,
+        message: None,
+        previous_message: None,
+        deleted_ts: None,
+    }
+}

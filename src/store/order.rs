@@ -1,0 +1,206 @@
+//! The order in which replies leave: that of their writing, within what waits.
+
+use anyhow::Context;
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::outbox::State;
+use super::{Store, Tx, lanes};
+
+/// The bell that rings when a reply waits for its thread to be compared.
+pub(crate) const COMPARE: &str = "compare";
+
+#[derive(Debug, FromRow)]
+struct Place {
+    seq: i64,
+    state: String,
+    attempts: i64,
+    created_at: i64,
+    ts: String,
+    written_at: i64,
+}
+
+impl Place {
+    /// Whether it may change its place: a reply that was never tried, and stands where it was first put. What somebody
+    /// decided on later stays where that put it.
+    fn is_free(&self) -> bool {
+        let is_waiting = self.state == State::Waiting.as_str() && self.attempts == 0;
+        is_waiting && !self.ts.is_empty() && self.created_at == self.written_at
+    }
+}
+
+/// Puts the replies that wait in a lane into the order of their writing. Nothing passes what was tried already.
+pub(crate) async fn by_writing(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
+    // Whoever claims the lane's head waits for this, or has done so before the rows are read.
+    sqlx::query("update lane set due = due where id = $1")
+        .bind(lane)
+        .execute(&mut *tx.inner)
+        .await
+        .context("locking a lane")?;
+    let places: Vec<Place> = sqlx::query_as(
+        "select o.seq, o.state, o.attempts, o.created_at, coalesce(m.ts, '') as ts, coalesce(m.created_at, 0) as written_at
+         from outbox o left join message m on m.id = o.message_id and m.origin = 'slack'
+         where o.lane = $1 and o.pending = 1 order by o.seq, o.part",
+    )
+    .bind(lane)
+    .fetch_all(&mut *tx.inner)
+    .await
+    .context("reading what waits in a lane")?;
+    let moves = moves(&places);
+    for (from, to) in &moves {
+        // By way of numbers that no row has: a place is never taken twice.
+        set_seq(tx, lane, *from, -to).await?;
+    }
+    for (_, to) in &moves {
+        set_seq(tx, lane, -to, *to).await?;
+    }
+    Ok(())
+}
+
+/// Which place moves where. The parts of one place stay together.
+fn moves(places: &[Place]) -> Vec<(i64, i64)> {
+    let units: Vec<&[Place]> = places.chunk_by(|one, next| one.seq == next.seq).collect();
+    let mut moves = Vec::new();
+    for run in units
+        .chunk_by(|one, next| one.iter().all(Place::is_free) && next.iter().all(Place::is_free))
+    {
+        let mut written: Vec<&&[Place]> = run.iter().collect();
+        // Stable, so that the texts of one reply stay in their order. A ts has ten digits before its dot and six behind.
+        written.sort_by(|one, other| one[0].ts.cmp(&other[0].ts));
+        let changed = written
+            .iter()
+            .zip(run)
+            .map(|(from, to)| (from[0].seq, to[0].seq));
+        moves.extend(changed.filter(|(from, to)| from != to));
+    }
+    moves
+}
+
+async fn set_seq(tx: &mut Tx, lane: &str, from: i64, to: i64) -> anyhow::Result<()> {
+    sqlx::query("update outbox set seq = $1 where lane = $2 and seq = $3")
+        .bind(to)
+        .bind(lane)
+        .bind(from)
+        .execute(&mut *tx.inner)
+        .await
+        .context("moving a reply in its lane")?;
+    Ok(())
+}
+
+/// Lets these rows wait until `until`, or until their thread was compared.
+pub(crate) async fn hold_back(
+    tx: &mut Tx,
+    rows: &[String],
+    until: Timestamp,
+) -> anyhow::Result<()> {
+    for row in rows {
+        sqlx::query("update outbox set next_at = $1 where id = $2 and state = 'waiting'")
+            .bind(until.as_millisecond())
+            .bind(row)
+            .execute(&mut *tx.inner)
+            .await
+            .context("holding a reply back")?;
+    }
+    tx.gates.push(COMPARE.to_owned());
+    Ok(())
+}
+
+/// The same for every reply that waits and was never tried; the conversations they are in.
+pub(crate) async fn hold_all_back(tx: &mut Tx, until: Timestamp) -> anyhow::Result<Vec<String>> {
+    let mut held: Vec<(String, String)> = sqlx::query_as(
+        "update outbox set next_at = $1 where pending = 1 and state = 'waiting' and attempts = 0
+             and kind in ('sms', 'reply') and next_at < $1
+             and message_id in (select id from message where origin = 'slack')
+         returning lane, conversation_id",
+    )
+    .bind(until.as_millisecond())
+    .fetch_all(&mut *tx.inner)
+    .await
+    .context("holding replies back")?;
+    held.sort();
+    held.dedup();
+    for (lane, _) in &held {
+        lanes::advance(tx, lane).await?;
+    }
+    Ok(held
+        .into_iter()
+        .map(|(_, conversation)| conversation)
+        .collect())
+}
+
+const HELD_BACK: &str = "lane = $1 and state = 'waiting' and attempts = 0 and next_at > $2";
+
+/// Whether anything waits in this lane for its thread to be compared.
+pub(crate) async fn is_held_back(store: &Store, lane: &str) -> anyhow::Result<bool> {
+    let sql = format!("select id from outbox where {HELD_BACK} and pending = 1 limit 1");
+    let found: Option<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(lane)
+        .bind(store.now().as_millisecond())
+        .fetch_optional(store.reader())
+        .await
+        .context("looking for what is held back")?;
+    Ok(found.is_some())
+}
+
+/// Lets what was held back in a lane go, in the order of its writing.
+pub(crate) async fn let_go(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
+    by_writing(tx, lane).await?;
+    let sql = format!("update outbox set next_at = $2 where {HELD_BACK} and pending = 1");
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(lane)
+        .bind(tx.now_ms())
+        .execute(&mut *tx.inner)
+        .await
+        .context("letting replies go")?;
+    lanes::advance(tx, lane).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(seq: i64, attempts: i64, ts: &str) -> Place {
+        Place {
+            seq,
+            state: "waiting".into(),
+            attempts,
+            created_at: 7,
+            ts: ts.into(),
+            written_at: 7,
+        }
+    }
+
+    #[test]
+    fn what_waits_stands_in_the_order_of_its_writing() {
+        let sorted = |places: &[Place]| {
+            let moves = moves(places);
+            let mut order: Vec<(i64, String)> = places
+                .iter()
+                .map(|place| {
+                    let moved = moves.iter().find(|(from, _)| *from == place.seq);
+                    (moved.map_or(place.seq, |(_, to)| *to), place.ts.clone())
+                })
+                .collect();
+            order.sort_by_key(|(seq, _)| *seq);
+            order.into_iter().map(|(_, ts)| ts).collect::<Vec<_>>()
+        };
+        for (before, after) in [
+            (vec![(0, "1"), (0, "2")], vec!["1", "2"]),
+            (vec![(0, "3"), (0, "1"), (0, "2")], vec!["1", "2", "3"]),
+            // Nothing passes what was tried, or what nobody wrote.
+            (vec![(1, "3"), (0, "2"), (0, "1")], vec!["3", "1", "2"]),
+            (vec![(0, "3"), (1, "2"), (0, "1")], vec!["3", "2", "1"]),
+            (vec![(0, "3"), (0, ""), (0, "1")], vec!["3", "", "1"]),
+        ] {
+            let places: Vec<Place> = before
+                .iter()
+                .enumerate()
+                .map(|(seq, (attempts, ts))| place(seq as i64 + 1, *attempts, ts))
+                .collect();
+            assert_eq!(sorted(&places), after, "{before:?}");
+        }
+        let mut decided = place(1, 0, "2");
+        decided.created_at = 9;
+        assert_eq!(sorted(&[decided, place(2, 0, "1")]), ["2", "1"]);
+    }
+}
