@@ -2,6 +2,7 @@
 
 pub(crate) mod auto_reply;
 pub(crate) mod opt_out;
+pub(crate) mod colleague;
 
 use std::time::Duration;
 
@@ -30,6 +31,15 @@ pub(crate) enum Kind {
     Note,
     /// It begins with a colleague's name: most likely not for the caller.
     ToColleague,
+    /// It begins with `/`: most likely a command that was typed into a thread, where Slack knows none.
+    Command,
+}
+
+impl Kind {
+    /// Whether its writer is asked before it leaves, whatever else it says.
+    pub(crate) fn is_doubtful(self) -> bool {
+        matches!(self, Kind::ToColleague | Kind::Command)
+    }
 }
 
 /// The subtypes of message that a person writes in a thread; others are Slack's own or a bot's.
@@ -68,22 +78,29 @@ pub(crate) fn read(
         Kind::Note
     } else if mrkdwn::starts_with_mention(&message.text) {
         Kind::ToColleague
+    } else if mrkdwn::beginning(&message.text).starts_with('/') {
+        Kind::Command
     } else {
         Kind::Reply
     };
     Ok(Written { user, root, kind })
 }
 
-/// Whether the writer keeps this inside: `//` or `note:` at its beginning, whatever stands before it in formatting.
+/// What a note begins with. People are taught `note:`, since Slack's own client takes what begins with `/` for a command.
+const NOTE_SIGNS: [&str; 4] = ["//", "／／", ";;", "；；"];
+
+/// The same in words, before a colon.
+const NOTE_WORDS: [&str; 2] = ["note", "private"];
+
+/// Whether the writer keeps this inside, whatever stands before the sign of it in formatting.
 fn is_note(text: &str) -> bool {
     let words = mrkdwn::beginning(text);
-    let after_note = words
-        .get(..4)
-        .filter(|start| start.eq_ignore_ascii_case("note"))
-        .map(|_| &words[4..]);
-    words.starts_with("//")
-        || words.starts_with("／／")
-        || after_note.is_some_and(|rest| rest.starts_with([':', '：']))
+    let is_word = |word: &&str| {
+        let begins = words.get(..word.len());
+        begins.is_some_and(|begins| begins.eq_ignore_ascii_case(word))
+            && words[word.len()..].starts_with([':', '：'])
+    };
+    NOTE_SIGNS.iter().any(|sign| words.starts_with(sign)) || NOTE_WORDS.iter().any(is_word)
 }
 
 /// Whether nothing has come or gone in a conversation for this long.
@@ -199,6 +216,7 @@ mod tests {
             Ok(Kind::Reply) => "reply",
             Ok(Kind::Note) => "note",
             Ok(Kind::ToColleague) => "colleague",
+            Ok(Kind::Command) => "command",
             Err(_) => "ignored",
         }
     }
@@ -303,7 +321,15 @@ mod tests {
             ("note that we close at 5", "reply"),
             ("http://x.example // see", "reply"),
             ("ask <@U2>", "reply"),
-            ("/ / no", "reply"),
+            ("private: he sounds drunk", "note"),
+            ("*PRIVATE:* bold", "note"),
+            ("private matters are none of ours", "reply"),
+            (";; he sounds drunk", "note"),
+            ("; a slip", "reply"),
+            ("/ / no", "command"),
+            ("/qdn away 30m", "command"),
+            ("*/qdn* who", "command"),
+            ("1/2 an hour", "reply"),
         ] {
             let fields = format!(
                 r#""user":"U1","text":{},"thread_ts":"1700000001.000100""#,

@@ -254,6 +254,15 @@ impl Directory {
         Ok(Names { users, channels })
     }
 
+    /// The names of the people whom Slack has named so far, but for this one.
+    pub(crate) fn known_names(&self, but: &UserId) -> Vec<String> {
+        let known = self.0.user_names.iter();
+        known
+            .filter(|entry| entry.key() != but.as_str())
+            .map(|entry| entry.value().1.clone())
+            .collect()
+    }
+
     async fn user_name(&self, user: &UserId) -> Result<String, Failure> {
         if let Some(name) = self.fresh(&self.0.user_names, user.as_str()) {
             return Ok(name);

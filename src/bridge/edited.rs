@@ -199,6 +199,7 @@ async fn follow(
         .collect();
     let why = match written.kind {
         Kind::ToColleague => Some(holding::Why::Colleague),
+        Kind::Command => Some(holding::Why::Command),
         _ => holding::too_long(app, words.iter().map(String::as_str)),
     };
     let Some(why) = why else { return Ok(()) };

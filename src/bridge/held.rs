@@ -27,6 +27,8 @@ const COLLISION: SignedDuration = SignedDuration::from_secs(10);
 pub(crate) enum Why {
     /// It begins with a colleague's name.
     Colleague,
+    /// It begins with `/`, as a command does.
+    Command,
     /// Somebody else has answered that many seconds before.
     Collision { by: String, seconds: i64 },
     /// It takes that many parts.
@@ -40,6 +42,7 @@ impl Why {
     fn reason(&self) -> &'static str {
         match self {
             Why::Colleague => "it begins with a colleague's name",
+            Why::Command => "it begins like a command",
             Why::Collision { .. } => "somebody else answered at the same time",
             Why::Long { .. } => "it is long",
             Why::Limit { .. } => "a limit of texts within an hour is reached",

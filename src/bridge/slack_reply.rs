@@ -134,8 +134,25 @@ pub(super) fn read(
     let is_bot = |user| app.directory.is_bot(user);
     match message.user.as_ref().is_some_and(is_bot) {
         true => Err("written by ourselves"),
-        false => conversation::read(message, team, app_id),
+        false => {
+            let mut written = conversation::read(message, team, app_id)?;
+            if written.kind == Kind::Reply && speaks_to_colleague(app, &written, &message.text) {
+                written.kind = Kind::ToColleague;
+            }
+            Ok(written)
+        }
     }
+}
+
+/// Whether the text begins with the name of somebody of the desk other than its writer.
+fn speaks_to_colleague(app: &App, written: &Written, text: &str) -> bool {
+    let writer = written.user.as_str();
+    let people = app.config.people.iter();
+    let others =
+        people.filter(|person| person.slack.as_ref().is_none_or(|id| id.as_str() != writer));
+    let known = app.directory.known_names(&written.user);
+    let names = others.map(|person| person.name.as_str());
+    colleague::is_spoken_to(text, names.chain(known.iter().map(String::as_str)))
 }
 
 /// Whether a line has this channel, as far as is known: only there can be a thread of ours.
@@ -191,8 +208,7 @@ async fn keep(
     let text = storable(&message.text);
     // Words to a colleague about somebody who cannot be texted are not worth a question.
     let can_be_texted = Address::new(&conversation.caller).can_be_texted();
-    let is_inside =
-        written.kind == Kind::Note || (written.kind == Kind::ToColleague && !can_be_texted);
+    let is_inside = written.kind == Kind::Note || (written.kind.is_doubtful() && !can_be_texted);
     let new = NewMessage {
         conversation_id: &conversation.id,
         origin: Origin::Slack,
@@ -213,6 +229,7 @@ async fn keep(
         (Kind::Reply, Age::Stale) => ("reply_found_late", "too old to be sent unasked"),
         (Kind::Note, _) => ("kept_inside", "its writer marked it as a note"),
         (Kind::ToColleague, _) => ("kept_inside", "it begins with a colleague's name"),
+        (Kind::Command, _) => ("kept_inside", "it begins like a command"),
     };
     let rows = match is_inside {
         true => Vec::new(),
@@ -309,8 +326,10 @@ async fn question(
     if rows.is_empty() {
         return Ok(None);
     }
-    if written.kind == Kind::ToColleague {
-        return Ok(Some(Why::Colleague));
+    match written.kind {
+        Kind::ToColleague => return Ok(Some(Why::Colleague)),
+        Kind::Command => return Ok(Some(Why::Command)),
+        Kind::Reply | Kind::Note => {}
     }
     // Of what is found late everybody is asked in the thread.
     if age == Age::Stale {

@@ -34,7 +34,9 @@ pub(crate) struct TextIn<'a> {
 /// The first message of a thread below its head: the first text, how to answer.
 pub(crate) fn root(caller: &Address, text: &TextIn<'_>) -> Content {
     let how = match caller.can_be_texted() {
-        true => "Reply in this thread and it is texted back. Begin with // to keep a note inside.",
+        true => {
+            "Reply in this thread and it is texted back. Begin with `note:` to keep a note inside."
+        }
         false => "This sender cannot be texted back.",
     };
     let mut shown = words(text);

@@ -9,6 +9,7 @@ use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, PATIENCE, SERGIO, S
 stories! {
     words_to_a_colleague_leave_only_when_their_writer_says_so,
     words_to_a_colleague_can_be_kept_inside,
+    a_colleagues_name_or_a_command_at_the_beginning_is_asked_about,
     of_two_who_answer_at_once_the_second_is_asked,
     the_collision_guard_can_be_switched_off,
     a_dear_reply_is_asked_about,
@@ -78,6 +79,57 @@ async fn words_to_a_colleague_can_be_kept_inside(database: Database) {
     desk.expect_quiet().await;
     desk.expect_texted(ALICE, &[]).await;
     assert_eq!(desk.audited("decided_inside").await, 1);
+    desk.close().await;
+}
+
+async fn a_colleagues_name_or_a_command_at_the_beginning_is_asked_about(database: Database) {
+    let desk = Desk::on(database)
+        .toml("\n[desk]\ncollision_guard = false\n")
+        .start()
+        .await;
+    let root = desk.open(ALICE).await;
+    let asked = |user: &str| desk.slack.ephemerals(user).len();
+    for (n, words) in [
+        "Sergio can you take this one?",
+        "sergio, yours?",
+        "@Sergio yours?",
+        "*Backup*: call him",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        desk.reply(&root, words).await;
+        desk.expect_audited("asked_writer", n + 1).await;
+        desk.expect_ephemeral(DORA, "begins with a colleague").await;
+    }
+    desk.reply(&root, "/qdn away 30m").await;
+    let command = desk.expect_ephemeral(DORA, "like a command").await;
+    assert_eq!(command.buttons(), ["held_send", "held_inside"]);
+    for note in ["private: he sounds drunk", ";; he sounds drunk"] {
+        let note = desk.reply(&root, note).await;
+        desk.expect_marks(&note, &["lock"]).await;
+    }
+    // One's own name is told to callers; others' are other words, or stand elsewhere.
+    desk.says(SERGIO, &root, "Sergio here, on my way").await;
+    desk.reply(&root, "Sergio's car is white").await;
+    desk.reply(&root, "Look for <@U0DORA> at the gate").await;
+    let sent = [
+        "Sergio here, on my way",
+        "Sergio's car is white",
+        "Look for @Dora at the gate",
+    ];
+    desk.expect_texted(ALICE, &sent).await;
+    // By now the desk knows her too.
+    desk.says(SERGIO, &root, "Dora, are you there?").await;
+    desk.expect_ephemeral(SERGIO, "begins with a colleague")
+        .await;
+    desk.slack
+        .press(DORA, CHANNEL, &command.ts, "held_send")
+        .await;
+    desk.expect_texted(ALICE, &[&sent[..], &["/qdn away 30m"]].concat())
+        .await;
+    desk.expect_quiet().await;
+    assert_eq!((asked(DORA), asked(SERGIO)), (5, 1));
     desk.close().await;
 }
 

@@ -171,7 +171,7 @@ pub(crate) fn in_thread(story: &str) -> Content {
 pub(crate) fn root(caller: &Address, story: &str) -> Content {
     let how = match (caller.is_withheld(), caller.can_be_texted()) {
         (_, true) => {
-            "Reply in this thread and it is texted to the caller. Begin with // to keep a note inside."
+            "Reply in this thread and it is texted to the caller. Begin with `note:` to keep a note inside."
         }
         (true, false) => "The caller withheld the number, so there is nothing to text to.",
         (false, false) => "This caller cannot be texted.",

@@ -20,6 +20,9 @@ pub(crate) fn question(why: &Why, message: &str) -> Content {
         Why::Colleague => {
             "Not texted to the caller, because it begins with a colleague's name. Send it all the same?".to_owned()
         }
+        Why::Command => {
+            "Not texted to the caller, because it begins with `/` like a command. Commands are typed in the channel, not in a thread. Send it all the same?".to_owned()
+        }
         Why::Collision { by, seconds } => {
             format!("<@{by}> answered {seconds} s ago, so yours was not sent yet. Send it as well?")
         }
@@ -229,7 +232,7 @@ pub(crate) fn root_by_us(by: &str, words: &str) -> Content {
         blocks::context(&format!("<@{by}> texted first:")),
         blocks::literal(words),
         blocks::context(
-            "Reply in this thread and it is texted. Begin with // to keep a note inside.",
+            "Reply in this thread and it is texted. Begin with `note:` to keep a note inside.",
         ),
     ];
     Content {
