@@ -69,6 +69,10 @@ pub(super) struct Say {
 }
 
 pub(super) async fn say(State(demo): State<Demo>, Json(say): Json<Say>) -> Done {
+    if let (Some(_), Some(command)) = (&say.thread_ts, command_in(&say.text)) {
+        let refused = format!("{command} is not supported in threads. Sorry!");
+        return Ok(Json(json!({"refused": refused})));
+    }
     let text = mentioning(&demo, demo.slack.typed(&say.text));
     let mut message = demo.slack.say(&say.user, &demo.channel, &text);
     if let Some(root) = &say.thread_ts {
@@ -81,6 +85,12 @@ pub(super) async fn say(State(demo): State<Demo>, Json(say): Json<Say>) -> Done 
         message = message.with_file(&picture.name, &picture.content_type, &picture.bytes()?);
     }
     Ok(Json(json!({"ts": message.send().await})))
+}
+
+/// The command for which Slack's own client takes what is typed. In threads it sends no such message.
+fn command_in(text: &str) -> Option<&str> {
+    let word = text.split_whitespace().next()?;
+    word.starts_with('/').then_some(word)
 }
 
 /// Makes mentions of people's names, as Slack's own box does of what is typed there.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Demo, Standing};
 use crate::clock::Clock;
-use crate::sandbox::slack::{Channel, Message};
+use crate::sandbox::slack::{Channel, Message, World};
 use crate::sandbox::twilio::Created;
 use crate::store::overview::Asked;
 
@@ -25,7 +25,7 @@ pub(super) fn of(demo: &Demo, asked: &[Asked]) -> Value {
         demo.slack.read(|world| match world.channel(&demo.channel) {
             Some(channel) => (
                 channel.messages.keys().cloned().collect(),
-                replies(channel, asked),
+                replies(channel, asked, &names(world)),
                 doubled(channel.messages.values().filter_map(outbox_of_post)),
             ),
             None => (BTreeSet::new(), Vec::new(), 0),
@@ -73,6 +73,13 @@ pub(super) fn of(demo: &Demo, asked: &[Asked]) -> Value {
     })
 }
 
+fn names(world: &World) -> Vec<String> {
+    let people = world.users().filter(|user| !user.bot);
+    people
+        .map(|user| user.display_name.to_lowercase())
+        .collect()
+}
+
 /// What each message became at the other vendor, by origin and id.
 fn by_message(asked: &[Asked]) -> BTreeMap<(&str, &str), Vec<&str>> {
     let mut all: BTreeMap<_, Vec<&str>> = BTreeMap::new();
@@ -84,7 +91,7 @@ fn by_message(asked: &[Asked]) -> BTreeMap<(&str, &str), Vec<&str>> {
 }
 
 /// What people wrote in threads of the app for the caller to read.
-fn replies(channel: &Channel, asked: &[Asked]) -> Vec<String> {
+fn replies(channel: &Channel, asked: &[Asked], names: &[String]) -> Vec<String> {
     let is_of_app = |root: &str| channel.messages.get(root).is_some_and(Message::is_by_app);
     let was_asked = |ts: &str| {
         let id = format!("{}:{ts}", channel.id);
@@ -95,16 +102,19 @@ fn replies(channel: &Channel, asked: &[Asked]) -> Vec<String> {
         .values()
         .filter(|message| !message.is_by_app() && message.is_reply())
         .filter(|message| message.thread_ts.as_deref().is_some_and(is_of_app))
-        .filter(|message| was_asked(&message.ts) || !looks_internal(message))
+        .filter(|message| was_asked(&message.ts) || !looks_internal(message, names))
         .map(|message| message.ts.clone())
         .collect()
 }
 
-/// A note, or what begins with a colleague's name: neither is texted.
-fn looks_internal(message: &Message) -> bool {
+/// A note, a command, or what begins with a colleague's name: none is texted before its writer says so.
+fn looks_internal(message: &Message, names: &[String]) -> bool {
     let text = message.text.trim_start().to_lowercase();
     let is_marked = message.reactions.iter().any(|mark| mark.name == "lock");
-    is_marked || text.starts_with("//") || text.starts_with("note:") || text.starts_with("<@")
+    let signs = ["//", ";;", "note:", "private:", "<@", "@", "/"];
+    let first = text.split(|c: char| !c.is_alphanumeric()).next();
+    let is_to_somebody = first.is_some_and(|word| names.iter().any(|name| name == word));
+    is_marked || is_to_somebody || signs.iter().any(|sign| text.starts_with(sign))
 }
 
 fn outbox_of_post(message: &Message) -> Option<String> {

@@ -72,6 +72,13 @@ async fn what_is_done_on_the_page_happens_in_the_stand_ins_and_shows() {
         "a &amp; b :lock: <@U0SERGIO>"
     );
     assert_eq!(demo.twilio.messages()[0].body, "hello <desk>");
+    // Slack's client takes it for a command, and knows none in threads.
+    let root = demo.slack.roots("C0DISPATCH")[0].ts.clone();
+    for text in ["/qdn who", "// a note"] {
+        let say = json!({"user": "U0DANA", "text": text, "thread_ts": root, "broadcast": false});
+        assert_eq!(act(&address, "say", say).await, 200);
+    }
+    assert!(demo.slack.thread("C0DISPATCH", &root).is_empty());
     let shown = async {
         while !(seen.contains("a &amp; b") && seen.contains("hello <desk>")) {
             seen.push_str(std::str::from_utf8(&stream.next().await.unwrap().unwrap()).unwrap());

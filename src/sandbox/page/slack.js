@@ -18,8 +18,8 @@ const answers = (path, body, what) => send(path, body).then((answer) => {
   return answer;
 });
 
-function tell(text) {
-  notices.push({ key: `notice-${notices.length}`, ts: String(Date.now() / 1000), user: me, text });
+function tell(text, thread_ts = null) {
+  notices.push({ key: `notice-${notices.length}`, ts: String(Date.now() / 1000), user: me, text, thread_ts });
   show(state);
 }
 
@@ -45,11 +45,14 @@ function privately(root) {
     .map((one) => ({ ...one, private: true, bot: true, files: [], reactions: [] }));
 }
 
+// What Slack itself said to me, here or in that thread.
+const noticed = (root) => notices.filter((one) => one.user === me && one.thread_ts === root);
+
 const item = (inThread) => (one) => (one.key ? notice(one, state) : message(one, state, act, inThread));
 
 function channel() {
   const roots = state.messages.filter((one) => !isReply(one) || one.subtype === "thread_broadcast");
-  const mine = notices.filter((one) => one.user === me);
+  const mine = noticed(null);
   const all = [...roots, ...privately(null), ...mine].sort(byTime);
   // A conversation opens by itself where there is room, so that nobody has to look for where to answer.
   // (An announcement is a single block.)
@@ -64,7 +67,7 @@ function channel() {
 function openThread() {
   if (!thread) return;
   const all = state.messages.filter((one) => one.ts === thread || one.thread_ts === thread);
-  fillLog($("thread"), [...all, ...privately(thread)].sort(byTime).map(item(true)));
+  fillLog($("thread"), [...all, ...privately(thread), ...noticed(thread)].sort(byTime).map(item(true)));
 }
 
 function home() {
@@ -120,7 +123,9 @@ export function start() {
     const [thread_ts, broadcast] = [thread, $("broadcast").checked];
     $("broadcast").checked = false;
     const picture = await takeFile($("reply-picture"));
-    if (text || picture) send("say", { user: me, text, thread_ts, broadcast, picture });
+    if (!text && !picture) return;
+    const said = await send("say", { user: me, text, thread_ts, broadcast, picture });
+    if (said?.refused) tell(said.refused, thread_ts);
   });
   $("who").addEventListener("change", () => {
     me = $("who").value;
