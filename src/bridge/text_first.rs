@@ -197,6 +197,6 @@ pub(crate) fn cannot_answer(app: &App, caller: &Address) -> Option<String> {
     if let Some(own) = app.config.line_of(caller.as_str()) {
         return Some(replies::our_own_line(&own.name));
     }
-    let is_premium = caller.phone().is_some_and(|phone| phone.is_premium());
-    is_premium.then(|| replies::number_not_texted(&NotTexted::Premium))
+    let is_special = caller.phone().is_some_and(|phone| phone.is_special());
+    is_special.then(|| replies::number_not_texted(&NotTexted::Special))
 }

@@ -13,6 +13,16 @@ const EMERGENCY: [&str; 24] = [
     "122", "133", "144", "190", "191", "192", "193", "911", "933", "988", "999",
 ];
 
+/// The codes of the North American plan that belong to no place: personal numbers and machines (5xx, in use or set aside),
+/// Canada's own services (6xx), carriers' services, the government's network, premium services. Toll-free numbers, which
+/// belong to no place either, can be texted. <https://lincmad.com/nongeographic.html>
+const NO_PLACE: [&str; 40] = [
+    "500", "521", "522", "523", "524", "525", "526", "527", "528", "529", "532", "533", "535",
+    "538", "542", "543", "544", "545", "546", "549", "550", "552", "553", "554", "556", "566",
+    "569", "577", "578", "588", "589", "600", "622", "633", "644", "655", "677", "688", "700",
+    "710",
+];
+
 /// Up to this many digits it is no telephone but a service's short code.
 const SHORT_CODE: usize = 6;
 
@@ -23,8 +33,8 @@ pub enum NotTexted {
     Emergency,
     /// A service, not a telephone.
     ShortCode,
-    /// It costs extra.
-    Premium,
+    /// It costs extra, or is no single telephone.
+    Special,
     /// Its country is not among those that the line texts.
     Country(Option<String>),
     /// No telephone has it.
@@ -41,8 +51,8 @@ pub fn screen(text: &str, region: &str, allowed: &[String]) -> Result<PhoneNumbe
         return Err(NotTexted::ShortCode);
     }
     let number = PhoneNumber::parse_in(text, region).map_err(|_| NotTexted::NotANumber)?;
-    if number.is_premium() {
-        return Err(NotTexted::Premium);
+    if number.is_special() {
+        return Err(NotTexted::Special);
     }
     let country = number.region();
     match &country {
@@ -76,10 +86,15 @@ pub fn number_and_words<'a>(text: &'a str, region: &str) -> (&'a str, &'a str) {
 }
 
 impl PhoneNumber {
-    /// Whether texting it costs extra, or it is shared by many: premium services and their kin.
-    pub fn is_premium(&self) -> bool {
-        if let Some(national) = self.as_str().strip_prefix("+1") {
-            return national.starts_with("900") || &national[3..6] == "976";
+    /// Whether texting it may cost extra, or it is no single telephone: premium services, shared costs, personal numbers
+    /// and their kin.
+    pub fn is_special(&self) -> bool {
+        if let Some(national) = self.as_str().strip_prefix("+1")
+            && (national.starts_with("900")
+                || national.get(3..6) == Some("976")
+                || NO_PLACE.iter().any(|code| national.starts_with(code)))
+        {
+            return true;
         }
         phonenumber::parse(None, self.as_str()).is_ok_and(|number| {
             matches!(
@@ -97,7 +112,7 @@ impl PhoneNumber {
 impl Address {
     /// Whether a text may go there at all: to a telephone, and not to one that costs extra.
     pub fn can_be_texted(&self) -> bool {
-        self.phone().is_some_and(|phone| !phone.is_premium())
+        self.phone().is_some_and(|phone| !phone.is_special())
     }
 }
 
@@ -121,9 +136,21 @@ mod tests {
             ("411", Err(NotTexted::ShortCode)),
             ("28849", Err(NotTexted::ShortCode)),
             ("787878", Err(NotTexted::ShortCode)),
-            ("900 555 0142", Err(NotTexted::Premium)),
-            ("619 976 0142", Err(NotTexted::Premium)),
-            ("+44 909 879 0123", Err(NotTexted::Premium)),
+            ("900 555 0142", Err(NotTexted::Special)),
+            ("619 976 0142", Err(NotTexted::Special)),
+            ("+1 500 555 0142", Err(NotTexted::Special)),
+            ("(533) 555-0142", Err(NotTexted::Special)),
+            ("588 555 0142", Err(NotTexted::Special)),
+            ("+1 600 555 0142", Err(NotTexted::Special)),
+            ("+1 622 555 0142", Err(NotTexted::Special)),
+            ("+1 700 555 0142", Err(NotTexted::Special)),
+            ("+1 710 555 0142", Err(NotTexted::Special)),
+            // Beside them: Oregon's, and toll-free.
+            ("(541) 555-0142", Ok("+15415550142")),
+            ("+44 909 879 0123", Err(NotTexted::Special)),
+            // Shared cost, and personal.
+            ("+44 843 123 4567", Err(NotTexted::Special)),
+            ("+44 70 1234 5678", Err(NotTexted::Special)),
             (
                 "+44 20 7946 0123",
                 Err(NotTexted::Country(Some("GB".into()))),

@@ -84,6 +84,8 @@ async fn what_may_not_be_texted_is_refused_with_a_sentence(database: Database) {
         ("text 911 help", "emergency number"),
         ("text 28849 YES", "short code"),
         ("text 900 555 0142 hello", "cost extra"),
+        ("text +1 500 555 0142 hello", "cost extra"),
+        ("text 622 555 0142 hello", "cost extra"),
         ("text +442079460123 hello", "does not text numbers of GB"),
         ("text 619 555 0100 hello", "our own line QDN"),
         ("text 619 555 0143 hello", "has texted STOP"),

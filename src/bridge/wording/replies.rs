@@ -176,7 +176,9 @@ pub(crate) fn number_not_texted(why: &NotTexted) -> String {
         NotTexted::ShortCode => {
             "Not sent: that is the short code of a service, not a telephone.".into()
         }
-        NotTexted::Premium => "Not sent: texts to that number cost extra.".into(),
+        NotTexted::Special => {
+            "Not sent: that is a special number. Texts to it cost extra or reach nobody.".into()
+        }
         NotTexted::Country(Some(country)) => format!(
             "Not sent: this line does not text numbers of {country}. The operator can allow it with `allow_countries`."
         ),
