@@ -61,7 +61,10 @@ fn refusal(row: &Row, code: String, message: &str) -> Outcome {
                 after: CONGESTED,
                 why,
             },
-            Err(_) if matches!(code.as_str(), "http 401" | "http 403") => Outcome::Held { why },
+            // Without an error of Twilio's own nothing says that it was Twilio who refused: a proxy's page is no verdict.
+            Err(_) if code.starts_with("http ") => Outcome::Held {
+                why: format!("{code}, without an error of Twilio's"),
+            },
             _ => Outcome::Refused { code, why },
         };
     }
