@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::outcome::{after_now, audit, give_up, is_taken_away, trouble_changed};
 use crate::app::App;
-use crate::bridge::{page, wording};
+use crate::bridge::{matter, page, wording};
 use crate::delivery;
 use crate::store::lanes::{Claimed, Work};
 use crate::store::outbox::{Attempt, Row, State};
@@ -38,6 +38,9 @@ const LATER_LOOKS: f64 = 20.0 / 95.0;
 
 /// When an SMS that cannot be settled is put before a person: 180 s of 95.
 const UNDECIDED: f64 = 180.0 / 95.0;
+
+/// How an attempt ended that is proved never to have happened.
+pub(crate) const ABSENT: &str = "absent";
 
 /// How often an SMS may be proved never to have left before a person decides.
 const ABSENT_ONCE: i64 = 1;
@@ -72,27 +75,13 @@ pub(crate) async fn absent(
         return look_again(tx, app, row, claimed, &row.why, Duration::ZERO).await;
     }
     let age = Duration::try_from(tx.now().duration_since(row.created())).unwrap_or_default();
-    if is_sms
-        && (outbox::absences(tx, &row.id).await? >= ABSENT_ONCE
-            || age >= app.config.delivery.stale_reply)
-    {
-        return undecided(
-            tx,
-            app,
-            row,
-            attempt,
-            "it did not leave, and it is too late to send it unasked",
-        )
-        .await;
+    let is_too_late = outbox::absences(tx, &row.id).await? >= ABSENT_ONCE
+        || age >= app.config.delivery.stale_reply;
+    let looked = "two complete looks found nothing";
+    outbox::finish_attempt(tx, &row.id, attempt.n, ABSENT, looked).await?;
+    if is_sms && is_too_late {
+        return did_not_leave(tx, app, row, attempt).await;
     }
-    outbox::finish_attempt(
-        tx,
-        &row.id,
-        attempt.n,
-        "absent",
-        "two complete looks found nothing",
-    )
-    .await?;
     if is_taken_away(tx, row).await? {
         return give_up(tx, app, row, attempt).await;
     }
@@ -175,7 +164,19 @@ pub(crate) async fn undecided(
     audit(tx, app, row, attempt, "undecided", why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     let question = wording::undecided(&row.id, &row.words());
-    page::notice(tx, row, question).await?;
+    page::ask(tx, row, question).await?;
+    delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
+}
+
+/// It is known that the text did not leave, and it is not sent again unasked: its caller waits on.
+async fn did_not_leave(tx: &mut Tx, app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result<()> {
+    let why = "it did not leave, and is not sent again unasked";
+    outbox::set_state(tx, &row.id, State::Undecided, 0, why).await?;
+    trouble_changed(tx, row).await?;
+    audit(tx, app, row, attempt, "undecided", why).await?;
+    metrics::counter!("qdn_undecided_total").increment(1);
+    matter::text_lost(tx, &app.config.desk, row).await?;
+    page::ask(tx, row, wording::did_not_leave(&row.id, &row.words())).await?;
     delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
 }
 

@@ -122,6 +122,19 @@ pub(crate) fn undecided(row: &str, words: &str) -> Content {
     )
 }
 
+/// A reply that is proved not to have left, and is not sent again unasked.
+pub(crate) fn did_not_leave(row: &str, words: &str) -> Content {
+    let sentence = "This reply did not reach the caller: Twilio has no such text, and nothing is sent again unasked. What now?";
+    decision(
+        sentence,
+        words,
+        &[
+            Button::new(BUTTON_SEND, "Send again", row).style(Style::Primary),
+            Button::new(BUTTON_LEAVE, "Leave it", row),
+        ],
+    )
+}
+
 /// A reply that reached us too late to be sent unasked.
 pub(crate) fn stale(writer: &str, message: &str, words: &str) -> Content {
     let sentence = format!(

@@ -6,6 +6,7 @@ use super::Outside;
 use super::failed::UNSURE;
 use crate::app::App;
 use crate::bridge::edited::is_edited_away;
+use crate::bridge::settlement;
 use crate::conversation::{self, Mark, Part};
 use crate::delivery::Outcome;
 use crate::remote::Failure;
@@ -79,18 +80,36 @@ async fn left_a_doubt(app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result
 async fn parts(app: &App, message_id: &str) -> anyhow::Result<Vec<Part>> {
     let texts = sms::of_message(&app.store, message_id).await?;
     let rows = outbox::of_message(&app.store, message_id).await?;
-    Ok(rows
+    let mut parts = Vec::with_capacity(rows.len());
+    for row in rows
         .iter()
         .filter(|row| matches!(row.kind.as_str(), "sms" | "reply") && !is_edited_away(row))
-        .filter_map(|row| {
-            let heard = texts
-                .iter()
-                .filter(|text| text.outbox_id == row.id)
-                .max_by_key(|text| text.rank);
-            Some(Part {
-                state: State::parse(&row.state)?,
-                heard: heard.map(|text| (MessageState::parse(&text.status), text.heard_at())),
-            })
-        })
-        .collect())
+    {
+        let heard = texts
+            .iter()
+            .filter(|text| text.outbox_id == row.id)
+            .max_by_key(|text| text.rank);
+        let Some(state) = State::parse(&row.state) else {
+            continue;
+        };
+        parts.push(Part {
+            state: match did_not_leave(app, row).await? {
+                true => State::Refused,
+                false => state,
+            },
+            heard: heard.map(|text| (MessageState::parse(&text.status), text.heard_at())),
+        });
+    }
+    Ok(parts)
+}
+
+/// Whether a text about which a person has to decide is known not to have left.
+async fn did_not_leave(app: &App, row: &Row) -> anyhow::Result<bool> {
+    if row.state != State::Undecided.as_str() {
+        return Ok(false);
+    }
+    let attempts = outbox::attempts(&app.store, &row.id).await?;
+    Ok(attempts
+        .last()
+        .is_some_and(|last| last.outcome == settlement::ABSENT))
 }

@@ -18,6 +18,8 @@ stories! {
     a_read_that_breaks_off_proves_nothing,
     while_twilios_log_cannot_be_read_a_person_decides,
     a_text_that_turns_up_twice_is_said_loudly,
+    a_text_that_did_not_leave_twice_is_said_not_to_have_arrived,
+    a_page_that_is_not_twilios_refuses_nothing,
 }
 
 /// `settle_after` of every desk.
@@ -341,5 +343,62 @@ async fn a_text_that_turns_up_twice_is_said_loudly(database: Database) {
         1,
         "once is enough"
     );
+    desk.close().await;
+}
+
+async fn a_text_that_did_not_leave_twice_is_said_not_to_have_arrived(database: Database) {
+    let desk = Desk::on(database).start().await;
+    carriers_report(&desk);
+    let root = desk.open(ALICE).await;
+    let faults = desk.twilio.faults();
+    faults.push_many("Messages.create", 2, Effect::Reset.not_accepted());
+    let reply = desk.reply(&root, "on our way").await;
+    let question = desk
+        .expect_words_in_thread(&root.ts, "did not reach the caller")
+        .await;
+    assert!(desk.slack.rendered(&question).contains("on our way"));
+    assert_eq!(question.buttons(), ["reply_send", "reply_leave"]);
+    desk.expect_marks(&reply, &["x"]).await;
+    assert_eq!(desk.texted(ALICE), Vec::<String>::new());
+    let waiting = "select count(*) from matter where waiting_since is not null";
+    assert_eq!(desk.query_one(waiting).await, 1, "the caller waits on");
+    desk.slack
+        .press(DORA, CHANNEL, &question.ts, "reply_send")
+        .await;
+    desk.expect_texted(ALICE, &["on our way"]).await;
+    desk.expect_marks(&reply, &["white_check_mark"]).await;
+    desk.close().await;
+}
+
+async fn a_page_that_is_not_twilios_refuses_nothing(database: Database) {
+    let mut desk = Desk::on(database).start().await;
+    carriers_report(&desk);
+    let root = desk.open(ALICE).await;
+    let faults = desk.twilio.faults().clone();
+    for status in [404, 413] {
+        faults.always("Messages.create", Effect::Status(status).not_accepted());
+        let words = format!("through a proxy that says {status}");
+        let reply = desk.reply(&root, &words).await;
+        let tried = "select max(attempts) from outbox where kind = 'sms' and state = 'held'";
+        let deadline = tokio::time::Instant::now() + crate::desk::PATIENCE;
+        while desk.numbers(format!("select coalesce(({tried}), 0)")).await[0] < 3 {
+            assert!(tokio::time::Instant::now() < deadline, "it is tried again");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let listed = desk.run(&["outbox", "list"]).await.unwrap();
+        assert!(
+            listed.contains("held") && listed.contains(&format!("http {status}, without an error")),
+            "{listed}"
+        );
+        faults.clear("Messages.create");
+        desk.expect_marks(&reply, &["white_check_mark"]).await;
+    }
+    let log = desk.relay().log();
+    let alarms = log
+        .iter()
+        .filter(|line| line.contains("held until this is mended"));
+    assert_eq!(alarms.count(), 2, "one for each reply, none for each try");
+    assert_eq!(desk.texted(ALICE).len(), 2);
+    desk.expect_error("held until this is mended");
     desk.close().await;
 }
