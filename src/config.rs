@@ -4,9 +4,11 @@
 //! never part of a report.
 
 mod address;
+mod connections;
 mod duration;
 mod file;
 mod limits;
+mod network;
 mod secrets;
 mod speech;
 mod timing;
@@ -20,7 +22,10 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+pub use connections::Connections;
 pub(crate) use duration::parse as parse_duration;
+pub use network::Network;
+pub(crate) use network::{household, is_near};
 pub use secrets::Secrets;
 
 use crate::phone::PhoneNumber;
@@ -107,6 +112,8 @@ pub struct Config {
     pub desk: Desk,
     /// How much people may text.
     pub limits: Limits,
+    /// How many connections are kept.
+    pub connections: Connections,
 }
 
 /// How many texts, counted in the parts that Twilio bills, may leave within an hour.

@@ -18,7 +18,7 @@ use crate::doubts::Doubts;
 use crate::outbox::{self, Outside};
 use crate::store::Store;
 use crate::twilio::AccountSid;
-use crate::{backfill, http, slack, twilio};
+use crate::{backfill, connections, http, slack, twilio};
 
 /// How long what is in flight may take to finish after the service was told to stop: it promises to be gone in 25 s.
 const GRACE: Duration = Duration::from_secs(20);
@@ -65,15 +65,15 @@ pub async fn serve(
     let introduction = tokio::spawn(introduce(app.clone()));
     tracing::info!(address = %listener.local_addr()?, public_url = app.config.public_url, "ready");
 
-    let mut closing = stopped.clone();
-    let server = tokio::spawn(
-        axum::serve(listener, http::routes(app))
-            .with_graceful_shutdown(async move {
-                // The sender lives until the service has ended.
-                let _ = closing.wait_for(|stop| *stop).await;
-            })
-            .into_future(),
-    );
+    let mut limits = app.config.connections.clone();
+    limits.max = connections::most_connections(limits.max);
+    let routes = http::routes(app);
+    let server = tokio::spawn(connections::serve(
+        listener,
+        routes,
+        limits,
+        stopped.clone(),
+    ));
     let broken = tokio::select! {
         () = shutdown => None,
         // None of them ends by itself: a gate without its worker would be silent for good.
@@ -83,10 +83,7 @@ pub async fn serve(
     introduction.abort();
     stop.send_replace(true);
     let finished = async {
-        server
-            .await
-            .context("the listener")?
-            .context("the listener")?;
+        server.await.context("the listener")?;
         workers.join_all().await;
         calls_writer.await.context("the writer of calls")
     };
@@ -123,6 +120,7 @@ pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Outside, JoinHa
         sources,
         calls,
         metrics: metrics_recorder()?,
+        bodies: http::Bodies::default(),
     });
     Ok((app, outside, calls_writer))
 }

@@ -30,6 +30,7 @@ pub(super) async fn run(
     let (config, secrets) = both(Config::load(path, environment), Secrets::load(environment))?;
     crate::trial::arm(environment)?;
     log_as_json(environment);
+    crate::connections::raise_limit();
     let mut store = open_store(&config).await?;
     store.take_over().await?;
     let listener = match handed_over()? {

@@ -7,6 +7,7 @@ use toml::Value;
 use url::Url;
 
 use super::address::{api_url, database_url, listen, public_url, redis_url};
+use super::connections::{FileConnections, connections};
 use super::limits::{self, FileLimits};
 use super::speech::{self, FileSpeech};
 use super::timing::{FileDelivery, FileDesk, delivery, desk, time};
@@ -38,6 +39,8 @@ struct File {
     desk: FileDesk,
     #[serde(default)]
     limits: FileLimits,
+    #[serde(default)]
+    connections: FileConnections,
 }
 
 #[derive(Deserialize, Default)]
@@ -141,6 +144,7 @@ pub(super) fn parse(text: &str, environment: &Environment) -> Result<Config, Con
         delivery: delivery(file.delivery, &mut problems),
         desk: desk(file.desk, &mut problems),
         limits: limits::limits(file.limits, &mut problems),
+        connections: connections(file.connections, &mut problems),
         people,
         lines,
     };

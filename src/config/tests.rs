@@ -177,6 +177,10 @@ fn a_mistake_in_a_section_is_named_likewise() {
         [delivery]; settle_after = "79s"          | delivery.settle_after | 79s | 80s
         [desk]; page_after = "-5m"                | desk.page_after | "-5m" | the default is 10m
         [desk]; timezone = "San Diego"            | desk.timezone | "San Diego" | America/Los_Angeles
+        [connections]; max = 5                    | connections.max | 5 | 16 to 1000000
+        [connections]; header_timeout = "soon"    | connections.header_timeout | "soon" | the default is 10s
+        [connections]; trusted_proxies = ["proxy"] | connections.trusted_proxies | ["proxy"] | 203.0.113.7
+        [connections]; trusted_proxies = "203.0.113.7" | connections.trusted_proxies | "203.0.113.7" | a list of addresses
         [[people]]; name = "sergio"; phone = "+16195550112" | people[1].name | sergio | initial
         [[lines]]; name = "qdn"; number = "+16195550101"; channel = "#b"; ring = [{ people = ["Sergio"], seconds = 5 }] | lines[1].name | qdn | another line
         [[lines]]; name = "B"; number = "+16195550100"; channel = "#b"; ring = [{ people = ["Sergio"], seconds = 5 }] | lines[1].number | +16195550100 | another line

@@ -1,6 +1,6 @@
 //! Errors as statuses: the cause is logged once, here, and never shown to whoever asked.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 /// Why a request got no answer of its own.
@@ -15,6 +15,12 @@ pub(crate) enum AppError {
     /// Its body did not come in time.
     #[error("too slow")]
     TooSlow,
+    /// Its body ended before its announced end, or could not be read.
+    #[error("broken off")]
+    BrokenOff,
+    /// There is no room for its body. Both vendors try again, and what they do not is found in their logs.
+    #[error("too much at once")]
+    Busy,
     /// Genuine, but not what the vendor documents.
     #[error("malformed: {0}")]
     Malformed(String),
@@ -35,6 +41,11 @@ impl IntoResponse for AppError {
             AppError::Forbidden => StatusCode::FORBIDDEN,
             AppError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             AppError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            AppError::BrokenOff => StatusCode::BAD_REQUEST,
+            AppError::Busy => {
+                let later = [(header::RETRY_AFTER, "1")];
+                return (StatusCode::SERVICE_UNAVAILABLE, later).into_response();
+            }
             AppError::Malformed(what) => {
                 tracing::error!(what, "a signed request could not be read");
                 StatusCode::BAD_REQUEST

@@ -1,15 +1,19 @@
 //! IN: the routes, the proof that a request is genuine, thin handlers, errors as statuses.
 
+mod early;
 mod error;
 mod media;
 mod operator;
 mod signed;
 mod slack;
 mod twilio;
+mod unverified;
 
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
+
+pub(crate) use unverified::Bodies;
 
 use crate::app::App;
 

@@ -3,24 +3,21 @@
 //! Twilio's signature is checked against `public_url` and the path and query as received, never against `Host` or
 //! what a proxy says. Only these extractors make what the handlers take, so a handler cannot see a forged request.
 
-use std::time::Duration;
-
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
+use super::early;
 use super::error::AppError;
+use super::unverified::Unverified;
 use crate::app::App;
 use crate::slack;
 use crate::twilio::{self, form};
 
 /// Twilio's requests are forms of a few kilobytes.
 const TWILIO_LIMIT: usize = 64 * 1024;
-
-/// How long a body may take to come: vendors send theirs at once.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Slack's events carry whole messages with their blocks.
 const SLACK_LIMIT: usize = 1024 * 1024;
@@ -41,7 +38,8 @@ impl FromRequest<App> for TwilioForm {
         let Some(signature) = header(request.headers(), "x-twilio-signature") else {
             return Err(unsigned("twilio", &path_and_query));
         };
-        let body = limited(request, TWILIO_LIMIT).await?;
+        early::twilio(&signature, request.headers(), TWILIO_LIMIT)?;
+        let body = Unverified::read(request, app, TWILIO_LIMIT).await?;
         let params = form::parse(&body);
         let url = format!("{}{path_and_query}", app.config.public_url);
         let tokens = [
@@ -56,6 +54,7 @@ impl FromRequest<App> for TwilioForm {
             refused("twilio", &format!("{}{path}", app.config.public_url));
             return Err(AppError::Forbidden);
         }
+        body.verified();
         let account = params
             .iter()
             .find(|(name, _)| name == "AccountSid")
@@ -101,19 +100,20 @@ impl FromRequest<App> for SlackBody {
         let (Some(signature), Some(timestamp)) = (signature, timestamp) else {
             return Err(unsigned("slack", &path));
         };
-        let body = limited(request, SLACK_LIMIT).await?;
+        let now = app.clock.now();
+        early::slack(&signature, &timestamp, request.headers(), SLACK_LIMIT, now)?;
+        let body = Unverified::read(request, app, SLACK_LIMIT).await?;
         let secrets = [
             Some(&app.secrets.signing_secret),
             app.secrets.signing_secret_previous.as_ref(),
         ];
-        let now = app.clock.now();
         if !any(secrets, |secret| {
             slack::signature::is_valid(secret, &timestamp, &body, &signature, now)
         }) {
             refused("slack", &path);
             return Err(AppError::Forbidden);
         }
-        Ok(SlackBody(body))
+        Ok(SlackBody(body.verified()))
     }
 }
 
@@ -144,12 +144,4 @@ fn refused(vendor: &'static str, checked: &str) {
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-async fn limited(request: Request, limit: usize) -> Result<Bytes, AppError> {
-    let body = axum::body::to_bytes(request.into_body(), limit);
-    match tokio::time::timeout(BODY_TIMEOUT, body).await {
-        Ok(body) => body.map_err(|_| AppError::TooLarge),
-        Err(_) => Err(AppError::TooSlow),
-    }
 }

@@ -24,14 +24,7 @@ pub fn is_valid(
     signature: &str,
     now: Timestamp,
 ) -> bool {
-    // `parse` alone would also take "+1531420618", which is not what was sent.
-    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
-        return false;
-    }
-    let Ok(sent_at) = timestamp.parse::<i64>() else {
-        return false;
-    };
-    if now.as_second().abs_diff(sent_at) > TOLERANCE {
+    if !is_recent(timestamp, now) {
         return false;
     }
     let Some(digest) = signature
@@ -41,6 +34,16 @@ pub fn is_valid(
         return false;
     };
     mac(secret, timestamp, body).verify_slice(&digest).is_ok()
+}
+
+/// Whether `timestamp` is a time near `now`.
+pub fn is_recent(timestamp: &str, now: Timestamp) -> bool {
+    // `parse` alone would also take "+1531420618", which is not what was sent.
+    if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    let sent_at = timestamp.parse::<i64>();
+    sent_at.is_ok_and(|sent_at| now.as_second().abs_diff(sent_at) <= TOLERANCE)
 }
 
 fn mac(secret: &str, timestamp: &str, body: &[u8]) -> Hmac<Sha256> {

@@ -117,6 +117,15 @@ fn it_is_given_the_time_that_stopping_takes() {
 }
 
 #[test]
+fn the_unit_has_room_for_every_connection_and_bounds_memory() {
+    let files: usize = settings(SERVICE, "LimitNOFILE")[0].parse().unwrap();
+    let example: toml::Table = EXAMPLE.parse().unwrap();
+    let most = example["connections"]["max"].as_integer().unwrap();
+    assert!(files - files / 4 >= usize::try_from(most).unwrap());
+    assert_eq!(settings(SERVICE, "MemoryMax"), ["1G"]);
+}
+
+#[test]
 fn neither_runs_as_root_or_writes_elsewhere() {
     assert_eq!(settings(SERVICE, "DynamicUser"), ["yes"]);
     assert_eq!(settings(SERVICE, "ProtectSystem"), ["strict"]);

@@ -13,6 +13,7 @@ pub(crate) mod manifest;
 mod presence;
 pub(crate) mod process;
 mod proxy;
+mod raw;
 mod standing;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ pub(crate) use database::Database;
 pub(crate) use presence::{Redis, StatusPage, silence};
 pub(crate) use process::{Relay, run, signal};
 pub(crate) use proxy::Proxy;
+pub(crate) use raw::{Raw, post};
 
 /// Our number.
 pub(crate) const LINE: &str = "+16195550100";

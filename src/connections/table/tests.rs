@@ -1,0 +1,130 @@
+use futures_util::FutureExt;
+
+use super::*;
+use crate::config::Network;
+
+const FAR: &str = "203.0.113.7";
+const OTHER: &str = "198.51.100.1";
+const NEAR: &str = "127.0.0.1";
+
+fn limits() -> Connections {
+    Connections {
+        max: 8,
+        max_per_address: 3,
+        header_timeout: Duration::from_secs(10),
+        idle_timeout: Duration::from_secs(100),
+        trusted_proxies: vec![Network::parse("192.0.2.0/24").unwrap()],
+    }
+}
+
+fn admit(table: &Arc<Table>, from: &str) -> Option<Place> {
+    table.admit(from.parse().unwrap())
+}
+
+/// Whether it has its place still; that it lost it is told once.
+fn is_open(place: &Place) -> bool {
+    place.taken_away().now_or_never().is_none()
+}
+
+#[tokio::test]
+async fn one_address_displaces_only_its_own() {
+    let table = Table::new(limits());
+    let other = admit(&table, OTHER).unwrap();
+    let mut own: Vec<Place> = (0..3).map(|_| admit(&table, FAR).unwrap()).collect();
+    own.push(admit(&table, FAR).unwrap());
+    let open: Vec<bool> = own.iter().map(is_open).collect();
+    assert_eq!(open, [false, true, true, true]);
+    assert!(is_open(&other));
+}
+
+#[tokio::test]
+async fn an_address_whose_connections_are_all_proven_gets_no_more() {
+    let table = Table::new(limits());
+    let places: Vec<Place> = (0..3).map(|_| admit(&table, FAR).unwrap()).collect();
+    places.iter().for_each(|place| place.caller().prove());
+    assert!(admit(&table, FAR).is_none());
+    assert!(admit(&table, OTHER).is_some());
+    assert!(places.iter().all(is_open));
+}
+
+#[tokio::test]
+async fn proxies_have_no_limit_of_their_own() {
+    for from in [NEAR, "10.0.0.1", "192.0.2.9"] {
+        let table = Table::new(limits());
+        let places: Vec<Place> = (0..6).map(|_| admit(&table, from).unwrap()).collect();
+        assert!(places.iter().all(is_open), "{from}");
+    }
+}
+
+#[tokio::test]
+async fn a_quarter_is_kept_for_the_proven() {
+    let table = Table::new(limits());
+    let proven = [admit(&table, NEAR).unwrap(), admit(&table, NEAR).unwrap()];
+    proven.iter().for_each(|place| place.caller().prove());
+    let silent: Vec<Place> = (0..20).map(|_| admit(&table, NEAR).unwrap()).collect();
+    assert!(proven.iter().all(is_open));
+    let open: Vec<usize> = (0..20).filter(|n| is_open(&silent[*n])).collect();
+    assert_eq!(open, [14, 15, 16, 17, 18, 19], "the newest");
+}
+
+#[tokio::test]
+async fn who_works_gives_way_after_who_is_idle() {
+    let table = Table::new(limits());
+    let places: Vec<Place> = (0..6).map(|_| admit(&table, NEAR).unwrap()).collect();
+    let requests: Vec<_> = places[..5]
+        .iter()
+        .map(|place| place.caller().begin())
+        .collect();
+    let _one = admit(&table, NEAR).unwrap();
+    assert!(!is_open(&places[5]), "the only idle one");
+    let _working = _one.caller().begin();
+    let _two = admit(&table, NEAR).unwrap();
+    assert!(!is_open(&places[0]), "the one that is busy longest");
+    drop(requests);
+    let _three = admit(&table, NEAR).unwrap();
+    assert!(!is_open(&_two), "idle since before the others");
+    assert!(is_open(&_one) && places[1..5].iter().all(is_open));
+}
+
+#[tokio::test]
+async fn a_place_that_is_given_back_is_free() {
+    let table = Table::new(limits());
+    for _ in 0..100 {
+        let places: Vec<Place> = (0..3).map(|_| admit(&table, FAR).unwrap()).collect();
+        assert!(places.iter().all(is_open));
+    }
+    let held = table.held();
+    assert!(held.unproven.is_empty() && held.proven.is_empty() && held.by_address.is_empty());
+}
+
+#[tokio::test]
+async fn what_a_connection_does_decides_how_long_it_stays() {
+    let table = Table::new(limits());
+    let (far, near) = (admit(&table, FAR).unwrap(), admit(&table, NEAR).unwrap());
+    let left = |place: &Place| {
+        let deadline = place.connection.deadline(&table.limits);
+        deadline
+            .duration_since(Instant::now())
+            .as_secs_f64()
+            .round()
+    };
+    assert_eq!((left(&far), left(&near)), (10.0, 10.0), "silent");
+    let (one, two) = (far.caller().begin(), near.caller().begin());
+    let most = REQUEST.as_secs_f64();
+    assert_eq!(
+        (left(&far), left(&near)),
+        (most, most),
+        "a request is worked on"
+    );
+    drop((one, two));
+    assert_eq!(left(&far), 10.0, "it has proven nothing");
+    assert_eq!(left(&near), 100.0, "a proxy keeps its connections");
+    near.connection.has_read();
+    assert_eq!(left(&near), 10.0, "half a head");
+    far.caller().prove();
+    assert_eq!(left(&far), 100.0);
+    let _third = far.caller().begin();
+    assert_eq!(left(&far), most);
+    assert!(!far.is_overdue() && !far.may_close(Duration::ZERO));
+    assert!(near.may_close(Duration::ZERO));
+}
