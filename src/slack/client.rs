@@ -131,12 +131,26 @@ impl Client {
         let url: Url = response_url
             .parse()
             .map_err(|_| refused("it is not a URL"))?;
-        // The address comes from a signed request, and still we only post people's words to where they cannot be read on the way.
-        if url.scheme() != "https" && url.origin() != self.api_url.origin() {
-            return Err(refused("it is neither https nor at the API's own address"));
+        // The address comes from a signed request, and still people's words go to nobody but Slack.
+        if !self.takes_answers_at(&url) {
+            return Err(refused("it is not at Slack's own address"));
         }
         let wire = &self.slack.http_api.connector;
         wire.respond(url, message).await.map_err(failure::from)
+    }
+
+    /// Whether this is where Slack takes answers: `hooks.slack.com`, `hooks.slack-gov.com` beside an API there, or the API's own
+    /// address.
+    fn takes_answers_at(&self, url: &Url) -> bool {
+        let is_hook = |host: &str| {
+            let of_api = self
+                .api_url
+                .host_str()
+                .and_then(|api| host.strip_suffix(api));
+            host == "hooks.slack.com" || of_api == Some("hooks.")
+        };
+        let is_https = url.scheme() == "https" && url.port().is_none();
+        (is_https && url.host_str().is_some_and(is_hook)) || url.origin() == self.api_url.origin()
     }
 
     /// Calls a method that takes JSON: the ones that change something.

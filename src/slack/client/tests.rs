@@ -448,7 +448,18 @@ async fn a_response_url_gets_the_words_and_never_the_token() {
 async fn a_response_url_elsewhere_is_not_used() {
     let elsewhere = Listener::start(vec![ok(&json!({"ok": true}))]).await;
     let client = client("http://127.0.0.1:1/api/");
-    for url in [elsewhere.url.as_str(), "ftp://x.example/", "no URL"] {
+    let evil = elsewhere.url.replacen("http", "https", 1);
+    for url in [
+        elsewhere.url.as_str(),
+        &evil,
+        "https://hooks.slack.com.example/actions/1",
+        "https://slack.example/hooks.slack.com/",
+        "https://hooks.slack.com@slack.example/",
+        "https://hooks.slack.com:8443/actions/1",
+        "http://hooks.slack.com/actions/1",
+        "ftp://x.example/",
+        "no URL",
+    ] {
         let refused = client.respond(url, &json!({"text": "x"})).await;
         assert!(
             matches!(refused, Err(Failure::Refused { .. })),
