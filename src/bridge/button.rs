@@ -5,20 +5,26 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::outcome::after_now;
 use crate::bridge::wording::{self, replies};
-use crate::bridge::{claim, edited, held, home, matter, opt_out};
+use crate::bridge::{claim, edited, held, home, matter, members, opt_out};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
 use crate::store::outbox::{Row, State};
-use crate::store::{Tx, conversations, lanes, messages, outbox};
+use crate::store::{self, Tx, conversations, lanes, messages, outbox};
 
 /// Keeps what was decided, and what follows, in one transaction.
 pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result<()> {
-    if let Err(refusal) = may_press(app, pressed).await {
-        return tell_outsider(app, pressed, refusal).await;
-    }
     for action in &pressed.actions {
         let value = action.value.as_deref().unwrap_or_default();
+        let may = match about(app, &action.action_id, value).await? {
+            Some(conversation) => members::may_act_in(app, &conversation, &pressed.user).await,
+            None => may_press(app, pressed).await,
+        };
+        if let Err(refusal) = may {
+            tell_outsider(app, pressed, refusal).await?;
+            continue;
+        }
         match action.action_id.as_str() {
             id @ (wording::home::BUTTON_AVAILABLE
             | wording::home::BUTTON_AWAY
@@ -47,7 +53,42 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
     Ok(())
 }
 
-/// Whether whoever pressed is in the channel of the line; otherwise what to tell them.
+/// The conversation that a button is about: whoever presses it has to be in that conversation's channel, wherever the request
+/// says that it was pressed.
+async fn about(app: &App, action: &str, value: &str) -> anyhow::Result<Option<Conversation>> {
+    let mut tx = app.store.begin().await?;
+    let id = match action {
+        id if claim::is_its_button(id) => Some(value.to_owned()),
+        wording::opt_outs::BUTTON_OUT | wording::opt_outs::BUTTON_IN => Some(value.to_owned()),
+        wording::BUTTON_SEND | wording::BUTTON_ARRIVED | wording::BUTTON_LEAVE => {
+            let rows = asked_about(&mut tx, value).await?;
+            rows.into_iter().next().map(|row| row.conversation_id)
+        }
+        replies::HELD_SEND | replies::HELD_INSIDE => {
+            let held = store::held::of_message(&mut tx, value).await?;
+            held.map(|held| held.conversation_id)
+        }
+        replies::CORRECT => {
+            let edit = store::edits::by_id(&mut tx, value).await?;
+            edit.map(|edit| edit.conversation_id)
+        }
+        _ => None,
+    };
+    match id {
+        Some(id) => conversations::find(&mut tx, &id).await,
+        None => Ok(None),
+    }
+}
+
+/// The deliveries that a question is about: one part of a reply, or all of it.
+async fn asked_about(tx: &mut Tx, id: &str) -> anyhow::Result<Vec<Row>> {
+    Ok(match outbox::by_id(tx, id).await? {
+        Some(row) => vec![row],
+        None => outbox::of_message_in(tx, id).await?,
+    })
+}
+
+/// Whether whoever pressed a button that is about no conversation is in the channel where they pressed it.
 async fn may_press(app: &App, pressed: &BlockActions) -> Result<(), String> {
     let Some(channel) = &pressed.channel else {
         return Ok(());
@@ -88,15 +129,11 @@ async fn decide(
     app: &App,
     pressed: &BlockActions,
     action: &str,
-    asked_about: &str,
+    question: &str,
 ) -> anyhow::Result<()> {
     let user = pressed.user.as_str();
     let mut tx = app.store.begin().await?;
-    // A question is about what it shows: one part of a reply, or all of it.
-    let mut open: Vec<Row> = match outbox::by_id(&mut tx, asked_about).await? {
-        Some(row) => vec![row],
-        None => outbox::of_message_in(&mut tx, asked_about).await?,
-    };
+    let mut open = asked_about(&mut tx, question).await?;
     open.retain(|row| row.state == State::Undecided.as_str());
     let Some(first) = open.first() else {
         // There is one writer: it must be free for what is told.

@@ -13,6 +13,13 @@ use crate::availability::State;
 use crate::bridge::{opt_out, text_first, wording};
 use crate::slack::event::SlashCommand;
 
+/// Whether a command only tells something: doing it again does no harm, and needs no writing down.
+pub(crate) fn only_tells(command: &SlashCommand) -> bool {
+    let word = command.text.split_whitespace().next().unwrap_or("help");
+    let word = word.to_lowercase();
+    ["help", "status", "who", "open", "why"].contains(&word.as_str())
+}
+
 /// Does what the command says; back comes the sentence for its writer.
 pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
     let name = command.command.as_str();

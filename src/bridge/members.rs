@@ -3,7 +3,8 @@
 use crate::app::App;
 use crate::bridge::wording;
 use crate::config::Line;
-use crate::slack::UserId;
+use crate::slack::{ChannelId, UserId};
+use crate::store::conversations::Conversation;
 
 /// Whether the person is in the line's channel; otherwise what to tell them.
 pub(crate) async fn may_act(app: &App, line: &Line, user: &UserId) -> Result<(), String> {
@@ -19,6 +20,24 @@ pub(crate) async fn may_act(app: &App, line: &Line, user: &UserId) -> Result<(),
             tracing::warn!(error = format!("{error:#}"), "membership is not known");
             Err(unknown())
         }
+    }
+}
+
+/// Whether the person is in the channel of this conversation: its line's, or where it stands if its line is no longer in the
+/// configuration.
+pub(crate) async fn may_act_in(
+    app: &App,
+    conversation: &Conversation,
+    user: &UserId,
+) -> Result<(), String> {
+    if let Some(line) = app.config.line_of(&conversation.line) {
+        return may_act(app, line, user).await;
+    }
+    let channel = ChannelId::new(&conversation.channel);
+    match app.directory.is_member(&channel, user).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(wording::unknown_button()),
+        Err(_) => Err(wording::membership_unknown(&conversation.channel)),
     }
 }
 

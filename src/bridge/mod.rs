@@ -22,6 +22,7 @@ mod limits;
 pub(crate) mod matter;
 mod members;
 mod missed_text;
+pub(crate) mod once;
 pub(crate) mod opt_out;
 pub(crate) mod outcome;
 mod own_text;

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::error::AppError;
 use super::signed::SlackBody;
 use crate::app::App;
+use crate::bridge::once::once;
 use crate::bridge::{button, command, home, slack_reply, text_first, wording};
 use crate::slack::TeamId;
 use crate::slack::event::{Envelope, Event, EventCallback, Interaction, SlashCommand};
@@ -109,7 +110,11 @@ pub(super) async fn commands(
         if ours(&app).await? != command.team_id {
             return Ok(None);
         }
-        Ok::<_, AppError>(Some(command::receive(&app, &command).await))
+        let work = async { Ok::<_, AppError>(command::receive(&app, &command).await) };
+        if command::only_tells(&command) {
+            return work.await.map(Some);
+        }
+        once(&app, &body, work).await.map(Some)
     });
     let answer = match answered.await {
         Ok(Ok(Some(answer))) => answer,
@@ -146,12 +151,18 @@ pub(super) async fn interactions(
         return Err(AppError::Forbidden);
     }
     // Slack shows whoever did it a warning sign when this fails: nothing was changed then.
-    tokio::time::timeout(BUDGET, interact(&app, &interaction))
+    let once = once(&app, &body, interact(&app, &interaction));
+    let shown = tokio::time::timeout(BUDGET, once)
         .await
-        .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}"))?
+        .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}"))??;
+    Ok(match shown.is_empty() {
+        true => StatusCode::OK.into_response(),
+        false => ([(header::CONTENT_TYPE, "application/json")], shown).into_response(),
+    })
 }
 
-async fn interact(app: &App, interaction: &Interaction) -> Result<Response, AppError> {
+/// What Slack shows in a form, as JSON; empty where it shows nothing.
+async fn interact(app: &App, interaction: &Interaction) -> Result<String, AppError> {
     let mut shown = None;
     match interaction {
         Interaction::BlockActions(pressed) => button::receive(app, pressed).await?,
@@ -163,10 +174,7 @@ async fn interact(app: &App, interaction: &Interaction) -> Result<Response, AppE
         }
         _ => {}
     }
-    Ok(match shown {
-        Some(answer) => Json(answer).into_response(),
-        None => StatusCode::OK.into_response(),
-    })
+    Ok(shown.map_or_else(String::new, |answer| answer.to_string()))
 }
 
 fn malformed(error: anyhow::Error) -> AppError {

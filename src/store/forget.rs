@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::audit::NewEntry;
-use super::{Store, Tx, lanes, scrub};
+use super::{Store, Tx, lanes, scrub, taken};
 
 /// How many rows of a table one transaction of [`older_than`] changes: a caller's text must not wait long for it.
 const AT_ONCE: i64 = 500;
@@ -69,6 +69,7 @@ pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::
     ] {
         run(tx, sql, conversation_id).await?;
     }
+    taken::forget_answers(tx).await?;
     scrub::want(tx).await?;
     Ok(Forgotten {
         messages,

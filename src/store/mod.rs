@@ -34,6 +34,7 @@ pub(crate) mod parked;
 pub(crate) mod restored;
 pub(crate) mod scrub;
 pub(crate) mod sms;
+pub(crate) mod taken;
 pub(crate) mod tallies;
 pub(crate) mod text_counts;
 pub(crate) mod threads;

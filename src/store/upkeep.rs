@@ -12,11 +12,14 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long what was parked is kept: whatever it waited for has long come by then.
 const PARKED: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long a request of Slack's is known: its signature is good for five minutes before and after its own time.
+const TAKEN: SignedDuration = SignedDuration::from_mins(15);
+
 /// How many rows one transaction takes away: a caller's text must not wait long for it.
 const AT_ONCE: i64 = 200;
 
 /// What is taken away: each with the time from which on it is kept and how many at once.
-const SWEEPS: [(&str, SignedDuration); 6] = [
+const SWEEPS: [(&str, SignedDuration); 7] = [
     (
         "delete from attempt where outbox_id in
              (select id from outbox where pending = 0 and state in ('delivered', 'dropped') and updated_at < $1
@@ -39,6 +42,11 @@ const SWEEPS: [(&str, SignedDuration); 6] = [
         "delete from parked_reply where ts in (select ts from parked_reply where received_at < $1 limit $2)
              and received_at < $1",
         PARKED,
+    ),
+    (
+        "delete from taken_request where key in
+             (select key from taken_request where taken_at < $1 order by taken_at limit $2) and taken_at < $1",
+        TAKEN,
     ),
     (
         "delete from parked_status where sid in (select sid from parked_status where received_at < $1 limit $2)

@@ -120,7 +120,9 @@ async fn an_edit_of_what_has_left_is_told_and_can_be_sent_once(database: Databas
         .slack
         .press_payload(SERGIO, CHANNEL, &told.ts, "edit_send")
         .unwrap();
-    for _ in 0..2 {
+    for trigger in ["one.press", "another.press"] {
+        let mut press = press.clone();
+        press["trigger_id"] = trigger.into();
         desk.slack
             .send_interaction(&press, Forgery::Genuine)
             .await

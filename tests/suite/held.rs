@@ -273,7 +273,9 @@ async fn only_who_may_decides_and_only_once(database: Database) {
         .await
         .unwrap();
     desk.expect_ephemeral(DORA, "not there any more").await;
-    for _ in 0..2 {
+    for trigger in ["one.press", "another.press"] {
+        let mut press = press.clone();
+        press["trigger_id"] = trigger.into();
         desk.slack
             .send_interaction(&press, Forgery::Genuine)
             .await

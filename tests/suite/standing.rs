@@ -74,7 +74,9 @@ async fn a_press_has_one_effect_and_whoever_is_late_is_told(database: Database) 
         .slack
         .press_payload(DORA, CHANNEL, &root.ts, "desk_claim")
         .unwrap();
-    for payload in [&twice, &twice, &late] {
+    let mut again = twice.clone();
+    again["trigger_id"] = "another.press".into();
+    for payload in [&twice, &again, &late] {
         let reply = desk
             .slack
             .send_interaction(payload, Forgery::Genuine)

@@ -6,7 +6,7 @@ use super::kept;
 use crate::app::App;
 use crate::bridge::command::{membership, name, why};
 use crate::bridge::wording::{self as sentences, opt_outs as wording};
-use crate::bridge::{button, matter, members};
+use crate::bridge::{button, matter};
 use crate::config::Line;
 use crate::delivery::{self, Content};
 use crate::phone::{Address, PhoneNumber};
@@ -30,16 +30,11 @@ pub(crate) async fn press(
 ) -> anyhow::Result<()> {
     let mut tx = app.store.begin().await?;
     let conversation = conversations::find(&mut tx, conversation_id).await?;
-    drop(tx);
     let Some(conversation) = conversation else {
+        drop(tx);
         return button::tell(app, pressed, sentences::desk::is_gone()).await;
     };
-    // Slack is asked while no transaction is open.
-    if let Err(sentence) = members::may_act_on(app, &conversation.line, &pressed.user).await {
-        return button::tell(app, pressed, sentence).await;
-    }
     let leaves = action == wording::BUTTON_OUT;
-    let mut tx = app.store.begin().await?;
     let change = Change {
         line: &conversation.line,
         caller: &conversation.caller,
