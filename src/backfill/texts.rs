@@ -4,17 +4,18 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use anyhow::Context;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{begin, clock, left_to_webhook, move_watermark, read};
 use crate::app::App;
 use crate::bridge::inbound_sms::{self, Received};
+use crate::bridge::late::{self, Found};
 use crate::config::Line;
 use crate::outbox::Outside;
 use crate::phone::Address;
 use crate::remote::Failure;
 use crate::store::facts;
-use crate::store::messages::{self, Origin};
+use crate::store::messages::{self, KeptText};
 use crate::twilio::AccountSid;
 use crate::twilio::client::MessageFilter;
 use crate::twilio::form::{InboundSms, Media};
@@ -35,24 +36,29 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
     listed.retain(|message| message.direction.is_inbound());
     // Twilio lists the newest first and dates them by the second: of one second, the last listed came first.
     listed.reverse();
-    listed.sort_by_key(|message| message.date_sent.or(message.date_created));
+    listed.sort_by_key(dated);
+    let listed = with_what_is_kept(app, listed).await?;
     let mut found = 0;
     // A text that cannot be taken in holds back its sender's later ones, nobody else's, and the watermark.
     let mut stuck: HashSet<Address> = HashSet::new();
-    for message in listed {
+    for (index, (message, kept)) in listed.iter().enumerate() {
+        let later = &listed[index + 1..];
         if stuck.contains(&message.from) {
             continue;
         }
-        if messages::known_edit(&app.store, Origin::Twilio, message.sid.as_str())
-            .await?
-            .is_some()
-        {
+        if let Some(kept) = kept {
+            if let Some(came_at) = overtaken(message, *kept, later) {
+                late::mark(app, &message.sid, came_at).await?;
+            }
             continue;
         }
-        if is_young(app, outside, &message) {
+        if is_young(app, outside, message) {
             continue;
         }
-        match take_in(app, outside, &message).await {
+        let is_behind = later
+            .iter()
+            .any(|(later, kept)| kept.is_some() && later.from == message.from);
+        match take_in(app, outside, message, is_behind).await {
             Ok(Received::New) => found += 1,
             Ok(Received::Known | Received::NoSuchLine) => {}
             Err(error) => {
@@ -61,7 +67,7 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
                     error = format!("{error:#}"),
                     "a text that had not reached us cannot be taken in yet"
                 );
-                stuck.insert(message.from);
+                stuck.insert(message.from.clone());
             }
         }
     }
@@ -77,20 +83,50 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
     Ok(found)
 }
 
+/// A text as Twilio's log has it, and what we have kept of it.
+type Listed = (Message, Option<KeptText>);
+
+async fn with_what_is_kept(app: &App, listed: Vec<Message>) -> anyhow::Result<Vec<Listed>> {
+    let mut known = Vec::with_capacity(listed.len());
+    for message in listed {
+        let kept = messages::kept_text(&app.store, message.sid.as_str()).await?;
+        known.push((message, kept));
+    }
+    Ok(known)
+}
+
+/// When a text came whose webhook was overtaken by that of a later one, if that has yet to be shown. Of one second the log
+/// does not say which text came first.
+fn overtaken(message: &Message, kept: KeptText, later: &[Listed]) -> Option<Timestamp> {
+    let came_at = dated(message)?;
+    let is_behind = later.iter().any(|(later, other)| {
+        later.from == message.from
+            && other.is_some_and(|other| other.created_at < kept.created_at)
+            && dated(later).is_some_and(|at| at > came_at)
+    });
+    (is_behind && kept.came_at.is_none()).then_some(came_at)
+}
+
+fn dated(message: &Message) -> Option<Timestamp> {
+    message.date_sent.or(message.date_created)
+}
+
 /// Whether the text's webhook may still be on its way. The margin before the watermark brings it back next time.
 fn is_young(app: &App, outside: &Outside, message: &Message) -> bool {
     let now = clock::now(app, outside);
-    let age = message
-        .date_sent
-        .or(message.date_created)
-        .map(|came_at| now.duration_since(came_at));
+    let age = dated(message).map(|came_at| now.duration_since(came_at));
     age.is_some_and(|age| age < left_to_webhook(app))
 }
 
-async fn take_in(app: &App, outside: &Outside, message: &Message) -> anyhow::Result<Received> {
+async fn take_in(
+    app: &App,
+    outside: &Outside,
+    message: &Message,
+    is_behind: bool,
+) -> anyhow::Result<Received> {
     let sms = as_received(app, outside, message).await?;
-    let came_at = message.date_sent.or(message.date_created);
-    inbound_sms::receive(app, &sms, came_at).await
+    let found = dated(message).map(|came_at| Found { came_at, is_behind });
+    inbound_sms::receive(app, &sms, found).await
 }
 
 /// The text as its webhook would have told it.

@@ -1,9 +1,10 @@
 //! A text came in: it is kept, and posted into its caller's thread.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::app::App;
+use crate::bridge::late::Found;
 use crate::bridge::opt_out;
 use crate::bridge::pictures_in::{self, Enclosed};
 use crate::bridge::wording::{self, Moment, TextIn};
@@ -26,15 +27,15 @@ pub(crate) enum Received {
     NoSuchLine,
 }
 
-/// From when on a text is said to be late: less is not worth a word.
+/// From when on a text is said to be late that stands in its place: less is not worth a word.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Keeps a text and what it asks for in one transaction; nothing of it is lost once this is back. `came_at` is given
+/// Keeps a text and what it asks for in one transaction; nothing of it is lost once this is back. `found` is given
 /// for a text whose webhook never reached us.
 pub(crate) async fn receive(
     app: &App,
     sms: &InboundSms,
-    came_at: Option<Timestamp>,
+    found: Option<Found>,
 ) -> anyhow::Result<Received> {
     let Some(line) = app.config.line_of(sms.to.as_str()) else {
         // Once the number is a line, what came before is looked for from here on.
@@ -47,7 +48,7 @@ pub(crate) async fn receive(
     crate::trial::point("sms.verified");
     let body = storable(&sms.body);
     // A text that is found late is answered by people.
-    let is_away = match came_at {
+    let is_away = match found {
         None => away::of(app, line).await,
         Some(_) => None,
     };
@@ -74,13 +75,21 @@ pub(crate) async fn receive(
         return Ok(Received::Known);
     };
     crate::trial::point("sms.message_kept");
-    let came_at = came_at.filter(|at| tx.now().duration_since(*at) >= LATE);
-    let clock_time = came_at.map(|at| Moment::new(at, tx.now(), &app.config.desk.timezone).shown());
+    let found =
+        found.filter(|found| found.is_behind || tx.now().duration_since(found.came_at) >= LATE);
+    let came_at = found.map(|found| found.came_at);
+    if let Some(found) = found.filter(|found| found.is_behind) {
+        messages::set_came_at(&mut tx, &message_id, found.came_at).await?;
+    }
+    let late = found.map(|Found { came_at, is_behind }| {
+        let at = Moment::new(came_at, tx.now(), &app.config.desk.timezone);
+        wording::found::late(&at.shown(), is_behind)
+    });
     let enclosed = Enclosed::of(sms);
     let text = TextIn {
         body: &body,
         media: &enclosed.to_be_shown,
-        came_at: clock_time.as_deref(),
+        late: late.as_deref(),
     };
     let idle_for = app.config.desk.new_thread_after;
     let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);

@@ -18,6 +18,7 @@ pub(crate) mod held;
 pub(crate) mod home;
 pub(crate) mod inbound_call;
 pub(crate) mod inbound_sms;
+pub(crate) mod late;
 mod limits;
 pub(crate) mod matter;
 mod members;

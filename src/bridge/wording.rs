@@ -27,8 +27,8 @@ pub(crate) struct TextIn<'a> {
     pub(crate) body: &'a str,
     /// The names of the files that follow it.
     pub(crate) media: &'a [String],
-    /// When it came, "14:02", if that was long before it is shown.
-    pub(crate) came_at: Option<&'a str>,
+    /// That it is shown late, where it is: when it came, and whether a later text stands above it.
+    pub(crate) late: Option<&'a str>,
 }
 
 /// The first message of a thread below its head: the first text, how to answer.
@@ -63,10 +63,8 @@ fn words(text: &TextIn<'_>) -> Vec<Value> {
     if !text.media.is_empty() {
         shown.push(blocks::context(&pictures::follow(text.media)));
     }
-    if let Some(came_at) = text.came_at {
-        shown.push(blocks::context(&format!(
-            "Received {came_at}, delivered late."
-        )));
+    if let Some(late) = text.late {
+        shown.push(blocks::context(late));
     }
     shown
 }

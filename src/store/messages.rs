@@ -1,7 +1,7 @@
 //! What people wrote, each once: (origin, external id) is the dedupe key.
 
 use anyhow::Context;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::FromRow;
 
 use super::{Store, Tx, new_id};
@@ -99,6 +99,35 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<
     .fetch_optional(&mut *tx.inner)
     .await
     .context("keeping a message")
+}
+
+/// When a text was kept, and that it stands behind a later one, where that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub(crate) struct KeptText {
+    pub(crate) created_at: i64,
+    pub(crate) came_at: Option<i64>,
+}
+
+/// What is known of a text that may have been kept.
+pub(crate) async fn kept_text(store: &Store, sid: &str) -> anyhow::Result<Option<KeptText>> {
+    sqlx::query_as(
+        "select created_at, came_at from message where origin = 'twilio' and external_id = $1",
+    )
+    .bind(sid)
+    .fetch_optional(store.reader())
+    .await
+    .context("looking for a text")
+}
+
+/// Keeps when a text came by Twilio's clock: it is marked as standing behind a later one.
+pub(crate) async fn set_came_at(tx: &mut Tx, id: &str, at: Timestamp) -> anyhow::Result<()> {
+    sqlx::query("update message set came_at = $1 where id = $2")
+        .bind(at.as_millisecond())
+        .bind(id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("keeping when a text came")?;
+    Ok(())
 }
 
 /// When a message that is kept was last edited, empty for never; `None` if it is not kept.

@@ -10,6 +10,8 @@ use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE};
 stories! {
     texts_whose_webhook_never_came_are_found,
     texts_sent_while_the_service_was_down_say_how_late_they_are,
+    a_text_found_behind_a_newer_one_says_so,
+    texts_whose_webhooks_come_in_the_wrong_order_are_told_apart,
     what_comes_twice_is_one_message,
     replies_whose_event_never_came_are_texted,
     old_replies_are_asked_about_first,
@@ -89,6 +91,99 @@ async fn texts_sent_while_the_service_was_down_say_how_late_they_are(database: D
         bob.contains("just now") && !bob.contains("delivered late"),
         "{bob}"
     );
+    desk.close().await;
+}
+
+async fn a_text_found_behind_a_newer_one_says_so(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    // Twilio's log cannot be read before both are written: it would be found before the newer one otherwise.
+    let faults = desk.twilio.faults();
+    faults.always("Messages.list", Effect::Status(500).not_accepted());
+    desk.twilio
+        .inbound(BOB, LINE, "found at its place")
+        .aged(Duration::from_secs(5))
+        .withhold_webhook()
+        .send()
+        .await;
+    desk.twilio
+        .inbound(ALICE, LINE, "please send a taxi")
+        .aged(Duration::from_secs(5))
+        .withhold_webhook()
+        .send()
+        .await;
+    desk.twilio
+        .text(ALICE, LINE, "no wait, cancel that, please")
+        .await;
+    desk.expect_words_in_thread(&root.ts, "no wait, cancel that")
+        .await;
+    faults.clear("Messages.list");
+    desk.expect_words_in_thread(&root.ts, "please send a taxi")
+        .await;
+    let shown = desk.replies(&root.ts);
+    assert!(!shown[0].contains("delivered late"), "{shown:?}");
+    assert!(
+        shown[1].contains("Received ")
+            && shown[1].ends_with(", delivered late. A text above was written after it."),
+        "{shown:?}"
+    );
+    // Of another caller it is nothing to speak of.
+    let roots = desk.expect_roots(2).await;
+    let bob = desk.slack.rendered(&roots[1]);
+    assert!(bob.contains("found at its place"), "{bob}");
+    assert!(!bob.contains("delivered late"), "{bob}");
+    desk.close().await;
+}
+
+async fn texts_whose_webhooks_come_in_the_wrong_order_are_told_apart(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let faults = desk.twilio.faults();
+    faults.always("Messages.list", Effect::Status(500).not_accepted());
+    let mut late = Vec::new();
+    for (caller, words) in [
+        (ALICE, "please send a taxi"),
+        (BOB, "good evening, it is Bob"),
+    ] {
+        let receipt = desk
+            .twilio
+            .inbound(caller, LINE, words)
+            .aged(Duration::from_secs(5))
+            .withhold_webhook()
+            .send()
+            .await;
+        late.push(receipt.sid);
+    }
+    desk.twilio.text(BOB, LINE, "I am at the harbor").await;
+    desk.twilio
+        .text(ALICE, LINE, "no wait, cancel that, please")
+        .await;
+    for sid in &late {
+        assert_eq!(desk.twilio.deliver_webhook(sid).await.status, 200);
+    }
+    desk.expect_words_in_thread(&root.ts, "please send a taxi")
+        .await;
+    let bob = desk.expect_roots(2).await.remove(1);
+    desk.expect_words_in_thread(&bob.ts, "good evening").await;
+    faults.clear("Messages.list");
+    for root in [&root, &bob] {
+        desk.expect_words_in_thread(&root.ts, "A text above was written after it.")
+            .await;
+        let shown = desk.replies(&root.ts);
+        let last = shown.last().unwrap();
+        assert!(
+            last.contains("Received ") && last.contains(", delivered late."),
+            "{shown:?}"
+        );
+    }
+    assert!(!desk.replies(&root.ts)[0].contains("delivered late"));
+    assert_eq!(desk.audited("text_marked_late").await, 2);
+    // Once is enough.
+    desk.expect_rounds(2).await;
+    desk.expect_quiet().await;
+    let shown = desk.replies(&root.ts).join("\n");
+    assert_eq!(shown.matches("delivered late").count(), 1, "{shown}");
+    assert_eq!(desk.audited("text_marked_late").await, 2);
     desk.close().await;
 }
 

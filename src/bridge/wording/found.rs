@@ -3,6 +3,15 @@
 use super::Moment;
 use crate::slack::mrkdwn::escape;
 
+/// Below a text that is shown long after it came, or behind one that its caller wrote later.
+pub(crate) fn late(at: &str, is_behind: bool) -> String {
+    let behind = match is_behind {
+        true => " A text above was written after it.",
+        false => "",
+    };
+    format!("Received {at}, delivered late.{behind}")
+}
+
 /// A telephone that Twilio rang without us.
 pub(crate) struct Rang {
     /// A person's name, or the number as people write it.

@@ -86,7 +86,7 @@ proptest! {
     fn no_text_of_a_caller_acts_in_slack(body in words(), place in words(), from in words(), kind in words()) {
         let media = [pictures::name(&kind, 1)];
         for (caller, media) in [(Address::new("+16195550142"), &media[..0]), (Address::new(&from), &media[..])] {
-            let text = TextIn { body: &body, media, came_at: None };
+            let text = TextIn { body: &body, media, late: None };
             let matter = crate::store::matters::Matter::default();
             let head = desk::Head {
                 caller: &caller, name: Some(&place), place: &place, line: Some(&place), standing: Standing::Waiting,
