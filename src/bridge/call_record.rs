@@ -119,7 +119,7 @@ pub(super) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
     if then.iter().any(|then| matches!(then, Then::Missed { .. })) {
         missed_text::send(tx, &mut scene, fact.at).await?;
     }
-    call_thread::show(tx, &scene, &before, begins_thread).await?;
+    call_thread::show(tx, &mut scene, &before, begins_thread).await?;
     for then in then {
         call_thread::follow(tx, &scene, then).await?;
     }

@@ -67,21 +67,21 @@ pub(super) fn story(call: &Call, turns: &[TurnRow]) -> String {
 /// Puts the call's message into its thread, or asks for it to be brought up to date if it says something else now.
 pub(super) async fn show(
     tx: &mut Tx,
-    scene: &Scene<'_>,
+    scene: &mut Scene<'_>,
     before: &str,
     begins_thread: bool,
 ) -> anyhow::Result<()> {
-    let call = &scene.call;
-    if call.post_id.is_empty() {
+    if scene.call.post_id.is_empty() {
         let post = Delivery::Post {
             reply: scene.as_reply(),
             root: Some(scene.as_root()),
             new_thread: begins_thread,
             broadcast: false,
         };
-        let id = enqueue(tx, scene, &post).await?;
-        return calls::set_post(tx, &call.sid, &id).await;
+        scene.call.post_id = enqueue(tx, scene, &post).await?;
+        return calls::set_post(tx, &scene.call.sid, &scene.call.post_id).await;
     }
+    let call = &scene.call;
     // What waits to be shown is rendered when it is shown, so one that has not begun is enough.
     if story(call, &scene.turns) == before || outbox::waits(tx, &call.sid, "call").await? {
         return Ok(());
@@ -91,6 +91,22 @@ pub(super) async fn show(
     };
     enqueue(tx, scene, &update).await?;
     Ok(())
+}
+
+/// Whether the call's own message is the root of its thread, or is about to be: then it stands in the channel itself.
+async fn is_root(tx: &mut Tx, scene: &Scene<'_>) -> anyhow::Result<bool> {
+    let current = scene.conversation.thread_ts.as_str();
+    let Some(row) = outbox::by_id(tx, &scene.call.post_id).await? else {
+        return Ok(false);
+    };
+    let begins_thread = matches!(
+        row.payload(),
+        Ok(Delivery::Post {
+            new_thread: true,
+            ..
+        })
+    );
+    Ok(begins_thread || current.is_empty() || row.external_id == current)
 }
 
 async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow::Result<String> {
@@ -114,7 +130,7 @@ pub(super) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow
                 ),
                 root: None,
                 new_thread: false,
-                broadcast: true,
+                broadcast: !is_root(tx, scene).await?,
             };
             matter::call_missed(tx, &scene.conversation).await?;
             enqueue(tx, scene, &notice).await?;

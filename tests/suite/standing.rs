@@ -248,12 +248,8 @@ async fn a_missed_call_waits_and_a_taken_one_is_answered(database: Database) {
         .await;
     desk.expect_words_in_thread(&root, "Missed call from Ana López")
         .await;
-    assert!(
-        desk.slack
-            .wait_until(|world| world.roots(CHANNEL).len() >= 2, PATIENCE)
-            .await,
-        "shown in the channel too"
-    );
+    desk.expect_quiet().await;
+    desk.expect_roots(1).await;
     desk.twilio
         .set_phone(SERGIO_PHONE, Phone::pick_up(5).talking(90));
     desk.twilio.call(ALICE, LINE).await;
