@@ -5,6 +5,7 @@ pub(crate) mod availability;
 pub(crate) mod membership;
 pub(crate) mod name;
 pub(crate) mod open;
+mod when;
 pub(crate) mod who;
 pub(crate) mod why;
 
@@ -26,7 +27,7 @@ pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
     let mut words = command.text.split_whitespace();
     match words.next().unwrap_or("help").to_lowercase().as_str() {
         "help" => wording::usage(name),
-        "status" => availability::status(app).await,
+        "status" => availability::status(app, &command.user_id).await,
         "text" => text_first::command(app, command).await,
         "who" => who::answer(app).await,
         "open" => open::answer(app, command).await,

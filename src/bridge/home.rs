@@ -138,7 +138,7 @@ pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::R
     }
     Ok(home::page(&Page {
         notice,
-        people: availability::lines(app).await,
+        people: availability::lines(app, &lines).await,
         waiting: open::list(app, &lines, LISTED).await?,
         day: Day {
             texts: tally.texts,

@@ -279,6 +279,8 @@ pub(crate) fn availability_changed(person: &str, by: &str, said: &Announced<'_>)
 pub(crate) struct Announced<'a> {
     pub(crate) state: State,
     pub(crate) until: Option<Moment>,
+    /// For how long that is.
+    pub(crate) lasts: Option<SignedDuration>,
     pub(crate) reason: &'a str,
 }
 
@@ -306,18 +308,40 @@ impl Moment {
     }
 }
 
-/// The answer to who made a change.
-pub(crate) fn availability_kept(person: &str, said: &Announced<'_>) -> String {
-    let mut sentence = format!("{} is {}", escape(person), state_in_words(said.state));
-    match &said.until {
-        Some(until) => sentence.push_str(&format!(" until {}.", until.shown())),
-        None if said.state == State::Available => sentence.push('.'),
-        None => sentence.push_str(" until you change it."),
+/// The answer to who made a change, or said what was known.
+pub(crate) fn availability_kept(person: &str, said: &Announced<'_>, is_new: bool) -> String {
+    let already = if is_new { "" } else { "already " };
+    let mut sentence = format!(
+        "{} is {already}{}",
+        escape(person),
+        state_in_words(said.state)
+    );
+    match (&said.until, said.lasts) {
+        (Some(until), Some(lasts)) => {
+            sentence.push_str(&format!(" until {} ({}).", until.shown(), how_long(lasts)));
+        }
+        _ if said.state == State::Available => sentence.push('.'),
+        _ => sentence.push_str(" until you change it."),
     }
     if said.state != State::Available {
         sentence.push_str(" Calls go to the others meanwhile.");
     }
     sentence
+}
+
+/// "30 min", "1 h 30 min", "2 days 3 h".
+fn how_long(lasts: SignedDuration) -> String {
+    let seconds = lasts.as_secs() + i64::from(lasts.subsec_millis() > 0);
+    let minutes = (seconds + 30) / 60;
+    let day = |days| if days == 1 { "day" } else { "days" };
+    match (minutes / 1_440, minutes / 60 % 24, minutes % 60) {
+        _ if seconds < 60 => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, 0, _) => format!("{days} {}", day(days)),
+        (days, hours, _) => format!("{days} {} {hours} h", day(days)),
+    }
 }
 
 pub(super) fn state_in_words(state: State) -> &'static str {
@@ -364,7 +388,7 @@ pub(crate) fn no_people() -> String {
 pub(crate) fn usage(command: &str) -> String {
     format!(
         "`{command} available` – calls ring you again\n\
-         `{command} away 30m lunch` – calls leave you out for 30 minutes; `until 14:00` works too, and so does no time at all\n\
+         `{command} away 30m lunch` – calls leave you out for 30 minutes; `until 2pm` works too, and so does no time at all\n\
          `{command} dnd 1h` – the same, for when you are there but must not be disturbed\n\
          `{command} away Sergio` – the same for a colleague\n\
          `{command} status` – who is available, and who says so\n\
@@ -429,7 +453,7 @@ pub(crate) fn membership_unknown(channel: &str) -> String {
 /// A time that has no meaning.
 pub(crate) fn bad_time(word: &str) -> String {
     format!(
-        "I do not understand the time \"{}\". Write 30m, 2h or until 14:00. Nothing was changed.",
+        "Until when? I do not understand the time \"{}\". Write 30m, 2h, until 2pm or until tomorrow 9am; without any time it holds until you change it. Nothing was changed.",
         escape(word)
     )
 }

@@ -37,6 +37,17 @@ pub(crate) async fn all(store: &Store) -> anyhow::Result<Vec<Row>> {
         .context("reading what people said of their availability")
 }
 
+/// What was said of `person` last.
+pub(crate) async fn of(tx: &mut Tx, person: &str) -> anyhow::Result<Option<Row>> {
+    sqlx::query_as(
+        "select person, state, until, reason, said_by, said_at from availability where person = $1",
+    )
+    .bind(person)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("reading what was said of an availability")
+}
+
 /// Keeps what was said of `person`, in place of what was said before.
 pub(crate) async fn say(
     tx: &mut Tx,

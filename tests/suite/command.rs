@@ -13,6 +13,9 @@ use crate::desk::{CHANNEL, DORA, Database, Desk, PATIENCE, SERGIO, STRANGER};
 stories! {
     people_say_of_themselves_whether_they_can_be_rung,
     a_time_and_a_reason_can_be_given,
+    a_time_is_found_wherever_it_stands,
+    what_was_said_already_is_not_announced_again,
+    reasons_are_for_members_of_the_channel,
     colleagues_are_named_or_mentioned,
     it_expires_by_itself,
     lines_that_share_a_channel_get_one_note,
@@ -151,6 +154,82 @@ async fn a_time_and_a_reason_can_be_given(database: Database) {
         told[3].ends_with("until 23:59 (the dentist), says Sergio."),
         "{told:?}"
     );
+    desk.close().await;
+}
+
+async fn a_time_is_found_wherever_it_stands(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let typed = [
+        ("away Sergio lunch 30m", 30, "(30 min).", "(lunch)"),
+        ("away half an hour", 30, "(30 min).", ""),
+        ("away 30 minutes", 30, "(30 min).", ""),
+        ("away 45min", 45, "(45 min).", ""),
+        ("dnd 1.5h", 90, "(1 h 30 min).", ""),
+        ("away an hour", 60, "(1 h).", ""),
+        ("away dentist, back in 2 hours", 120, "(2 h).", "(dentist)"),
+        ("away a day and a half", 36 * 60, "(1 day 12 h).", ""),
+    ];
+    for (text, minutes, lasts, _) in typed {
+        let answer = qdn(&desk, SERGIO, text).await;
+        assert!(
+            answer.contains(" until ") && answer.contains(lasts),
+            "{text}: {answer}"
+        );
+        let held = holds(&desk).await.unwrap();
+        let wanted = minutes * 60;
+        assert!((wanted - 5..=wanted).contains(&held), "{text}: {held}");
+    }
+    let told = expect_told(&desk, typed.len()).await;
+    for ((text, _, _, reason), told) in typed.iter().zip(&told) {
+        assert!(told.contains(reason), "{text}: {told}");
+        assert_eq!(told.contains('('), !reason.is_empty(), "{text}: {told}");
+    }
+    let answer = qdn(&desk, SERGIO, "away until 2pm").await;
+    assert!(answer.contains(" 14:00 ("), "{answer}");
+    desk.close().await;
+}
+
+async fn what_was_said_already_is_not_announced_again(database: Database) {
+    let desk = Desk::on(database).start().await;
+    for (typed, answered, told) in [
+        ("away", "Sergio is away until you change it.", 1),
+        ("away", "Sergio is already away until you change it.", 1),
+        ("away lunch", "Sergio is away until you change it.", 2),
+        ("away lunch", "Sergio is already away until", 2),
+        ("away lunch until tomorrow 9am", "Sergio is away until", 3),
+        (
+            "away until tomorrow 9am lunch",
+            "Sergio is already away until",
+            3,
+        ),
+        ("available", "Sergio is available.", 4),
+        ("available", "Sergio is already available.", 4),
+        ("dnd", "Sergio is not to be disturbed until", 5),
+    ] {
+        let answer = qdn(&desk, SERGIO, typed).await;
+        assert!(answer.starts_with(answered), "{typed}: {answer}");
+        desk.expect_quiet().await;
+        expect_told(&desk, told).await;
+    }
+    assert_eq!(changes(&desk).await.len(), 9, "who said what is kept");
+    desk.close().await;
+}
+
+async fn reasons_are_for_members_of_the_channel(database: Database) {
+    let desk = Desk::on(database).start().await;
+    qdn(&desk, SERGIO, "away 2h oncologist appointment").await;
+    for (user, is_told) in [(DORA, true), (SERGIO, true), (STRANGER, false)] {
+        let status = qdn(&desk, user, "status").await;
+        assert!(status.contains("*Sergio*: away until "), "{status}");
+        assert_eq!(
+            status.contains("(oncologist appointment)"),
+            is_told,
+            "{user}: {status}"
+        );
+    }
+    let audit = format!("{:?}", desk.audit(&[]).await);
+    assert!(audit.contains("availability_changed"), "{audit}");
+    assert!(!audit.contains("oncologist"), "{audit}");
     desk.close().await;
 }
 
@@ -302,8 +381,11 @@ async fn what_is_not_understood_changes_nothing(database: Database) {
     for (typed, word) in [
         ("away 30", "30"),
         ("away 0m", "0m"),
-        ("dnd 1.5h", "1.5h"),
-        ("away until noon", "noon"),
+        ("dnd 1,5h", "1,5h"),
+        ("away until the parade ends", "the parade ends"),
+        ("away tomorrow", "tomorrow"),
+        ("away Sergio lunch for a while", "while"),
+        ("away from 2pm until 4pm", "from 2pm until 4pm"),
         ("away until", "until"),
         ("away until 25:00", "25:00"),
         ("away 99999999999999h", "99999999999999h"),

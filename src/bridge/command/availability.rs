@@ -23,16 +23,19 @@ use crate::store::{self, Tx};
 /// minutes before and after its own time.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
 
-pub(super) async fn status(app: &App) -> String {
+pub(super) async fn status(app: &App, user: &UserId) -> String {
     if app.config.people.is_empty() {
         return wording::no_people();
     }
-    let lines: Vec<String> = lines(app).await.into_iter().map(|(_, line)| line).collect();
-    lines.join("\n")
+    let all: Vec<&Line> = app.config.lines.iter().collect();
+    let own = membership::own(app, user, &all).await.unwrap_or_default();
+    let told = lines(app, &own).await;
+    let told: Vec<String> = told.into_iter().map(|(_, line)| line).collect();
+    told.join("\n")
 }
 
-/// Everybody's name and how they are.
-pub(crate) async fn lines(app: &App) -> Vec<(String, String)> {
+/// Everybody's name and how they are; why, only for those who are rung on one of these lines: a reason is for colleagues.
+pub(crate) async fn lines(app: &App, own: &[&Line]) -> Vec<(String, String)> {
     let now = app.clock.now();
     let everybody = app.sources.read(&app.config, &app.store, &app.clock).await;
     app.config
@@ -46,7 +49,12 @@ pub(crate) async fn lines(app: &App) -> Vec<(String, String)> {
                 .cloned()
                 .unwrap_or_else(Availability::assumed);
             let until = holding.and_then(|said| said.until);
-            let reason = holding.map_or("", |said| said.reason.as_str());
+            let is_colleague = lines_of(&app.config, person)
+                .iter()
+                .any(|line| own.iter().any(|own| own.number == line.number));
+            let reason = holding
+                .filter(|_| is_colleague)
+                .map_or("", |said| said.reason.as_str());
             let line = wording::status_line(
                 &person.name,
                 &known,
@@ -117,6 +125,11 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         tracing::warn!("a change of availability that was made already was told again");
         return Ok(wording::done_already());
     }
+    let before = store::availability::of(&mut tx, &person.name).await?;
+    let is_new = before.is_none_or(|before| {
+        (before.state.as_str(), before.until(), &before.reason)
+            != (state.as_str(), until, &said.reason)
+    });
     store::availability::say(
         &mut tx,
         &person.name,
@@ -131,9 +144,10 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
     let told = Announced {
         state,
         until: until.map(|until| Moment::new(until, now, zone)),
+        lasts: until.map(|until| until.duration_since(now)),
         reason: &said.reason,
     };
-    for line in one_of_each_channel(lines) {
+    for line in one_of_each_channel(lines).filter(|_| is_new) {
         let content = wording::availability_changed(&person.name, &writer, &told).into();
         let announce = Delivery::Announce {
             channel: line.channel.clone(),
@@ -155,10 +169,10 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         number: String::new(),
         subject: person.name.clone(),
         decision: "availability_changed",
-        // Their own words stay out of the log, where this is printed.
+        // Their own words stay out of it: the trail is kept for ever and read by others.
         reason: format!("{} said {}", said.with, state.as_str()),
         detail: json!({
-            "state": state, "until": until.map(|at| at.to_string()), "by": by, "words": said.reason,
+            "state": state, "until": until.map(|at| at.to_string()), "by": by,
         }),
         at: None,
     });
@@ -175,7 +189,7 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
             );
         }
     });
-    Ok(wording::availability_kept(&person.name, &told))
+    Ok(wording::availability_kept(&person.name, &told, is_new))
 }
 
 /// Whether the command comes for the first time. Slack does not tell a command twice, but whoever got hold of a signed

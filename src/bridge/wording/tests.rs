@@ -108,11 +108,11 @@ proptest! {
 
     #[test]
     fn no_words_after_the_command_act_in_slack(reason in words(), word in words()) {
-        let told = Announced { state: State::Away, until: None, reason: &reason };
+        let told = Announced { state: State::Away, until: None, lasts: None, reason: &reason };
         let known = Availability { state: State::Away, source: Source::Assumed, age: None };
         for sentence in [
             availability_changed("Sergio", &escape(&word), &told),
-            availability_kept("Sergio", &told),
+            availability_kept("Sergio", &told, true),
             status_line("Sergio", &known, None, &reason),
             unknown_word("/qdn", &word),
             unknown_person(&word, &["Sergio"]),
