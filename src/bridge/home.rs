@@ -126,6 +126,7 @@ pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::R
     let midnight = midnight(now, zone)?;
     let numbers: Vec<&str> = lines.iter().map(|line| line.number.as_str()).collect();
     let tally = tallies::since(&app.store, &numbers, midnight).await?;
+    let refused = tallies::refused(&app.store, midnight).await?;
     let depths = store::outbox::depths(&app.store).await?;
     let stuck = |state: store::outbox::State| {
         let found = depths.iter().find(|depth| depth.state == state.as_str());
@@ -148,7 +149,7 @@ pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::R
         },
         undecided: stuck(store::outbox::State::Undecided),
         held: stuck(store::outbox::State::Held),
-        refused: tally.refused,
+        refused,
         fallbacks,
         at: now.to_zoned(zone.clone()).strftime("%H:%M").to_string(),
     }))

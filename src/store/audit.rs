@@ -222,24 +222,44 @@ pub struct Filter {
     pub number: Option<String>,
 }
 
+impl Filter {
+    /// The columns that must have these values.
+    fn exact(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [("subject", &self.subject), ("number", &self.number)]
+            .into_iter()
+            .filter_map(|(column, value)| Some((column, value.as_deref()?)))
+            .filter(|(_, value)| !value.is_empty())
+    }
+
+    /// Names only what is asked for: no index serves a condition that may be empty.
+    pub(super) fn page_sql(&self) -> String {
+        let exact: Vec<String> = self
+            .exact()
+            .enumerate()
+            .map(|(n, (column, _))| format!(" and {column} = ${}", n + 4))
+            .collect();
+        format!(
+            "select {COLUMNS} from audit where seq > $1 and at >= $2 and at < $3{} order by seq limit ${}",
+            exact.concat(),
+            exact.len() + 4
+        )
+    }
+}
+
 /// How many rows a page of a listing holds in memory.
 const PAGE: i64 = 1_000;
 
 impl Store {
     /// The rows after `seq` that pass the filter, oldest first, at most a page of them.
     pub async fn audit_page(&self, filter: &Filter, after: i64) -> anyhow::Result<Vec<Entry>> {
-        let sql = format!(
-            "select {COLUMNS} from audit
-             where seq > $1 and at >= $2 and at < $3
-               and ($4 = '' or subject = $4) and ($5 = '' or number = $5)
-             order by seq limit $6"
-        );
-        sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let mut query = sqlx::query_as(sqlx::AssertSqlSafe(filter.page_sql()))
             .bind(after)
             .bind(filter.since.map_or(i64::MIN, |at| at.as_millisecond()))
-            .bind(filter.until.map_or(i64::MAX, |at| at.as_millisecond()))
-            .bind(filter.subject.clone().unwrap_or_default())
-            .bind(filter.number.clone().unwrap_or_default())
+            .bind(filter.until.map_or(i64::MAX, |at| at.as_millisecond()));
+        for (_, value) in filter.exact() {
+            query = query.bind(value.to_owned());
+        }
+        query
             .bind(PAGE)
             .fetch_all(self.reader())
             .await

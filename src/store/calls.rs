@@ -4,6 +4,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use sqlx::FromRow;
 
+use super::tallies::{self, Tally};
 use super::{Store, Tx, timestamp};
 
 /// Where a call stands. A later one never goes back to an earlier one, however late a callback comes.
@@ -38,6 +39,10 @@ impl State {
             State::Talking => "talking",
             State::Answered => "answered",
         }
+    }
+
+    fn is_missed(self) -> bool {
+        matches!(self, State::Missed | State::HungUp)
     }
 
     fn rank(self) -> i64 {
@@ -102,7 +107,7 @@ pub(crate) struct NewCall<'a> {
 /// Keeps a call that is not kept yet.
 pub(crate) async fn insert(tx: &mut Tx, new: &NewCall<'_>) -> anyhow::Result<()> {
     let now = tx.now_ms();
-    sqlx::query(
+    let kept = sqlx::query(
         "insert into call (sid, conversation_id, line, caller, started_at, state, rank, taken_by, seconds, texted, recording,
                            recording_seconds, post_id, updated_at)
          values ($1, $2, $3, $4, $5, 'ringing', 0, '', 0, 0, '', 0, '', $6)
@@ -117,6 +122,13 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewCall<'_>) -> anyhow::Result<()>
     .execute(&mut *tx.inner)
     .await
     .context("keeping a call")?;
+    if kept.rows_affected() == 1 {
+        let more = Tally {
+            calls: 1,
+            ..Tally::default()
+        };
+        tallies::add(tx, new.line, new.started.as_millisecond(), more).await?;
+    }
     Ok(())
 }
 
@@ -187,6 +199,7 @@ pub(crate) async fn advance(
     seconds: i64,
 ) -> anyhow::Result<bool> {
     let now = tx.now_ms();
+    let before = by_sid(tx, sid).await?;
     let moved = sqlx::query(
         "update call set state = $1, rank = $2, taken_by = case when $3 = '' then taken_by else $3 end, seconds = $4, updated_at = $5
          where sid = $6 and rank < $2",
@@ -200,7 +213,15 @@ pub(crate) async fn advance(
     .execute(&mut *tx.inner)
     .await
     .context("moving a call on")?;
-    Ok(moved.rows_affected() == 1)
+    let has_moved = moved.rows_affected() == 1;
+    if let Some(before) = before.filter(|_| has_moved) {
+        let more = Tally {
+            missed: i64::from(state.is_missed()) - i64::from(before.state().is_missed()),
+            ..Tally::default()
+        };
+        tallies::add(tx, &before.line, before.started_at, more).await?;
+    }
+    Ok(has_moved)
 }
 
 /// Notes that nobody talks in this call any longer, or that `person` does not; what came of it is told apart from this.

@@ -34,6 +34,10 @@ const POSTGRES_WRITERS: u32 = 3;
 /// Apart from the writers, so that a flood of them holds no reader up. A small Postgres allows 100 in all.
 const POSTGRES_READERS: u32 = 6;
 
+/// For calls alone, in either database: a call asks for three things at once, and nothing that is slow may have the
+/// connection it needs.
+const CALL_READERS: u32 = 3;
+
 /// Why the database cannot be used; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -75,13 +79,14 @@ pub enum OpenError {
 
 pub(super) async fn open(url: &str, clock: Clock) -> Result<Store, OpenError> {
     sqlx::any::install_default_drivers();
-    let (dialect, writer, reader) = if url.starts_with("sqlite:") {
-        let (writer, reader) = open_sqlite(url).await?;
-        (Dialect::Sqlite, writer, reader)
+    let (dialect, writer, reader, call_reader) = if url.starts_with("sqlite:") {
+        let [writer, reader, call_reader] = open_sqlite(url).await?;
+        (Dialect::Sqlite, writer, reader, call_reader)
     } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
         let writer = open_postgres(url, POSTGRES_WRITERS).await?;
         let reader = open_postgres(url, POSTGRES_READERS).await?;
-        (Dialect::Postgres, writer, reader)
+        let call_reader = open_postgres(url, CALL_READERS).await?;
+        (Dialect::Postgres, writer, reader, call_reader)
     } else {
         return Err(OpenError::UnknownKind);
     };
@@ -95,6 +100,7 @@ pub(super) async fn open(url: &str, clock: Clock) -> Result<Store, OpenError> {
         url: DatabaseUrl::new(url),
         writer,
         reader,
+        call_reader,
         clock,
         ahead: Arc::default(),
         wake: Wake::default(),
@@ -133,7 +139,7 @@ pub(super) fn lock(url: &str) -> anyhow::Result<Option<File>> {
     }
 }
 
-async fn open_sqlite(url: &str) -> Result<(AnyPool, AnyPool), OpenError> {
+async fn open_sqlite(url: &str) -> Result<[AnyPool; 3], OpenError> {
     if let Some(file) = sqlite_file(url) {
         keep_private(file);
     }
@@ -162,6 +168,10 @@ async fn open_sqlite(url: &str) -> Result<(AnyPool, AnyPool), OpenError> {
         .await
         .map_err(OpenError::Unreachable)?;
     let reader = pool(SQLITE_READERS)
+        .connect_with(options.clone())
+        .await
+        .map_err(OpenError::Unreachable)?;
+    let call_reader = pool(CALL_READERS)
         .connect_with(options)
         .await
         .map_err(OpenError::Unreachable)?;
@@ -180,7 +190,7 @@ async fn open_sqlite(url: &str) -> Result<(AnyPool, AnyPool), OpenError> {
             });
         }
     }
-    Ok((writer, reader))
+    Ok([writer, reader, call_reader])
 }
 
 /// Makes the file, so that it is never open to others, and closes those that an earlier version left open. SQLite gives its

@@ -132,23 +132,32 @@ impl Waiting {
     }
 }
 
+/// Lists and counts those who wait. SQLite keeps to the order of a cross join: it would begin with all the conversations
+/// of a line otherwise, where few of them wait. To Postgres it is the same join.
+pub(super) fn waiting_sql(lines: usize) -> [String; 2] {
+    let places: Vec<String> = (1..=lines).map(|n| format!("${n}")).collect();
+    let from = format!(
+        "from matter m cross join conversation c
+         where c.id = m.conversation_id and m.waiting_since is not null and m.closed_by = '' and c.line in ({})",
+        places.join(", ")
+    );
+    [
+        format!(
+            "select c.line, c.caller, c.channel, c.thread_ts, m.claimed_by, m.waiting_since {from}
+             order by m.waiting_since, m.conversation_id limit ${}",
+            lines + 1
+        ),
+        format!("select count(*) {from}"),
+    ]
+}
+
 /// Those who wait on these lines, longest first; and how many they are in all.
 pub(crate) async fn waiting(
     store: &Store,
     lines: &[&str],
     limit: i64,
 ) -> anyhow::Result<(Vec<Waiting>, i64)> {
-    let places: Vec<String> = (1..=lines.len()).map(|n| format!("${n}")).collect();
-    let from = format!(
-        "from matter m join conversation c on c.id = m.conversation_id
-         where m.waiting_since is not null and m.closed_by = '' and c.line in ({})",
-        places.join(", ")
-    );
-    let sql = format!(
-        "select c.line, c.caller, c.channel, c.thread_ts, m.claimed_by, m.waiting_since {from}
-         order by m.waiting_since, m.conversation_id limit ${}",
-        lines.len() + 1
-    );
+    let [sql, count_sql] = waiting_sql(lines.len());
     let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql));
     for line in lines {
         query = query.bind(*line);
@@ -158,7 +167,7 @@ pub(crate) async fn waiting(
         .fetch_all(store.reader())
         .await
         .context("listing who waits")?;
-    let mut count = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("select count(*) {from}")));
+    let mut count = sqlx::query_scalar(sqlx::AssertSqlSafe(count_sql));
     for line in lines {
         count = count.bind(*line);
     }
@@ -176,6 +185,20 @@ pub(crate) enum Alarm {
     Page,
 }
 
+/// A cross join for the sake of SQLite, as above.
+pub(super) fn due_sql(alarm: Alarm) -> &'static str {
+    match alarm {
+        Alarm::Remind => {
+            "select m.conversation_id from matter m cross join conversation c
+             where c.id = m.conversation_id and m.remind_at <= $1 and c.line = $2 order by m.remind_at limit $3"
+        }
+        Alarm::Page => {
+            "select m.conversation_id from matter m cross join conversation c
+             where c.id = m.conversation_id and m.page_at <= $1 and c.line = $2 order by m.page_at limit $3"
+        }
+    }
+}
+
 /// The conversations of a line whose clock has reached this alarm, those first that did so longest ago.
 pub(crate) async fn due(
     store: &Store,
@@ -183,17 +206,7 @@ pub(crate) async fn due(
     alarm: Alarm,
     limit: i64,
 ) -> anyhow::Result<Vec<String>> {
-    let sql = match alarm {
-        Alarm::Remind => {
-            "select m.conversation_id from matter m join conversation c on c.id = m.conversation_id
-             where m.remind_at <= $1 and c.line = $2 order by m.remind_at limit $3"
-        }
-        Alarm::Page => {
-            "select m.conversation_id from matter m join conversation c on c.id = m.conversation_id
-             where m.page_at <= $1 and c.line = $2 order by m.page_at limit $3"
-        }
-    };
-    sqlx::query_scalar(sql)
+    sqlx::query_scalar(due_sql(alarm))
         .bind(store.now().as_millisecond())
         .bind(line)
         .bind(limit)

@@ -4,6 +4,7 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::FromRow;
 
+use super::tallies::{self, Tally};
 use super::{Store, Tx, new_id};
 
 /// Where a message was written.
@@ -80,7 +81,7 @@ const LATELY: SignedDuration = SignedDuration::from_mins(5);
 /// Keeps the message; `None` if it was kept before.
 pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<Option<String>> {
     let now = tx.now_ms();
-    sqlx::query_scalar(
+    let kept: Option<String> = sqlx::query_scalar(
         "insert into message (id, conversation_id, origin, external_id, author, body, channel, ts, kept_inside, mark,
                               created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10)
@@ -98,7 +99,16 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<
     .bind(now)
     .fetch_optional(&mut *tx.inner)
     .await
-    .context("keeping a message")
+    .context("keeping a message")?;
+    if kept.is_some() {
+        let more = Tally {
+            texts: i64::from(new.origin == Origin::Twilio),
+            replies: i64::from(new.origin == Origin::Slack && !new.kept_inside),
+            ..Tally::default()
+        };
+        tallies::add_to(tx, new.conversation_id, now, more).await?;
+    }
+    Ok(kept)
 }
 
 /// When a text was kept, and that it stands behind a later one, where that is shown.
@@ -249,11 +259,23 @@ pub(crate) async fn answers_by_others(
 
 /// Keeps that the message must not reach the caller.
 pub(crate) async fn keep_inside(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
-    sqlx::query("update message set kept_inside = 1 where id = $1")
-        .bind(id)
-        .execute(&mut *tx.inner)
-        .await
-        .context("keeping a message inside")?;
+    let kept: Option<(String, String, i64)> = sqlx::query_as(
+        "update message set kept_inside = 1 where id = $1 and kept_inside = 0
+         returning conversation_id, origin, created_at",
+    )
+    .bind(id)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("keeping a message inside")?;
+    if let Some((conversation_id, origin, created_at)) = kept
+        && origin == Origin::Slack.as_str()
+    {
+        let less = Tally {
+            replies: -1,
+            ..Tally::default()
+        };
+        tallies::add_to(tx, &conversation_id, created_at, less).await?;
+    }
     Ok(())
 }
 

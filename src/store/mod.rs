@@ -1,6 +1,7 @@
 //! All SQL: one text for SQLite and Postgres, and the only door to a write transaction.
 //!
-//! SQLite has one writer connection and separate readers: a pool of writers contends for the one lock SQLite has.
+//! SQLite has one writer connection, since a pool of writers contends for the one lock SQLite has, and separate readers,
+//! those of calls apart.
 //! Write transactions begin `immediate`, because a transaction that reads first and writes later fails with
 //! "database is locked" as soon as another writer came between.
 
@@ -31,6 +32,8 @@ pub mod outbox;
 pub(crate) mod overview;
 pub(crate) mod pages;
 pub(crate) mod parked;
+#[cfg(test)]
+mod plans;
 pub(crate) mod restored;
 pub(crate) mod scrub;
 pub(crate) mod sms;
@@ -76,6 +79,8 @@ pub struct Store {
     url: DatabaseUrl,
     writer: AnyPool,
     reader: AnyPool,
+    /// Read by calls alone.
+    call_reader: AnyPool,
     clock: Clock,
     /// By how many milliseconds the database's clock is ahead of ours.
     ahead: Arc<AtomicI64>,
@@ -134,6 +139,14 @@ impl Store {
         &self.reader
     }
 
+    /// The same database for a call, which waits for nobody else's reads.
+    pub(crate) fn for_calls(&self) -> Store {
+        Store {
+            reader: self.call_reader.clone(),
+            ..self.clone()
+        }
+    }
+
     /// Who is told when work was committed.
     pub(crate) fn wake(&self) -> &Wake {
         &self.wake
@@ -188,6 +201,7 @@ impl Store {
     pub async fn close(&self) {
         self.writer.close().await;
         self.reader.close().await;
+        self.call_reader.close().await;
     }
 }
 

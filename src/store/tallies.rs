@@ -1,78 +1,238 @@
-//! What a day brought, in numbers.
+//! What a day brought, in numbers: kept by the quarter of an hour, in the transactions that change them.
 
 use anyhow::Context;
 use jiff::Timestamp;
+use sqlx::FromRow;
 
-use super::Store;
+use super::{Store, Tx};
 
-/// How much there was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How many milliseconds one row sums up. Midnight falls between two of them in every time zone.
+const SLOT: i64 = 15 * 60 * 1_000;
+
+/// How much there was, or how much more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
 pub(crate) struct Tally {
     pub(crate) texts: i64,
     pub(crate) replies: i64,
     pub(crate) calls: i64,
     /// Of the calls, those that nobody took.
     pub(crate) missed: i64,
-    /// Deliveries that were refused for good.
-    pub(crate) refused: i64,
 }
 
-/// What there was on these lines since then.
+/// Counts what came to a line at a moment, in milliseconds since the Unix epoch.
+pub(super) async fn add(tx: &mut Tx, line: &str, at: i64, more: Tally) -> anyhow::Result<()> {
+    if more == Tally::default() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into tally (line, slot, texts, replies, calls, missed) values ($1, $2, $3, $4, $5, $6)
+         on conflict (line, slot) do update set texts = tally.texts + excluded.texts,
+             replies = tally.replies + excluded.replies, calls = tally.calls + excluded.calls,
+             missed = tally.missed + excluded.missed",
+    )
+    .bind(line)
+    .bind(at.div_euclid(SLOT))
+    .bind(more.texts)
+    .bind(more.replies)
+    .bind(more.calls)
+    .bind(more.missed)
+    .execute(&mut *tx.inner)
+    .await
+    .context("counting what came to a line")?;
+    Ok(())
+}
+
+/// The same for the line of a conversation.
+pub(super) async fn add_to(
+    tx: &mut Tx,
+    conversation_id: &str,
+    at: i64,
+    more: Tally,
+) -> anyhow::Result<()> {
+    let line: Option<String> = sqlx::query_scalar("select line from conversation where id = $1")
+        .bind(conversation_id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking for a conversation's line")?;
+    match line {
+        Some(line) => add(tx, &line, at, more).await,
+        None => Ok(()),
+    }
+}
+
+pub(super) fn since_sql(lines: usize) -> String {
+    let places: Vec<String> = (2..lines + 2).map(|n| format!("${n}")).collect();
+    let sum = |column: &str| format!("cast(coalesce(sum({column}), 0) as bigint) as {column}");
+    let sums = ["texts", "replies", "calls", "missed"].map(sum).join(", ");
+    format!(
+        "select {sums} from tally where slot >= $1 and line in ({})",
+        places.join(", ")
+    )
+}
+
+/// What there was on these lines since a midnight.
 pub(crate) async fn since(
     store: &Store,
     lines: &[&str],
     since: Timestamp,
 ) -> anyhow::Result<Tally> {
-    let since = since.as_millisecond();
-    let of = |what: &str| {
-        let places: Vec<String> = (2..lines.len() + 2).map(|n| format!("${n}")).collect();
-        what.replace("LINES", &places.join(", "))
-    };
-    let messages = "select count(*) from message m join conversation c on c.id = m.conversation_id
-         where m.created_at >= $1 and c.line in (LINES)";
-    let calls = "select count(*) from call where started_at >= $1 and line in (LINES)";
-    Ok(Tally {
-        texts: count(
-            store,
-            &of(&format!("{messages} and m.origin = 'twilio'")),
-            since,
-            lines,
-        )
-        .await?,
-        replies: count(
-            store,
-            &of(&format!(
-                "{messages} and m.origin = 'slack' and m.kept_inside = 0"
-            )),
-            since,
-            lines,
-        )
-        .await?,
-        calls: count(store, &of(calls), since, lines).await?,
-        missed: count(
-            store,
-            &of(&format!("{calls} and state in ('missed', 'hung_up')")),
-            since,
-            lines,
-        )
-        .await?,
-        refused: count(
-            store,
-            "select count(*) from outbox where state = 'refused' and created_at >= $1",
-            since,
-            &[],
-        )
-        .await?,
-    })
-}
-
-async fn count(store: &Store, sql: &str, since: i64, lines: &[&str]) -> anyhow::Result<i64> {
-    let mut query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).bind(since);
+    let sql = since_sql(lines.len());
+    let mut query =
+        sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since.as_millisecond().div_euclid(SLOT));
     for line in lines {
         query = query.bind(*line);
     }
     query
         .fetch_one(store.reader())
         .await
-        .context("counting what the day brought")
+        .context("summing up what the day brought")
+}
+
+pub(super) const REFUSED: &str =
+    "select count(*) from outbox where state = 'refused' and created_at >= $1";
+
+/// How many deliveries that were put in since then were refused for good.
+pub(crate) async fn refused(store: &Store, since: Timestamp) -> anyhow::Result<i64> {
+    sqlx::query_scalar(REFUSED)
+        .bind(since.as_millisecond())
+        .fetch_one(store.reader())
+        .await
+        .context("counting what was given up")
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Executor};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::calls::{self, NewCall, State};
+    use crate::store::messages::{self, NewMessage, Origin};
+    use crate::store::{conversations, plans};
+
+    const LINE: &str = "+16195550100";
+
+    async fn message(
+        tx: &mut Tx,
+        conversation: &str,
+        origin: Origin,
+        id: &str,
+        inside: bool,
+    ) -> String {
+        let new = NewMessage {
+            conversation_id: conversation,
+            origin,
+            external_id: id,
+            author: "somebody",
+            body: "words",
+            channel: "",
+            ts: "",
+            kept_inside: inside,
+        };
+        // What comes twice counts once.
+        let kept = messages::insert(tx, &new).await.unwrap();
+        assert_eq!(messages::insert(tx, &new).await.unwrap(), None);
+        kept.unwrap()
+    }
+
+    async fn call(tx: &mut Tx, conversation: &str, sid: &str, states: &[State]) {
+        let new = NewCall {
+            sid,
+            conversation_id: conversation,
+            line: LINE,
+            caller: "+16195550142",
+            started: tx.now(),
+        };
+        calls::insert(tx, &new).await.unwrap();
+        for state in states {
+            calls::advance(tx, sid, *state, "", 0).await.unwrap();
+        }
+    }
+
+    /// What is counted as it happens is what an upgrade counts of a database that has not counted yet.
+    async fn both_count_the_same(url: &str) {
+        let store = Store::open(url, Clock::System).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let began = tx.now();
+        let conversation = conversations::open(&mut tx, LINE, "+16195550142", "")
+            .await
+            .unwrap()
+            .id;
+        for (origin, id, inside) in [
+            (Origin::Twilio, "t1", false),
+            (Origin::Twilio, "t2", false),
+            (Origin::Desk, "d1", false),
+            (Origin::Slack, "s1", false),
+            (Origin::Slack, "s2", true),
+        ] {
+            message(&mut tx, &conversation, origin, id, inside).await;
+        }
+        let held = message(&mut tx, &conversation, Origin::Slack, "s3", false).await;
+        for _ in 0..2 {
+            messages::keep_inside(&mut tx, &held).await.unwrap();
+        }
+        for (sid, states) in [
+            ("CA1", vec![State::Talking, State::Answered]),
+            ("CA2", vec![State::HungUp]),
+            ("CA3", vec![State::HungUp, State::Missed, State::Missed]),
+            ("CA4", vec![State::Missed, State::Answered]),
+        ] {
+            call(&mut tx, &conversation, sid, &states).await;
+        }
+        tx.commit().await.unwrap();
+        let expected = Tally {
+            texts: 2,
+            replies: 1,
+            calls: 4,
+            missed: 2,
+        };
+        let midnight = began
+            .checked_sub(jiff::SignedDuration::from_mins(15))
+            .unwrap();
+        let lines = [LINE, "+16195550101"];
+        assert_eq!(since(&store, &lines, midnight).await.unwrap(), expected);
+        assert_eq!(
+            since(&store, &lines[1..], midnight).await.unwrap(),
+            Tally::default()
+        );
+        let later = began
+            .checked_add(jiff::SignedDuration::from_mins(16))
+            .unwrap();
+        assert_eq!(
+            since(&store, &lines, later).await.unwrap(),
+            Tally::default()
+        );
+
+        store.writer.execute("delete from tally").await.unwrap();
+        let upgrade = include_str!("../../migrations/0013_day_tallies.sql");
+        let counted = upgrade
+            .split(';')
+            .find(|sql| sql.trim_start().starts_with("insert"));
+        store
+            .writer
+            .execute(AssertSqlSafe(counted.unwrap().to_owned()))
+            .await
+            .unwrap();
+        assert_eq!(since(&store, &lines, midnight).await.unwrap(), expected);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_day_is_counted_as_it_happens_and_after_an_upgrade_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        both_count_the_same(&format!(
+            "sqlite://{}",
+            folder.path().join("qdn.db").display()
+        ))
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_day_is_counted_as_it_happens_and_after_an_upgrade_on_postgres() {
+        if let Some((mut maintenance, url, name)) = plans::postgres("qdn_tally").await {
+            both_count_the_same(&url).await;
+            let drop = AssertSqlSafe(format!("drop database {name} with (force)"));
+            maintenance.execute(drop).await.unwrap();
+        }
+    }
 }

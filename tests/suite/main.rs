@@ -37,6 +37,7 @@ mod fuzz;
 mod handover;
 mod held;
 mod home;
+mod large;
 mod lost_answers;
 mod lost_ends;
 mod lost_posts;

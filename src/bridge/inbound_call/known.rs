@@ -14,13 +14,15 @@ const BUDGET: Duration = Duration::from_millis(250);
 
 /// What the database says this request was answered, if it can say so in time.
 pub(super) async fn kept_answer(app: &App, sid: &str, event: &str) -> Option<String> {
-    let read = call_events::answer(&app.store, sid, event);
+    let store = app.store.for_calls();
+    let read = call_events::answer(&store, sid, event);
     within(read, "an earlier answer").await.flatten()
 }
 
 /// What is known of a call's legs, here and in the database, by CallSid.
 pub(super) async fn legs(app: &App, sid: &str) -> HashMap<String, Leg> {
-    let read = call_turns::read(&app.store, sid);
+    let store = app.store.for_calls();
+    let read = call_turns::read(&store, sid);
     let mut legs: HashMap<String, Leg> = within(read, "who picked up")
         .await
         .unwrap_or_default()
@@ -69,13 +71,14 @@ async fn within<T>(read: impl Future<Output = anyhow::Result<T>>, what: &str) ->
 /// Everybody's availability now, and who talks with another caller.
 pub(crate) async fn situation(app: &App, sid: &str) -> Situation {
     let now = app.clock.now();
+    let store = app.store.for_calls();
     let talking = async {
         let since = now.checked_sub(call_memory::LONGEST_TALK).unwrap_or(now);
-        within(calls::talking(&app.store, since), "who is on the phone")
+        within(calls::talking(&store, since), "who is on the phone")
             .await
             .unwrap_or_default()
     };
-    let everybody = app.sources.read(&app.config, &app.store, &app.clock);
+    let everybody = app.sources.read(&app.config, &store, &app.clock);
     let (talking, everybody) = tokio::join!(talking, everybody);
     Situation {
         availability: everybody.availability,
