@@ -55,6 +55,7 @@ pub async fn serve(
         .collect();
     app.directory.recall(&app.store, &channels).await?;
     crate::media::close_to_others(&app.config.media_folder());
+    outbox::bring_near(&app).await?;
     outbox::alarm_about_orphans(&app).await?;
     // Known before the first call, which may find the database locked.
     app.sources.said.read(&app.store).await;

@@ -1,12 +1,11 @@
 //! Calls whose webhook never reached us.
 
-use std::time::Instant;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{begin, clock, left_to_webhook, move_watermark, read};
 use crate::app::App;
 use crate::bridge::found_call::{self, Found};
+use crate::clock::BootInstant;
 use crate::config::Line;
 use crate::outbox::Outside;
 use crate::phone::Address;
@@ -20,7 +19,7 @@ const OVER: [&str; 5] = ["completed", "busy", "failed", "no-answer", "canceled"]
 pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
     let watermark = format!("backfill.calls.{}", line.number.as_str());
     let since = begin(app, outside, &watermark).await?;
-    let (begun, by_our_clock) = (Instant::now(), app.clock.now());
+    let (begun, by_our_clock) = (BootInstant::now(), app.clock.now());
     let filter = CallFilter {
         to: Some(Address::from(&line.number)),
         start_time_after: Some(since),

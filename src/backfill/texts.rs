@@ -1,7 +1,6 @@
 //! Texts whose webhook never reached us.
 
 use std::collections::HashSet;
-use std::time::Instant;
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +9,7 @@ use super::{begin, clock, left_to_webhook, move_watermark, read};
 use crate::app::App;
 use crate::bridge::inbound_sms::{self, Received};
 use crate::bridge::late::{self, Found};
+use crate::clock::BootInstant;
 use crate::config::Line;
 use crate::outbox::Outside;
 use crate::phone::Address;
@@ -25,7 +25,7 @@ use crate::twilio::message::Message;
 pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
     let watermark = facts::texts_watermark(line.number.as_str());
     let since = begin(app, outside, &watermark).await?;
-    let (begun, by_our_clock) = (Instant::now(), app.clock.now());
+    let (begun, by_our_clock) = (BootInstant::now(), app.clock.now());
     let filter = MessageFilter {
         to: Some(Address::from(&line.number)),
         from: None,

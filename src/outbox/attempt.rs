@@ -1,6 +1,6 @@
 //! One attempt at a delivery: the request, and what its answer or silence means.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use jiff::SignedDuration;
@@ -16,6 +16,7 @@ use crate::bridge::slack_reply;
 use crate::bridge::wording::opt_outs::OPTED_OUT;
 use crate::bridge::wording::pictures::MEDIA_GONE;
 use crate::bridge::{home, opt_out};
+use crate::clock::BootInstant;
 use crate::delivery::{Delivery, Outcome, PostedIn};
 use crate::media;
 use crate::phone::{Address, PhoneNumber};
@@ -47,7 +48,7 @@ pub(super) async fn run(
     // sent must end before anybody can take it over.
     let request_timeout = app.config.delivery.request_timeout;
     let allowed = request_timeout * REQUESTS;
-    if Instant::now() + allowed + request_timeout > claimed.deadline {
+    if BootInstant::now() + allowed + request_timeout > claimed.deadline {
         let why = "the lease was running out before the request left".to_owned();
         return (
             Outcome::Again {

@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::store::ahead::{self, Farthest};
 use crate::{bridge, delivery, media, slack, store, twilio};
 
 /// The clients, and where Twilio reports to: only deliveries are given this.
@@ -80,6 +81,24 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
     workers.spawn(desk::watch(app.clone(), stop.clone()));
     workers.spawn(step::watch(app.clone(), stop.clone()));
     workers
+}
+
+/// Brings near what waits for a time that was set by a clock that was ahead.
+pub(crate) async fn bring_near(app: &App) -> anyhow::Result<()> {
+    let desk = &app.config.desk;
+    let farthest = Farthest {
+        lease: worker::lease(&app.config),
+        remind: desk.remind_after,
+        page: desk.page_after.max(desk.remind_after),
+    };
+    let rows = ahead::bring_near(&app.store, farthest).await?;
+    if rows > 0 {
+        tracing::warn!(
+            rows,
+            "the clock was put back while the service was stopped: what waited for a time far off is brought near"
+        );
+    }
+    Ok(())
 }
 
 /// Says so if anything waits at a gate that nobody serves any more: its line was taken out of the configuration.

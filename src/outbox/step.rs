@@ -1,12 +1,13 @@
 //! Whether this machine's clock was set while we run. Forward does no harm; after a step back, what waits for a time
 //! would wait that much longer, so its times are set back with the clock.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::clock::BootInstant;
 use crate::store::lanes;
 
 /// How often the wall clock is compared with one that nobody sets.
@@ -17,7 +18,7 @@ const STEP: SignedDuration = SignedDuration::from_secs(2);
 
 /// Watches until `stop` says so.
 pub(super) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
-    let (mut before, mut steady) = (app.clock.now(), Instant::now());
+    let (mut before, mut steady) = (app.clock.now(), BootInstant::now());
     while !*stop.borrow() {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
@@ -40,6 +41,6 @@ pub(super) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
                 continue;
             }
         }
-        (before, steady) = (app.clock.now(), Instant::now());
+        (before, steady) = (app.clock.now(), BootInstant::now());
     }
 }

@@ -12,6 +12,8 @@ use super::pace::Pace;
 use super::{Outside, Seldom, attempt, picture, settle};
 use crate::app::App;
 use crate::bridge;
+use crate::clock::BootInstant;
+use crate::config::Config;
 use crate::delivery::Outcome;
 use crate::phone::Address;
 use crate::store::lanes::{self, Claimed, Lease, Work};
@@ -40,6 +42,11 @@ pub(super) struct Worker {
     seldom: Arc<Mutex<Seldom>>,
 }
 
+/// How long a lane is given to one worker.
+pub(crate) fn lease(config: &Config) -> Duration {
+    config.delivery.request_timeout * (attempt::REQUESTS + TO_WRITE)
+}
+
 impl Worker {
     pub(super) fn new(
         app: &App,
@@ -48,7 +55,6 @@ impl Worker {
         pace: Pace,
         owner: &str,
     ) -> Worker {
-        let held = app.config.delivery.request_timeout * (attempt::REQUESTS + TO_WRITE);
         Worker {
             app: app.clone(),
             outside: outside.clone(),
@@ -58,7 +64,8 @@ impl Worker {
             seldom: Arc::default(),
             lease: Lease {
                 owner: owner.to_owned(),
-                duration: SignedDuration::try_from(held).unwrap_or(SignedDuration::MAX),
+                duration: SignedDuration::try_from(lease(&app.config))
+                    .unwrap_or(SignedDuration::MAX),
                 remote_now: None,
             },
         }
@@ -202,7 +209,7 @@ impl Worker {
     async fn keep(&self, claimed: &Claimed, outcome: &Outcome) -> anyhow::Result<()> {
         let mut is_late = false;
         loop {
-            let now = std::time::Instant::now();
+            let now = BootInstant::now();
             match bridge::outcome::receive(&self.app, claimed, outcome, &self.lease).await {
                 Ok(()) => return Ok(()),
                 Err(error) if now >= claimed.deadline + KEPT_FOR => return Err(error),

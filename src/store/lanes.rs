@@ -3,7 +3,7 @@
 //! A lane is asked for by its gate, the one door (a Slack channel, a Twilio number) its requests leave by. Among the
 //! lanes that are due, the one served longest ago comes first: a flood in one conversation holds no other up.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use sqlx::FromRow;
 
 use super::outbox::{self, Attempt, Row, State};
 use super::{Dialect, Store, Tx};
+use crate::clock::BootInstant;
 
 /// A lane's name and its gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +84,8 @@ pub(crate) struct Claimed {
     /// How long before that its attempt began; by whichever clock knows it better.
     pub(crate) waited: Duration,
     pub(crate) lease_until: Timestamp,
-    /// The end of the lease by this process's own clock, which no one sets.
-    pub(crate) deadline: Instant,
+    /// The end of the lease by this machine's own clock, which no one sets and which counts suspensions.
+    pub(crate) deadline: BootInstant,
 }
 
 /// How leases are made.
@@ -215,7 +216,8 @@ async fn take(
         at: tx.now(),
         waited,
         lease_until: super::timestamp(lease_until),
-        deadline: Instant::now() + Duration::try_from(lease.duration)?,
+        // From before the time was asked for that the lease counts from.
+        deadline: tx.began + Duration::try_from(lease.duration)?,
     })
 }
 

@@ -5,6 +5,7 @@
 //! Write transactions begin `immediate`, because a transaction that reads first and writes later fails with
 //! "database is locked" as soon as another writer came between.
 
+pub(crate) mod ahead;
 pub mod audit;
 pub(crate) mod availability;
 pub(crate) mod away;
@@ -59,11 +60,15 @@ pub(crate) use examine::Examined;
 pub(crate) use id::new_id;
 pub(crate) use wake::Wake;
 
-use crate::clock::Clock;
+use crate::clock::{BootInstant, Clock};
 use crate::config::{DatabaseUrl, sqlite_file};
 use audit::NewEntry;
 
-const LOCK_AND_TELL_TIME: &str = "select seq, cast(extract(epoch from clock_timestamp()) * 1000 as bigint) from audit_head where id = 1 for update";
+/// Where all writers of a Postgres database queue.
+const LOCK: &str = "select seq from audit_head where id = 1 for update";
+
+/// A statement of its own: one that also waits for the lock tells the time from before it waited.
+const TELL_TIME: &str = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
 
 /// Which database stands behind the one SQL text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,13 +111,19 @@ impl Store {
             .begin_with(begin)
             .await
             .context("beginning a transaction")?;
+        let mut began = BootInstant::now();
         if self.dialect == Dialect::Postgres {
             // Every transaction ends with the audit trail's end, so writers queue there anyway. Queueing here
             // instead means that no two of them can each hold what the other wants. Replicas share one clock, too.
-            let (_, database_now): (i64, i64) = sqlx::query_as(LOCK_AND_TELL_TIME)
-                .fetch_one(&mut *inner)
+            sqlx::query(LOCK)
+                .execute(&mut *inner)
                 .await
                 .context("waiting for another writer")?;
+            began = BootInstant::now();
+            let database_now: i64 = sqlx::query_scalar(TELL_TIME)
+                .fetch_one(&mut *inner)
+                .await
+                .context("asking for the database's time")?;
             self.ahead.store(
                 database_now - self.clock.now().as_millisecond(),
                 Ordering::Relaxed,
@@ -122,6 +133,7 @@ impl Store {
             inner,
             dialect: self.dialect,
             now: self.now(),
+            began,
             audit: Vec::new(),
             logged: HashSet::new(),
             gates: Vec::new(),
@@ -210,6 +222,8 @@ pub(crate) struct Tx {
     inner: Transaction<'static, Any>,
     dialect: Dialect,
     now: Timestamp,
+    /// That moment or a little before, by a clock of this machine that nobody sets.
+    began: BootInstant,
     audit: Vec<NewEntry>,
     /// Where in `audit` stand the rows that were logged when they were decided.
     logged: HashSet<usize>,

@@ -17,7 +17,7 @@ mod services;
 mod tests;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +25,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::AccountSid;
+use crate::clock::BootInstant;
 
 pub use calls::{CallFilter, CallResource};
 pub use media::Media;
@@ -60,7 +61,7 @@ pub struct Client {
     elsewhere: reqwest::Client,
     settings: Arc<Settings>,
     /// The `Date` of Twilio's last answer, and when it came by a clock that nobody sets.
-    date: Arc<Mutex<Option<(Timestamp, Instant)>>>,
+    date: Arc<Mutex<Option<(Timestamp, BootInstant)>>>,
 }
 
 impl Client {

@@ -6,13 +6,14 @@ use std::time::Duration;
 use qdn_relay::sandbox::faults::Effect;
 use qdn_relay::sandbox::twilio::Callbacks;
 
-use crate::desk::{ALICE, Builder, CHANNEL, DORA, Database, Desk, LINE};
+use crate::desk::{ALICE, BOB, Builder, CHANNEL, DORA, Database, Desk, LINE};
 
 stories! {
     an_hour_ahead_loses_nothing,
     an_hour_behind_loses_nothing,
     a_step_forward_opens_no_resend_early,
     a_step_back_holds_nothing_up,
+    a_clock_put_right_while_the_service_is_stopped_holds_nothing_up,
 }
 
 const HOUR: i64 = 3_600_000;
@@ -170,5 +171,39 @@ async fn a_step_back_holds_nothing_up(database: Database) {
     }
     clock.set(-HOUR);
     desk.expect_texted(ALICE, &["After a while"]).await;
+    desk.close().await;
+}
+
+async fn a_clock_put_right_while_the_service_is_stopped_holds_nothing_up(database: Database) {
+    let clock = Clock::off_by(HOUR);
+    let mut desk = desk(database, &clock)
+        .toml("\n[desk]\nremind_after = \"2s\"\npage_after = \"1h\"\n")
+        .start()
+        .await;
+    carriers_are_silent(&desk);
+    desk.expect_error("this machine's clock is off");
+    // One post waits for its next try, one for its first, and so does a reminder.
+    let refuse = desk.slack.faults().clone();
+    refuse.always("chat.postMessage", Effect::Status(503).not_accepted());
+    desk.twilio.text(ALICE, LINE, "Is anybody there?").await;
+    while desk.metric("qdn_retries_total{kind=\"post\"}").await < 1.0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    desk.twilio.text(BOB, LINE, "And for me?").await;
+    assert_eq!(desk.relay().terminate().await, Some(0));
+    clock.set(0);
+    refuse.clear("chat.postMessage");
+    desk.start_relay().await;
+    desk.expect_roots(2).await;
+    let shown: Vec<String> = desk
+        .slack
+        .roots(CHANNEL)
+        .iter()
+        .map(|root| desk.slack.rendered(root))
+        .collect();
+    for words in ["Is anybody there?", "And for me?"] {
+        assert!(shown.iter().any(|root| root.contains(words)), "{shown:?}");
+    }
+    desk.expect_audited("reminded", 2).await;
     desk.close().await;
 }

@@ -1,6 +1,6 @@
 //! One request and its answer, or the word for why there is none.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::{Client, json};
+use crate::clock::BootInstant;
 use crate::remote::{self, Failure};
 
 /// An answer longer than this is not Twilio's: a page of [`PAGE_SIZE`] of the longest messages has half of it.
@@ -110,7 +111,7 @@ impl Client {
         if let Some(date) = date.and_then(|date| Timestamp::try_from(date).ok())
             && let Ok(mut kept) = self.date.lock()
         {
-            *kept = Some((date, Instant::now()));
+            *kept = Some((date, BootInstant::now()));
         }
     }
 
