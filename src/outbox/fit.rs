@@ -3,19 +3,23 @@
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgba, RgbaImage};
 
 use crate::delivery::Unfit;
 use crate::media::{self, Fitness, MOST_BYTES_AS_IT_IS};
 
-/// More pixels than this no camera of a phone makes; whoever sends more wants our memory.
-const MOST_PIXELS: u64 = 60_000_000;
+/// The most pixels: what cameras of phones make when they do not join several into one. Whoever sends more wants our memory.
+const MOST_PIXELS: u64 = 50_000_000;
+
+/// The most bytes those may take once they are decoded: enough for that many in color, without transparency.
+const MOST_DECODED: u64 = 150_000_000;
 
 /// The longest side.
 const LONGEST: u32 = 20_000;
 
-/// What the decoder may take.
-const MOST_MEMORY: u64 = 320 * 1024 * 1024;
+/// What the decoder may take beside them.
+const MOST_MEMORY: u64 = 192 * 1024 * 1024;
 
 /// The longest side and the quality of each try to make a picture smaller.
 const TRIES: [(u32, u8); 6] = [
@@ -57,11 +61,21 @@ pub(super) fn fit(
 }
 
 fn scale(bytes: &[u8], most: usize) -> Result<Vec<u8>, Unfit> {
-    let picture = decode(bytes).map_err(|error| {
+    let decoded = decode(bytes).map_err(|error| {
         tracing::info!(error = %error, "a dispatcher's picture cannot be read");
         Unfit::Unreadable
     })?;
-    let mut picture = on_white(picture?);
+    let (picture, orientation) = decoded?;
+    // Made small before anything is copied: the pixels as they came are the most of it that is ever held.
+    let (longest, _) = TRIES[0];
+    let mut picture = match on_white_in_place(picture) {
+        picture if picture.width().max(picture.height()) > longest => {
+            picture.thumbnail(longest, longest)
+        }
+        picture => picture,
+    };
+    picture.apply_orientation(orientation);
+    let mut picture = on_white(picture);
     for (longest, quality) in TRIES {
         if picture.width().max(picture.height()) > longest {
             picture = picture.thumbnail(longest, longest);
@@ -78,7 +92,8 @@ fn scale(bytes: &[u8], most: usize) -> Result<Vec<u8>, Unfit> {
     Err(Unfit::TooLarge)
 }
 
-fn decode(bytes: &[u8]) -> image::ImageResult<Result<DynamicImage, Unfit>> {
+/// The pixels as they are stored, and how they have to be turned.
+fn decode(bytes: &[u8]) -> image::ImageResult<Result<(DynamicImage, Orientation), Unfit>> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST);
     limits.max_image_height = Some(LONGEST);
@@ -87,14 +102,30 @@ fn decode(bytes: &[u8]) -> image::ImageResult<Result<DynamicImage, Unfit>> {
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MOST_PIXELS {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MOST_PIXELS || decoder.total_bytes() > MOST_DECODED {
         return Ok(Err(Unfit::TooLarge));
     }
     // A phone held upright writes that beside the pixels, and it is lost when they are written anew.
     let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
-    picture.apply_orientation(orientation);
-    Ok(Ok(picture))
+    Ok(Ok((DynamicImage::from_decoder(decoder)?, orientation)))
+}
+
+/// Puts the most common kind of transparent picture on white without a copy, so that its edges are right when it is made
+/// smaller; others are left as they are.
+fn on_white_in_place(mut picture: DynamicImage) -> DynamicImage {
+    if let DynamicImage::ImageRgba8(pixels) = &mut picture {
+        for pixel in pixels.pixels_mut() {
+            let [.., alpha] = pixel.0;
+            let alpha = u32::from(alpha);
+            for part in &mut pixel.0[..3] {
+                let mixed = (u32::from(*part) * alpha + 255 * (255 - alpha) + 127) / 255;
+                *part = u8::try_from(mixed).unwrap_or(u8::MAX);
+            }
+            pixel.0[3] = u8::MAX;
+        }
+    }
+    picture
 }
 
 /// What is transparent is shown on white, as it is in Slack.
@@ -130,6 +161,41 @@ mod tests {
         let mut bytes = Cursor::new(Vec::new());
         picture.write_to(&mut bytes, format).unwrap();
         bytes.into_inner()
+    }
+
+    /// The most memory this process has held since it was last asked to forget that, in MiB.
+    fn peak() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM"));
+        let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+        kilobytes.parse::<u64>().unwrap() / 1024
+    }
+
+    #[test]
+    #[ignore = "a measurement, to be run alone"]
+    fn the_largest_pictures_take_no_more_memory_than_this() {
+        for (width, height, is_transparent, format) in [
+            (20_000, 3_000, true, ImageFormat::Png),
+            (8_000, 6_000, false, ImageFormat::Png),
+            (8_000, 6_000, false, ImageFormat::Jpeg),
+            (6_000, 6_000, true, ImageFormat::Png),
+        ] {
+            let picture = match is_transparent {
+                true => DynamicImage::ImageRgba8(RgbaImage::new(width, height)),
+                false => DynamicImage::ImageRgb8(RgbImage::new(width, height)),
+            };
+            let bytes = written(&picture, format);
+            drop(picture);
+            std::fs::write("/proc/self/clear_refs", "5").unwrap();
+            let before = peak();
+            let fitted = fit(bytes, format.to_mime_type(), 2_000);
+            let took = peak() - before;
+            println!(
+                "{width} by {height} {format:?} transparent {is_transparent}: {took} MiB, {:?}",
+                fitted.map(|(bytes, _)| bytes.len())
+            );
+            assert!(took < 256, "{took} MiB");
+        }
     }
 
     #[test]
@@ -179,14 +245,48 @@ mod tests {
         assert!(pixel.get_pixel(1, 1).0.iter().all(|part| *part > 250));
     }
 
-    #[test]
-    fn a_picture_that_claims_to_be_huge_is_not_decoded() {
-        // The head of a PNG of 50,000 by 50,000 pixels.
-        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
-        png.extend(50_000_u32.to_be_bytes());
-        png.extend(50_000_u32.to_be_bytes());
-        png.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
+    /// The first bytes of a PNG of this size with 8 bits a channel; what is behind them is no picture.
+    fn head_of_png(width: u32, height: u32, color_type: u8) -> Vec<u8> {
+        let mut head = b"IHDR".to_vec();
+        head.extend(width.to_be_bytes());
+        head.extend(height.to_be_bytes());
+        head.extend([8, color_type, 0, 0, 0]);
+        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\r".to_vec();
+        png.extend(&head);
+        png.extend(crc32(&head).to_be_bytes());
+        png.extend(b"\0\0\0\0IDAT");
+        png.extend(crc32(b"IDAT").to_be_bytes());
         png.resize(200_000, 0);
-        assert!(fit(png, "image/png", 100_000).is_err());
+        png
+    }
+
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+                (crc >> 1) ^ (0xedb8_8320 * (crc & 1))
+            })
+        })
+    }
+
+    #[test]
+    fn a_picture_with_too_many_pixels_is_refused_before_it_is_decoded() {
+        const COLOR: u8 = 2;
+        const TRANSPARENT: u8 = 6;
+        for (width, height, color_type, unfit) in [
+            (20_000, 3_000, TRANSPARENT, Unfit::TooLarge),
+            (20_000, 3_000, COLOR, Unfit::TooLarge),
+            (8_000, 6_000, TRANSPARENT, Unfit::TooLarge),
+            // These would be decoded, and then it shows that there is nothing.
+            (8_000, 6_000, COLOR, Unfit::Unreadable),
+            (6_000, 4_000, TRANSPARENT, Unfit::Unreadable),
+            (50_000, 50_000, COLOR, Unfit::Unreadable),
+        ] {
+            let png = head_of_png(width, height, color_type);
+            assert_eq!(
+                fit(png, "image/png", 100_000),
+                Err(unfit),
+                "{width} by {height}"
+            );
+        }
     }
 }
