@@ -1,7 +1,7 @@
 //! The service's connections: taken, served and closed so that whoever only holds connections open keeps nobody out.
 //!
 //! Each connection has a place in a [`Table`] of limited size. A request with a good signature proves its connection; when
-//! the table is full, the oldest unproven connection that does nothing gives way to a new one, and a quarter of the table is
+//! the table is full, the unproven connection that has done the same for longest gives way to a new one, and a quarter of the table is
 //! kept for proven ones. Deadlines are kept here and not by hyper: its `header_read_timeout` starts only after HTTP/1 and
 //! HTTP/2 were told apart, and a client that sends nothing never gets that far.
 
@@ -68,6 +68,8 @@ pub(crate) async fn serve(
                     let served = Served::new(router.clone(), place.caller());
                     tasks.spawn(run(stream, served, place, builder.clone(), stop.clone()));
                 }
+                // Whoever gave way closes before the next one comes, or a rush would run out of open files.
+                tokio::task::yield_now().await;
             }
             Err(error) if is_of_the_caller(&error) => {}
             Err(error) => {

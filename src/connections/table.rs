@@ -205,16 +205,14 @@ impl Held {
         }
     }
 
-    /// Which gives way first: the longest idle unproven one; else the unproven one that is busy longest, since a genuine
-    /// request is read and proven within milliseconds; else, if it may be one, the longest idle proven one.
+    /// Which gives way first: the unproven one that has done the same for longest, be it nothing or half a request. A genuine
+    /// request is read and proven within milliseconds. If it may be a proven one, it is the longest idle.
     fn oldest(&self, or_proven: bool) -> Option<Arc<Connection>> {
-        let idle = |of: &BTreeMap<u64, Arc<Connection>>| {
-            let mut all = of.values();
-            all.find(|connection| connection.is_idle()).cloned()
-        };
-        idle(&self.unproven)
-            .or_else(|| self.unproven.values().next().cloned())
-            .or_else(|| idle(&self.proven).filter(|_| or_proven))
+        let mut proven = self.proven.values().filter(|_| or_proven);
+        let unproven = self.unproven.values().next();
+        unproven
+            .or_else(|| proven.find(|connection| connection.is_idle()))
+            .cloned()
     }
 
     fn oldest_of(&self, address: IpAddr) -> Option<Arc<Connection>> {

@@ -89,6 +89,26 @@ async fn silent_connections_give_way_and_are_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn few_open_files_are_not_used_up() {
+    let mut desk = Desk::on(Database::Sqlite).prepare().await;
+    // In a rush, connections come faster than those that gave way are closed.
+    desk.expect_error("no connection can be taken");
+    desk.start_relay_with_few_files().await;
+    let address = desk.relay().address;
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        silent.push(Raw::connect(address).await);
+    }
+    let call = desk.twilio.call(ALICE, LINE).await;
+    assert!(call.exchanges.iter().all(|one| one.status < 300));
+    let receipt = desk.twilio.text(ALICE, LINE, "and a text").await;
+    assert_eq!(receipt.status, 200);
+    let root = desk.expect_thread_of_call().await;
+    desk.expect_words_in_thread(&root, "and a text").await;
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_signed_keeps_the_connection() {
     let mut desk = Desk::on(Database::Sqlite).toml(FEW).start().await;
     let address = desk.relay().address;

@@ -68,22 +68,22 @@ async fn a_quarter_is_kept_for_the_proven() {
 }
 
 #[tokio::test]
-async fn who_works_gives_way_after_who_is_idle() {
+async fn the_oldest_gives_way_whatever_it_does() {
     let table = Table::new(limits());
     let places: Vec<Place> = (0..6).map(|_| admit(&table, NEAR).unwrap()).collect();
-    let requests: Vec<_> = places[..5]
-        .iter()
-        .map(|place| place.caller().begin())
-        .collect();
-    let _one = admit(&table, NEAR).unwrap();
-    assert!(!is_open(&places[5]), "the only idle one");
-    let _working = _one.caller().begin();
-    let _two = admit(&table, NEAR).unwrap();
-    assert!(!is_open(&places[0]), "the one that is busy longest");
-    drop(requests);
-    let _three = admit(&table, NEAR).unwrap();
-    assert!(!is_open(&_two), "idle since before the others");
-    assert!(is_open(&_one) && places[1..5].iter().all(is_open));
+    let begin = |n: usize| places[n].caller().begin();
+    let (slow, _slow) = (begin(0), begin(1));
+    // Whoever comes while all others send slowly is not the one to go for having sent nothing yet.
+    let _new = admit(&table, NEAR).unwrap();
+    let open = || places.iter().map(is_open).collect::<Vec<bool>>();
+    assert_eq!(open(), [false, true, true, true, true, true]);
+    drop(slow);
+    // Whose request has just ended counts as new.
+    drop(begin(2));
+    let _two = [admit(&table, NEAR).unwrap(), admit(&table, NEAR).unwrap()];
+    // That the first had lost its place was told before.
+    assert_eq!(open(), [true, false, true, false, true, true]);
+    assert!(is_open(&_new) && _two.iter().all(is_open));
 }
 
 #[tokio::test]

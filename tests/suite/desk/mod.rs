@@ -234,6 +234,13 @@ impl Desk {
         self.relay = Some(relay);
     }
 
+    /// The same where no more than 160 files can be open.
+    pub(crate) async fn start_relay_with_few_files(&mut self) {
+        let relay = Relay::start_with_few_files(&self.config, &self.variables()).await;
+        self.lead_to(relay.address);
+        self.relay = Some(relay);
+    }
+
     /// Twilio and Slack know the service by its public address; the way there ends at this one.
     pub(crate) fn lead_to(&self, address: SocketAddr) {
         self.twilio.set_relay(PUBLIC_URL, Some(address));

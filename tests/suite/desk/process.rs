@@ -104,6 +104,15 @@ impl Relay {
         Relay::watch(through_shell(&script, config, variables)).await
     }
 
+    /// The same where no more than 160 files can be open.
+    pub(super) async fn start_with_few_files(
+        config: &Path,
+        variables: &[(String, String)],
+    ) -> Relay {
+        let script = "ulimit -n 160; exec \"$0\" \"$@\"";
+        Relay::watch(through_shell(script, config, variables)).await
+    }
+
     /// The same on a socket that is there already, as its third open file.
     pub(super) async fn start_on(
         socket: &std::net::TcpListener,
