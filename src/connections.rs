@@ -68,8 +68,6 @@ pub(crate) async fn serve(
                     let served = Served::new(router.clone(), place.caller());
                     tasks.spawn(run(stream, served, place, builder.clone(), stop.clone()));
                 }
-                // Whoever gave way closes before the next one comes, or a rush would run out of open files.
-                tokio::task::yield_now().await;
             }
             Err(error) if is_of_the_caller(&error) => {}
             Err(error) => {
