@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use qdn_relay::sandbox::faults::Effect;
+use qdn_relay::sandbox::slack::World;
 use qdn_relay::sandbox::twilio::Callbacks;
 
-use crate::desk::{ALICE, BOB, Builder, CHANNEL, DORA, Database, Desk, LINE};
+use crate::desk::{ALICE, BOB, Builder, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};
 
 stories! {
     an_hour_ahead_loses_nothing,
@@ -194,15 +195,14 @@ async fn a_clock_put_right_while_the_service_is_stopped_holds_nothing_up(databas
     clock.set(0);
     refuse.clear("chat.postMessage");
     desk.start_relay().await;
-    desk.expect_roots(2).await;
-    let shown: Vec<String> = desk
-        .slack
-        .roots(CHANNEL)
-        .iter()
-        .map(|root| desk.slack.rendered(root))
-        .collect();
     for words in ["Is anybody there?", "And for me?"] {
-        assert!(shown.iter().any(|root| root.contains(words)), "{shown:?}");
+        let says = |world: &World| {
+            let roots = world.roots(CHANNEL);
+            roots
+                .iter()
+                .any(|root| world.rendered(root).contains(words))
+        };
+        assert!(desk.slack.wait_until(says, PATIENCE).await, "{words}");
     }
     desk.expect_audited("reminded", 2).await;
     desk.close().await;
