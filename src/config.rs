@@ -12,6 +12,7 @@ mod network;
 mod secrets;
 mod speech;
 mod timing;
+mod webhook_keys;
 mod written;
 
 use std::collections::{BTreeMap, HashMap};
@@ -27,6 +28,7 @@ pub(crate) use duration::parse as parse_duration;
 pub use network::Network;
 pub(crate) use network::{household, is_near};
 pub use secrets::Secrets;
+pub use webhook_keys::WebhookKey;
 
 use crate::phone::PhoneNumber;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 
+use super::webhook_keys::{self, WebhookKey};
 use super::{ConfigError, Environment, Problems};
 
 /// What the service signs in with and checks signatures by.
@@ -27,6 +28,8 @@ pub struct Secrets {
     pub signing_secret: SecretString,
     /// The one before, accepted while it is being replaced.
     pub signing_secret_previous: Option<SecretString>,
+    /// The shared keys that Twilio's Webhook Rules name; none without such rules.
+    pub webhook_keys: Vec<WebhookKey>,
 }
 
 /// How a secret looks from outside: enough to notice that one was put in another's place.
@@ -36,6 +39,10 @@ enum Shape {
     Sid(&'static str),
     /// It begins like this.
     Prefix(&'static str),
+    /// 32 hexadecimal digits.
+    Hex32,
+    /// At least 32 letters and digits.
+    Long,
     /// Anything.
     Any,
 }
@@ -49,6 +56,10 @@ impl Shape {
                     && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
             }
             Shape::Prefix(prefix) => value.starts_with(prefix),
+            Shape::Hex32 => value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            Shape::Long => {
+                value.len() >= 32 && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            }
             Shape::Any => true,
         }
     }
@@ -57,6 +68,8 @@ impl Shape {
         match self {
             Shape::Sid(prefix) => format!("it must be {prefix} and 32 letters and digits"),
             Shape::Prefix(prefix) => format!("it must begin with {prefix}"),
+            Shape::Hex32 => "it must be 32 hexadecimal digits".to_owned(),
+            Shape::Long => "it must be 32 letters and digits".to_owned(),
             Shape::Any => String::new(),
         }
     }
@@ -71,7 +84,7 @@ const REQUIRED: [(&str, Shape, &str); 6] = [
     ),
     (
         "TWILIO_AUTH_TOKEN",
-        Shape::Any,
+        Shape::Hex32,
         "the Auth Token on the first page of Twilio's console; Twilio signs its requests with it",
     ),
     (
@@ -91,10 +104,13 @@ const REQUIRED: [(&str, Shape, &str); 6] = [
     ),
     (
         "SLACK_SIGNING_SECRET",
-        Shape::Any,
+        Shape::Long,
         "the Signing Secret under Basic Information of the Slack app",
     ),
 ];
+
+/// The shared keys of Twilio's Webhook Rules, each as `ID:SECRET`.
+const WEBHOOK_KEYS: &str = "TWILIO_WEBHOOK_KEYS";
 
 impl Secrets {
     /// Reads every secret, or says of each missing one where it is found.
@@ -116,8 +132,9 @@ impl Secrets {
         let (account_sid, auth_token, api_key, api_secret, bot_token, signing_secret) =
             (next(), next(), next(), next(), next(), next());
         drop(required);
-        let auth_token_previous = sources.optional("TWILIO_AUTH_TOKEN_PREVIOUS");
-        let signing_secret_previous = sources.optional("SLACK_SIGNING_SECRET_PREVIOUS");
+        let auth_token_previous = sources.shaped("TWILIO_AUTH_TOKEN_PREVIOUS", Shape::Hex32);
+        let signing_secret_previous = sources.shaped("SLACK_SIGNING_SECRET_PREVIOUS", Shape::Long);
+        let webhook_keys = sources.webhook_keys();
         sources.problems.or(Secrets {
             account_sid,
             auth_token: auth_token.into(),
@@ -127,6 +144,7 @@ impl Secrets {
             bot_token: bot_token.into(),
             signing_secret: signing_secret.into(),
             signing_secret_previous: signing_secret_previous.map(SecretString::from),
+            webhook_keys,
         })
     }
 }
@@ -137,6 +155,7 @@ impl Secrets {
         let optional = [
             "TWILIO_AUTH_TOKEN_PREVIOUS",
             "SLACK_SIGNING_SECRET_PREVIOUS",
+            WEBHOOK_KEYS,
         ];
         let names = REQUIRED.iter().map(|(name, ..)| *name).chain(optional);
         let variables = names.map(|name| format!("{name}_FILE"));
@@ -170,6 +189,23 @@ impl Sources<'_> {
             .get(name)
             .cloned()
             .filter(|value| !value.is_empty())
+    }
+
+    /// A secret that need not be set.
+    fn shaped(&mut self, name: &str, shape: Shape) -> Option<String> {
+        let value = self.optional(name)?;
+        if !shape.fits(&value) {
+            self.problems.add(name, "(not shown)", shape.remedy());
+        }
+        Some(value)
+    }
+
+    fn webhook_keys(&mut self) -> Vec<WebhookKey> {
+        let written = self.optional(WEBHOOK_KEYS).unwrap_or_default();
+        webhook_keys::parse(&written).unwrap_or_else(|remedy| {
+            self.problems.add(WEBHOOK_KEYS, "(not shown)", remedy);
+            Vec::new()
+        })
     }
 
     fn required(&mut self, name: &str, shape: Shape, found: &str) -> String {
@@ -266,14 +302,17 @@ mod tests {
     use super::*;
     use secrecy::ExposeSecret;
 
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+    const SIGNING: &str = "fedcba9876543210fedcba9876543210";
+
     fn complete() -> [(&'static str, &'static str); 6] {
         [
             ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
-            ("TWILIO_AUTH_TOKEN", "token"),
+            ("TWILIO_AUTH_TOKEN", TOKEN),
             ("TWILIO_API_KEY", "SK00000000000000000000000000000000"),
             ("TWILIO_API_SECRET", "secret"),
             ("SLACK_BOT_TOKEN", "xoxb-test"),
-            ("SLACK_SIGNING_SECRET", "signing"),
+            ("SLACK_SIGNING_SECRET", SIGNING),
         ]
     }
 
@@ -315,6 +354,23 @@ mod tests {
             (0, "AC1111", "AC and 32"),
             (2, "AC11111111111111111111111111111111", "SK and 32"),
             (4, "xoxp-1111", "begin with xoxb-"),
+            (1, "1111", "32 hexadecimal digits"),
+            (
+                1,
+                "1111111111111111111111111111111g",
+                "32 hexadecimal digits",
+            ),
+            (
+                1,
+                "111111111111111111111111111111111",
+                "32 hexadecimal digits",
+            ),
+            (5, "1", "32 letters and digits"),
+            (
+                5,
+                "1111 11111111111111111111111111111",
+                "32 letters and digits",
+            ),
         ] {
             let mut pairs = complete();
             pairs[index].1 = wrong;
@@ -328,14 +384,27 @@ mod tests {
     }
 
     #[test]
+    fn an_older_secret_of_the_wrong_kind_is_refused_too() {
+        for name in [
+            "TWILIO_AUTH_TOKEN_PREVIOUS",
+            "SLACK_SIGNING_SECRET_PREVIOUS",
+        ] {
+            let pairs = complete().into_iter().chain([(name, "1111")]);
+            let ConfigError(problems) = Secrets::load(&Environment::of(pairs)).unwrap_err();
+            assert_eq!((problems.len(), problems[0].key.as_str()), (1, name));
+            assert!(!ConfigError(problems).to_string().contains("1111"));
+        }
+    }
+
+    #[test]
     fn secrets_come_from_one_file_or_from_a_file_each() {
         let all = file(
-            "# the desk\nexport TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000\nTWILIO_AUTH_TOKEN='quoted'\n\
+            "# the desk\nexport TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000\nTWILIO_AUTH_TOKEN='0123456789abcdef0123456789abcdef'\n\
              TWILIO_API_KEY=SK00000000000000000000000000000000\n\nTWILIO_API_SECRET=\"s = 1\"\nSLACK_BOT_TOKEN=xoxb-0\n\
              SLACK_SIGNING_SECRET=\n",
             0o600,
         );
-        let signing = file("from its own file\n", 0o400);
+        let signing = file("fedcba9876543210fedcba9876543210\n", 0o400);
         let secrets = Secrets::load(&Environment::of([
             ("SECRETS_FILE", all.path().to_str().unwrap()),
             (
@@ -344,9 +413,9 @@ mod tests {
             ),
         ]))
         .unwrap();
-        assert_eq!(secrets.auth_token.expose_secret(), "quoted");
+        assert_eq!(secrets.auth_token.expose_secret(), TOKEN);
         assert_eq!(secrets.api_secret.expose_secret(), "s = 1");
-        assert_eq!(secrets.signing_secret.expose_secret(), "from its own file");
+        assert_eq!(secrets.signing_secret.expose_secret(), SIGNING);
     }
 
     #[test]
@@ -380,7 +449,7 @@ mod tests {
             );
         }
         for mode in [0o600, 0o400] {
-            let closed = file("token\n", mode);
+            let closed = file(&format!("{TOKEN}\n"), mode);
             let pairs = complete().map(|(name, value)| match name {
                 "TWILIO_AUTH_TOKEN" => ("TWILIO_AUTH_TOKEN_FILE", closed.path().to_str().unwrap()),
                 _ => (name, value),
@@ -392,7 +461,7 @@ mod tests {
     #[test]
     fn secrets_never_show_in_debug_output() {
         let shown = format!("{:?}", Secrets::load(&Environment::of(complete())).unwrap());
-        for secret in ["\"token\"", "\"secret\"", "xoxb-test", "\"signing\""] {
+        for secret in [TOKEN, "\"secret\"", "xoxb-test", SIGNING] {
             assert!(!shown.contains(secret), "{shown}");
         }
     }

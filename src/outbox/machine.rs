@@ -132,11 +132,14 @@ impl Machine {
         let config = Config::parse(toml, &Environment::default()).unwrap();
         let secrets = Secrets::load(&Environment::of([
             ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
-            ("TWILIO_AUTH_TOKEN", "token"),
+            ("TWILIO_AUTH_TOKEN", crate::sandbox::twilio::AUTH_TOKEN),
             ("TWILIO_API_KEY", "SK00000000000000000000000000000000"),
             ("TWILIO_API_SECRET", "secret"),
             ("SLACK_BOT_TOKEN", "xoxb-test"),
-            ("SLACK_SIGNING_SECRET", "signing"),
+            (
+                "SLACK_SIGNING_SECRET",
+                crate::sandbox::slack::SIGNING_SECRET,
+            ),
         ]))
         .unwrap();
         let (app, _, _) = assemble(Running {

@@ -1,8 +1,10 @@
 //! X-Twilio-Signature: proof that a request was made by Twilio and that nothing of it was changed on the way.
 //!
-//! HMAC-SHA1, keyed with the account's auth token, over the URL as Twilio has it, followed by each form parameter's
+//! HMAC-SHA1, keyed with the account's auth token (or HMAC-SHA256 with a shared key, see [`settings`]), over the URL as Twilio has it, followed by each form parameter's
 //! name and value, sorted by name, with nothing between them; then base64.
 //! <https://www.twilio.com/docs/usage/security#validating-requests>
+
+pub mod settings;
 
 use std::collections::BTreeSet;
 
@@ -15,10 +17,15 @@ use subtle::ConstantTimeEq;
 
 /// The signature Twilio sends for a request to `url` (with its query, as configured at Twilio) with these form parameters.
 pub fn sign(auth_token: &str, url: &str, params: &[(String, String)]) -> String {
-    STANDARD.encode(mac(auth_token, url, params).finalize().into_bytes())
+    STANDARD.encode(sha1(auth_token, &signed(url, params)))
 }
 
-/// Whether `signature` is Twilio's for this request.
+/// The signature Twilio sends where a Webhook Rule names a shared key: only the hash and the key differ.
+pub fn sign_with_shared_key(secret: &str, url: &str, params: &[(String, String)]) -> String {
+    STANDARD.encode(sha256(secret, &signed(url, params)))
+}
+
+/// Whether `signature` is Twilio's for this request, made with the auth token.
 ///
 /// `params` are those of a form body, and empty for any other: such a body is then vouched for by the hash that
 /// Twilio puts into the query as `bodySHA256`, and a body that neither covers is not Twilio's.
@@ -29,23 +36,42 @@ pub fn is_valid(
     body: &[u8],
     signature: &str,
 ) -> bool {
+    covers(url, params, body) && fits(|text| sha1(auth_token, text), url, params, signature)
+}
+
+/// Whether `signature` is Twilio's for this request, made with a shared key.
+pub fn is_valid_with_shared_key(
+    secret: &str,
+    url: &str,
+    params: &[(String, String)],
+    body: &[u8],
+    signature: &str,
+) -> bool {
+    covers(url, params, body) && fits(|text| sha256(secret, text), url, params, signature)
+}
+
+/// Whether what is signed says anything about the body.
+fn covers(url: &str, params: &[(String, String)], body: &[u8]) -> bool {
+    !params.is_empty() || body.is_empty() || is_hash_in_query(url, body)
+}
+
+fn fits(
+    mac: impl Fn(&[u8]) -> Vec<u8>,
+    url: &str,
+    params: &[(String, String)],
+    signature: &str,
+) -> bool {
     let Ok(signature) = STANDARD.decode(signature) else {
         return false;
     };
-    if params.is_empty() && !body.is_empty() && !is_hash_in_query(url, body) {
-        return false;
-    }
-    signed_forms(url).iter().any(|url| {
-        mac(auth_token, url, params)
-            .verify_slice(&signature)
-            .is_ok()
-    })
+    signed_forms(url)
+        .iter()
+        .any(|url| mac(&signed(url, params)).ct_eq(&signature).into())
 }
 
-fn mac(auth_token: &str, url: &str, params: &[(String, String)]) -> Hmac<Sha1> {
-    let mut mac = Hmac::<Sha1>::new_from_slice(auth_token.as_bytes())
-        .expect("HMAC takes a key of any length");
-    mac.update(url.as_bytes());
+/// What is signed: the URL, then each parameter's name and value.
+fn signed(url: &str, params: &[(String, String)]) -> Vec<u8> {
+    let mut text = url.as_bytes().to_vec();
     // A parameter sent several times counts once for each different value, in order: what Twilio's Python and Node
     // libraries do.
     let sorted: BTreeSet<(&str, &str)> = params
@@ -53,10 +79,22 @@ fn mac(auth_token: &str, url: &str, params: &[(String, String)]) -> Hmac<Sha1> {
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
     for (name, value) in sorted {
-        mac.update(name.as_bytes());
-        mac.update(value.as_bytes());
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(value.as_bytes());
     }
-    mac
+    text
+}
+
+fn sha1(key: &str, text: &[u8]) -> Vec<u8> {
+    let mac = Hmac::<Sha1>::new_from_slice(key.as_bytes());
+    let mac = mac.expect("HMAC takes a key of any length");
+    mac.chain_update(text).finalize().into_bytes().to_vec()
+}
+
+fn sha256(key: &str, text: &[u8]) -> Vec<u8> {
+    let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes());
+    let mac = mac.expect("HMAC takes a key of any length");
+    mac.chain_update(text).finalize().into_bytes().to_vec()
 }
 
 fn is_hash_in_query(url: &str, body: &[u8]) -> bool {

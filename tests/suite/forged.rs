@@ -22,41 +22,45 @@ stories! {
 /// The routes as they stand in the code, so that a new one is tried as well.
 const ROUTES: &str = include_str!("../../src/http/mod.rs");
 
-pub(crate) fn routes(vendor: &str) -> Vec<&'static str> {
+pub(crate) fn routes(vendor: &str) -> Vec<String> {
     let prefix = format!("/api/{vendor}/");
-    let found: Vec<&str> = ROUTES
+    let found: Vec<String> = ROUTES
         .split(".route(")
         .filter(|route| route.contains("post("))
         .filter_map(|route| route.split('"').nth(1))
         .filter(|path| path.starts_with(&prefix))
+        .map(|path| path.replace("{carried}", CARRIED))
         .collect();
     assert!(found.len() >= 3, "{found:?}");
     found
 }
+
+/// What an address of ours may carry.
+const CARRIED: &str = "eyJ2IjoxfQ";
 
 /// Everything that a request can leave behind.
 const TRACES: &str = "select (select count(*) from message) + (select count(*) from conversation) + (select count(*) from outbox)
     + (select count(*) from audit) + (select count(*) from availability) + (select count(*) from sms)
     + (select count(*) from parked_status) + (select count(*) from parked_reply) + (select count(*) from fact where name not like 'slack.%' and name <> 'readyz' and name not like 'backfill.%' and name not like 'twilio.fallback.%')";
 
-type Pairs = Vec<(String, String)>;
+pub(crate) type Pairs = Vec<(String, String)>;
 
-fn pairs(list: &[(&str, &str)]) -> Pairs {
+pub(crate) fn pairs(list: &[(&str, &str)]) -> Pairs {
     list.iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect()
 }
 
-fn encoded(params: &Pairs) -> String {
+pub(crate) fn encoded(params: &Pairs) -> String {
     serde_urlencoded::to_string(params).unwrap()
 }
 
-fn sid(kind: &str, digit: char) -> String {
+pub(crate) fn sid(kind: &str, digit: char) -> String {
     format!("{kind}{}", digit.to_string().repeat(32))
 }
 
 /// What every route of Twilio's would act on.
-fn twilio_params() -> Pairs {
+pub(crate) fn twilio_params() -> Pairs {
     let mut params = pairs(&[
         ("From", ALICE),
         ("To", LINE),
@@ -75,10 +79,10 @@ fn twilio_params() -> Pairs {
 /// A query that means something to the routes that have one.
 const QUERY: &str = "?o=row&a=1&step=0&tried=%2B16195550111";
 
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 /// `None` where the connection was closed before everything was sent.
@@ -100,7 +104,7 @@ async fn try_post(
     })
 }
 
-async fn post(
+pub(crate) async fn post(
     desk: &mut Desk,
     path: &str,
     headers: &[(&str, &str)],
@@ -121,7 +125,7 @@ fn named(headers: &[(&str, &str)]) -> HeaderMap {
         .collect()
 }
 
-async fn post_to_twilio_route(
+pub(crate) async fn post_to_twilio_route(
     desk: &mut Desk,
     path: &str,
     signature: &str,
@@ -136,7 +140,7 @@ async fn post_to_twilio_route(
     .await
 }
 
-async fn post_to_slack_route(
+pub(crate) async fn post_to_slack_route(
     desk: &mut Desk,
     path: &str,
     timestamp: &str,
@@ -162,11 +166,11 @@ fn expect_forbidden(answer: &Answer, what: &str) {
     );
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     qdn_relay::clock::Clock::System.now().as_second()
 }
 
-fn slack_secret() -> String {
+pub(crate) fn slack_secret() -> String {
     slack::Settings::default().signing_secret
 }
 
@@ -181,7 +185,7 @@ async fn forged_requests_of_twilios_change_nothing(database: Database) {
     let sign = |url: &str| twilio_signature::sign(&token, url, &params);
     for route in routes("twilio") {
         for path in [
-            route.to_owned(),
+            route.clone(),
             format!("{route}{QUERY}"),
             format!("{route}?a=what&step=-1"),
         ] {
@@ -263,7 +267,7 @@ async fn forged_requests_of_slacks_change_nothing(database: Database) {
         "ssl_check=1".to_owned(),
         encoded(&pairs(&[("payload", r#"{"type":"block_actions"}"#)])),
     ];
-    for path in routes("slack") {
+    for path in &routes("slack") {
         for body in &bodies {
             let bytes = body.as_bytes();
             let at = now().to_string();
@@ -323,7 +327,7 @@ async fn forged_requests_of_slacks_change_nothing(database: Database) {
     desk.close().await;
 }
 
-fn command_params(user: &str, text: &str, trigger: &str) -> Pairs {
+pub(crate) fn command_params(user: &str, text: &str, trigger: &str) -> Pairs {
     pairs(&[
         ("team_id", "T0QDN"),
         ("channel_id", CHANNEL),
@@ -531,7 +535,7 @@ async fn bodies_larger_than_anything_genuine_are_refused(database: Database) {
     let mut desk = Desk::on(database).start().await;
     let before = desk.query_one(TRACES).await;
     let token = twilio::Settings::default().auth_token;
-    for path in routes("twilio") {
+    for path in &routes("twilio") {
         let mut params = twilio_params();
         params[2].1 = "a".repeat(64 * 1024);
         let url = format!("{PUBLIC_URL}{path}");
@@ -548,7 +552,7 @@ async fn bodies_larger_than_anything_genuine_are_refused(database: Database) {
         let answer = try_post(&mut desk, path, &forged, in_pieces(128 * 1024)).await;
         expect_too_large(answer, path);
     }
-    for path in routes("slack") {
+    for path in &routes("slack") {
         let body = "a".repeat(1024 * 1024 + 1);
         let at = now().to_string();
         let signature = slack_signature::sign(&slack_secret(), &at, body.as_bytes());
@@ -570,12 +574,13 @@ async fn bodies_larger_than_anything_genuine_are_refused(database: Database) {
 }
 
 async fn secrets_can_be_rotated(database: Database) {
-    let new_token = "not-a-real-auth-token-either";
+    let new_token = "0ddba11f0ddba11f0ddba11f0ddba11f";
+    let new_secret = "f01dab1ef01dab1ef01dab1ef01dab1e";
     let desk = Desk::on(database)
         .variable("TWILIO_AUTH_TOKEN", new_token)
-        .variable("TWILIO_AUTH_TOKEN_PREVIOUS", "not-a-real-auth-token")
-        .variable("SLACK_SIGNING_SECRET", "not-a-real-signing-secret-either")
-        .variable("SLACK_SIGNING_SECRET_PREVIOUS", "not-a-real-signing-secret")
+        .variable("TWILIO_AUTH_TOKEN_PREVIOUS", twilio::AUTH_TOKEN)
+        .variable("SLACK_SIGNING_SECRET", new_secret)
+        .variable("SLACK_SIGNING_SECRET_PREVIOUS", slack::SIGNING_SECRET)
         .start()
         .await;
     let with_old = desk
@@ -592,9 +597,7 @@ async fn secrets_can_be_rotated(database: Database) {
     let forged = desk
         .twilio
         .inbound(ALICE, LINE, "signed with another token")
-        .forged(twilio::Forgery::Token(
-            "not-a-real-auth-token-at-all".into(),
-        ))
+        .forged(twilio::Forgery::Token("not-a-real-auth-token".into()))
         .send()
         .await;
     assert_eq!(forged.status, 403);
@@ -602,8 +605,7 @@ async fn secrets_can_be_rotated(database: Database) {
     desk.slack
         .post_as(DORA, CHANNEL, Some(&root.ts), "with the old secret")
         .await;
-    desk.slack
-        .set_signing_secret("not-a-real-signing-secret-either");
+    desk.slack.set_signing_secret(new_secret);
     desk.slack
         .post_as(DORA, CHANNEL, Some(&root.ts), "with the new secret")
         .await;

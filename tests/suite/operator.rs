@@ -636,11 +636,14 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 /// All secrets but none of a real account.
 const SECRETS: [(&str, &str); 6] = [
     ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
-    ("TWILIO_AUTH_TOKEN", "not-a-real-auth-token"),
+    ("TWILIO_AUTH_TOKEN", qdn_relay::sandbox::twilio::AUTH_TOKEN),
     ("TWILIO_API_KEY", "SK00000000000000000000000000000000"),
     ("TWILIO_API_SECRET", "not-a-real-api-secret"),
     ("SLACK_BOT_TOKEN", "xoxb-not-a-real-token"),
-    ("SLACK_SIGNING_SECRET", "not-a-real-signing-secret"),
+    (
+        "SLACK_SIGNING_SECRET",
+        qdn_relay::sandbox::slack::SIGNING_SECRET,
+    ),
 ];
 
 /// `serve` with this configuration and environment, which it refuses; what it says.
@@ -687,6 +690,44 @@ async fn everything_that_is_wrong_with_the_configuration_is_said_at_once() {
     assert_eq!(said.lines().count(), 11, "{said}");
     assert!(!said.contains("1111"), "{said}");
     assert!(!folder.path().join("qdn.db").exists(), "nothing was begun");
+}
+
+#[tokio::test]
+async fn secrets_of_an_impossible_shape_are_refused_by_serve_and_check() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, wrong, sentence) in [
+        (
+            "TWILIO_AUTH_TOKEN",
+            "zqx",
+            "it must be 32 hexadecimal digits: it is the Auth Token",
+        ),
+        (
+            "SLACK_SIGNING_SECRET",
+            "zqx",
+            "it must be 32 letters and digits: it is the Signing Secret",
+        ),
+        (
+            "TWILIO_AUTH_TOKEN_PREVIOUS",
+            "zqx",
+            "it must be 32 hexadecimal digits",
+        ),
+        ("TWILIO_WEBHOOK_KEYS", "zqx", "it must be ID:SECRET"),
+    ] {
+        let others = SECRETS.into_iter().filter(|(known, _)| *known != name);
+        let variables: Vec<(&str, &str)> = others.chain([(name, wrong)]).collect();
+        let said = refusal(folder.path(), TOML, &variables, 2).await;
+        let checked = desk::run(
+            &folder.path().join("qdn.toml"),
+            &pairs(&variables),
+            &["check"],
+        )
+        .await
+        .unwrap_err();
+        for said in [said, checked] {
+            assert!(said.contains(&format!("{name} = (not shown)")), "{said}");
+            assert!(said.contains(sentence) && !said.contains("zqx"), "{said}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -39,6 +39,9 @@ use super::faults::Faults;
 use super::faults::host::Host;
 use crate::clock::Clock;
 
+/// What the app's requests are signed with: made up, in the shape of a real one.
+pub const SIGNING_SECRET: &str = "5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
+
 /// Who the app is and where the stand-in listens. The defaults are obviously made up.
 #[derive(Clone)]
 pub struct Settings {
@@ -64,7 +67,7 @@ impl Default for Settings {
         let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
         Self {
             bot_token: "xoxb-not-a-real-token".to_owned(),
-            signing_secret: "not-a-real-signing-secret".to_owned(),
+            signing_secret: SIGNING_SECRET.to_owned(),
             team_id: "T0QDN".to_owned(),
             team_domain: "qdn".to_owned(),
             app_id: "A0QDN".to_owned(),

@@ -40,6 +40,9 @@ pub use self::webhook::Forgery;
 
 use self::core::Core;
 
+/// The auth token of the stand-in's account: made up, in the shape of a real one.
+pub const AUTH_TOKEN: &str = "ba5eba11ba5eba11ba5eba11ba5eba11";
+
 /// What the stand-in is told when it starts.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -66,7 +69,7 @@ impl Default for Settings {
         let zeros = "0".repeat(32);
         Settings {
             account_sid: format!("AC{zeros}"),
-            auth_token: "not-a-real-auth-token".to_owned(),
+            auth_token: AUTH_TOKEN.to_owned(),
             api_key: format!("SK{zeros}"),
             api_secret: "not-a-real-api-secret".to_owned(),
             numbers: vec!["+16195550100".to_owned()],
@@ -158,6 +161,12 @@ impl TwilioStandIn {
     /// From now on this is the account's auth token: webhooks are signed with it.
     pub fn rotate_auth_token(&self, auth_token: &str) {
         self.core.lock().auth_token = auth_token.to_owned();
+    }
+
+    /// From now on a Webhook Rule has every webhook signed with this shared key, or none with `None`.
+    pub fn sign_with_shared_key(&self, key: Option<(&str, &str)>) {
+        let key = key.map(|(id, secret)| (id.to_owned(), secret.to_owned()));
+        self.core.lock().shared_key = key;
     }
 
     /// Whether the API key is accepted; `false` is a key revoked in the console.

@@ -68,6 +68,8 @@ pub(super) struct RecordingRecord {
 pub(super) struct State {
     pub(super) relay: Option<Relay>,
     pub(super) auth_token: String,
+    /// The id and the secret of the shared key that a Webhook Rule for every webhook names.
+    pub(super) shared_key: Option<(String, String)>,
     pub(super) api_key_valid: bool,
     pub(super) uses_of_auth_token: usize,
     pub(super) violations: Vec<String>,
@@ -107,6 +109,7 @@ impl State {
         State {
             relay: None,
             auth_token: settings.auth_token.clone(),
+            shared_key: None,
             api_key_valid: true,
             uses_of_auth_token: 0,
             violations: Vec::new(),

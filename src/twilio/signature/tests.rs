@@ -235,3 +235,39 @@ proptest! {
         prop_assert!(is_valid(&token, &url, &backwards, b"", &expected));
     }
 }
+
+/// Requests signed with a shared key by other means than ours: Python's hmac.
+#[derive(Deserialize)]
+struct SharedKey {
+    secret: String,
+    requests: Vec<Request>,
+}
+
+#[test]
+fn a_shared_keys_signatures_are_made_and_accepted_and_nothing_near_them() {
+    let text = include_str!("../../../tests/fixtures/twilio_shared_key_signatures.json");
+    let SharedKey { secret, requests } = serde_json::from_str(text).unwrap();
+    assert!(requests.len() >= 6);
+    for Request {
+        case,
+        url,
+        params,
+        signature,
+        ..
+    } in requests
+    {
+        let made = sign_with_shared_key(&secret, &url, &params);
+        assert_eq!(made, signature, "{case}");
+        let valid = |secret: &str, url: &str, signature: &str| {
+            is_valid_with_shared_key(secret, url, &params, b"", signature)
+        };
+        assert!(valid(&secret, &url, &signature), "{case}");
+        assert!(!valid("another-key-secret", &url, &signature), "{case}");
+        assert!(!valid(&secret, &format!("{url}x"), &signature), "{case}");
+        assert!(!valid(&secret, &url, ""), "{case}");
+        // Neither algorithm's signature passes for the other's, even with one key.
+        let sha1 = sign(&secret, &url, &params);
+        assert!(!valid(&secret, &url, &sha1), "{case}");
+        assert!(!is_valid(&secret, &url, &params, b"", &signature), "{case}");
+    }
+}
