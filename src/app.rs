@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::directory::Directory;
 use crate::doubts::Doubts;
-use crate::http::Bodies;
+use crate::http::{Bodies, Refusals};
 use crate::store::Store;
 
 /// A handle on everything a handler needs; cloning it costs nothing.
@@ -29,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) doubts: Doubts,
     pub(crate) sources: Sources,
     pub(crate) calls: Calls,
+    pub(crate) refusals: Refusals,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) bodies: Bodies,
 }

@@ -15,6 +15,7 @@ mod app;
 pub mod availability;
 mod backfill;
 mod bridge;
+mod callback;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -79,6 +79,16 @@ impl CallMemory {
         cell.get_or_init(|| decide).await.clone()
     }
 
+    /// Every answer that this process gave in a call, in no order.
+    pub(crate) fn answers(&self, call: &str) -> Vec<String> {
+        let Some(call) = self.0.calls.get(call).map(|call| call.clone()) else {
+            return Vec::new();
+        };
+        let facts = facts(&call);
+        let given = facts.answers.values().filter_map(|answer| answer.get());
+        given.cloned().collect()
+    }
+
     /// Whether anything of this call has come to this process.
     pub(crate) fn knows(&self, call: &str) -> bool {
         self.0.calls.contains_key(call)

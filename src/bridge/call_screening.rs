@@ -11,6 +11,7 @@ use crate::config::Line;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::call_turns::Turn;
+use crate::twilio::CallSid;
 use crate::twilio::form::{CallProgress, GatherResult};
 use crate::twilio::twiml::{Gather, Pause, Prompt, Response, Say, Verb};
 
@@ -22,7 +23,10 @@ const WAIT: u32 = 5;
 
 /// A telephone was picked up: its side of the call hears the question.
 pub(crate) async fn picked_up(app: &App, progress: &CallProgress, of: &LegOf) -> String {
-    let leg = progress.call_sid.as_str();
+    if !is_known(of) {
+        return question(app, of).to_xml();
+    }
+    let leg = sid(progress.call_sid.as_ref());
     let now = app.clock.now();
     app.calls.memory.note_leg(&of.call, leg, now, |known| {
         known.round = of.round;
@@ -42,6 +46,15 @@ pub(crate) async fn picked_up(app: &App, progress: &CallProgress, of: &LegOf) ->
     let answer = question(app, of).to_xml();
     writing.wait().await;
     answer
+}
+
+/// Whether it is clear whose telephone in which call it is; nothing can be kept of it otherwise.
+fn is_known(of: &LegOf) -> bool {
+    !of.call.is_empty() && !of.person.is_empty()
+}
+
+fn sid(leg: Option<&CallSid>) -> &str {
+    leg.map_or("", CallSid::as_str)
 }
 
 fn question(app: &App, of: &LegOf) -> Response {
@@ -80,7 +93,14 @@ fn question(app: &App, of: &LegOf) -> Response {
 /// A key was pressed: the answer follows from it alone. An empty one connects the two.
 pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -> String {
     let takes = pressed.digits == TAKES;
-    let leg = pressed.call_sid.as_str();
+    let answer = match takes {
+        true => Response::empty(),
+        false => Response::new([Verb::Hangup]),
+    };
+    if !is_known(of) {
+        return answer.to_xml();
+    }
+    let leg = sid(pressed.call_sid.as_ref());
     let now = app.clock.now();
     app.calls.memory.note_leg(&of.call, leg, now, |known| {
         known.round = of.round;
@@ -110,19 +130,20 @@ pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -
         fact.changes.push(Change::Talking { person });
     }
     fact.audit.push(entry(app, of, word, &reason, leg, &digits));
-    let writing = app.calls.ledger.put(fact);
-    let answer = match takes {
-        true => Response::empty(),
-        false => Response::new([Verb::Hangup]),
-    };
-    writing.wait().await;
+    app.calls.ledger.put(fact).wait().await;
     answer.to_xml()
 }
 
 /// Twilio tells how a telephone fares.
 pub(crate) async fn progressed(app: &App, progress: &CallProgress, of: &LegOf) {
-    let leg = progress.call_sid.as_str();
-    let status = progress.call_status.as_str();
+    // None of Twilio's words is longer.
+    let status: String = progress.call_status.chars().take(20).collect();
+    let status = status.as_str();
+    if !is_known(of) || status.is_empty() {
+        tracing::warn!("how a telephone fares was told without saying which or how");
+        return;
+    }
+    let leg = sid(progress.call_sid.as_ref());
     let now = app.clock.now();
     let screened = line(app, of).is_none_or(|line| line.screen);
     app.calls

@@ -3,6 +3,7 @@
 //! Reports come late, doubled, out of order and before the answer to the request that made them. Each raises the
 //! SMS's status or does nothing; one for a SID that nobody knows is parked until somebody does.
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::app::App;
@@ -17,9 +18,11 @@ use crate::twilio::form::MessageStatus;
 use crate::twilio::message::{Message, MessageState};
 
 /// What our StatusCallback URL carries: which attempt at which delivery it reports on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Echo {
+    #[serde(rename = "o")]
     pub(crate) outbox_id: String,
+    #[serde(rename = "a")]
     pub(crate) attempt: i64,
 }
 

@@ -12,9 +12,11 @@ mod dial;
 mod explained;
 mod known;
 mod next;
+pub(crate) mod recovered;
 mod ring_end;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 pub(crate) use self::dial::{LegOf, Progress, address};
 pub(crate) use self::known::situation;
@@ -29,6 +31,7 @@ use crate::config::{Config, Line};
 use crate::phone::Address;
 use crate::store::Store;
 use crate::store::audit::NewEntry;
+use crate::twilio::CallSid;
 use crate::twilio::form::{DialResult, InboundCall};
 
 /// The calls of this process: what it remembers of them, and where it writes down what they leave behind.
@@ -49,7 +52,8 @@ impl Calls {
 
 /// A caller rings.
 pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {
-    let sid = call.call_sid.as_str();
+    let sid = sid_of(call.call_sid.as_ref(), "");
+    let sid = sid.as_str();
     let mut writing = None;
     let answer = answer_once(app, sid, "start", async {
         let line = line_of(app, &call.to);
@@ -78,13 +82,31 @@ pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {
     answer
 }
 
-/// A ring ended.
-pub(crate) async fn dial_ended(app: &App, result: &DialResult, progress: &Progress) -> String {
-    let sid = result.call_sid.as_str();
+/// A ring ended. `carried` is what its address says of where the call stands, where that could be read.
+pub(crate) async fn dial_ended(
+    app: &App,
+    result: &DialResult,
+    carried: Option<Progress>,
+) -> String {
+    let told = carried.as_ref();
+    let sid = sid_of(
+        result.call_sid.as_ref(),
+        told.map_or("", |told| told.call.as_str()),
+    );
+    let sid = sid.as_str();
+    let line = app
+        .config
+        .line_of(result.to.as_str())
+        .or_else(|| app.config.line_of(&told?.line))
+        .unwrap_or_else(|| line_of(app, &result.to));
+    let progress = match carried {
+        Some(progress) => progress,
+        None => recovered::progress(app, sid, line).await,
+    };
+    let progress = &progress;
     let event = format!("dial:{}", progress.round);
     let mut writing = None;
     let answer = answer_once(app, sid, &event, async {
-        let line = line_of(app, &result.to);
         let (known, turns, mut situation) = tokio::join!(
             known::kept_answer(app, sid, &event),
             known::legs(app, sid),
@@ -109,6 +131,19 @@ pub(crate) async fn dial_ended(app: &App, result: &DialResult, progress: &Progre
     .await;
     wait(writing).await;
     answer
+}
+
+/// Which call it is: as the request says, or what its address carries. A call of which neither says it is led on all the
+/// same, under a SID that nothing has at Twilio.
+pub(crate) fn sid_of(told: Option<&CallSid>, carried: &str) -> String {
+    match (told, carried) {
+        (Some(sid), _) => sid.to_string(),
+        (None, "") => {
+            tracing::error!("a call's request does not say which call it is: it is led on alone");
+            format!("CA{}", Uuid::new_v4().simple())
+        }
+        (None, carried) => carried.to_owned(),
+    }
 }
 
 async fn answer_once(

@@ -9,8 +9,10 @@ use crate::bridge::opt_out;
 use crate::bridge::pictures_in::{self, Enclosed};
 use crate::bridge::wording::{self, Moment, TextIn};
 use crate::bridge::{away, flood, matter};
+use crate::config::Line;
 use crate::conversation;
 use crate::delivery::{self, Delivery};
+use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::messages::{NewMessage, Origin};
 use crate::store::{conversations, facts, messages};
@@ -37,7 +39,7 @@ pub(crate) async fn receive(
     sms: &InboundSms,
     found: Option<Found>,
 ) -> anyhow::Result<Received> {
-    let Some(line) = app.config.line_of(sms.to.as_str()) else {
+    let Some(line) = line_of(app, &sms.to) else {
         // Once the number is a line, what came before is looked for from here on.
         let mut tx = app.store.begin().await?;
         let now = tx.now().as_millisecond().to_string();
@@ -46,6 +48,7 @@ pub(crate) async fn receive(
         return Ok(Received::NoSuchLine);
     };
     crate::trial::point("sms.verified");
+    let from = sms.from.for_texts();
     let body = storable(&sms.body);
     // A text that is found late is answered by people.
     let is_away = match found {
@@ -57,7 +60,7 @@ pub(crate) async fn receive(
     let conversation = conversations::open(
         &mut tx,
         line.number.as_str(),
-        &storable(sms.from.as_str()),
+        &storable(from.as_str()),
         &place,
     )
     .await?;
@@ -95,7 +98,7 @@ pub(crate) async fn receive(
     let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);
     matter::text_came(&mut tx, app, &conversation, sms, new_thread, came_at).await?;
     let post = Delivery::Post {
-        root: Some(wording::root(&sms.from, &text)),
+        root: Some(wording::root(&from, &text)),
         reply: wording::text_in(&text),
         new_thread,
         // Whoever follows the channel and not the thread would miss it.
@@ -136,6 +139,16 @@ pub(crate) async fn receive(
     tx.commit().await?;
     crate::trial::point("sms.committed");
     Ok(Received::New)
+}
+
+/// The line that a text was sent to. What a channel other than SMS calls us (`rcs:…`) is no number that somebody could
+/// add under `[[lines]]`, nor would backfill find the text: it goes to the first line.
+fn line_of<'a>(app: &'a App, to: &Address) -> Option<&'a Line> {
+    let number = to.without_channel();
+    app.config.line_of(number).or_else(|| {
+        let is_number = to.channel().is_none() && !number.is_empty();
+        app.config.lines.first().filter(|_| !is_number)
+    })
 }
 
 /// Neither database may see U+0000: Postgres refuses it. Its picture is shown in its place.

@@ -42,7 +42,8 @@ impl Enclosed {
         let came = usize::try_from(sms.num_media).unwrap_or(usize::MAX);
         let mut files = Vec::new();
         for (index, media) in sms.media.iter().take(MOST).enumerate() {
-            let sid = media.sid(&sms.account_sid, &sms.message_sid);
+            let account = sms.account_sid.as_ref();
+            let sid = account.and_then(|account| media.sid(account, &sms.message_sid));
             let fate = match (pictures::is_shown(&media.content_type), sid) {
                 (false, _) => Fate::OfNoKind,
                 (true, Some(sid)) => Fate::Shown(sid.to_owned()),

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::call_record::{Change, Fact};
-use super::inbound_call::{OfCall, address, line_of};
+use super::inbound_call::{OfCall, address, line_of, recovered};
 use super::wording;
 use crate::app::App;
 use crate::config::{Greeting, Line, Speech};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
+use crate::twilio::CallSid;
 use crate::twilio::form::{RecordResult, RecordingStatus, Transcription};
 use crate::twilio::twiml::{Play, Record, Response, Say, Verb};
 
@@ -24,6 +25,9 @@ const SILENCE: u32 = 5;
 pub(crate) struct MessageOf {
     /// Our number, E.164.
     pub(crate) line: String,
+    /// The caller's CallSid, for a request that lacks it.
+    #[serde(default)]
+    pub(crate) call: String,
 }
 
 /// The greeting, the beep, the recording.
@@ -31,6 +35,7 @@ pub(crate) fn ask(app: &App, of_call: &OfCall<'_>) -> Response {
     let speech = &of_call.line.speech;
     let of = MessageOf {
         line: of_call.line.number.as_str().to_owned(),
+        call: of_call.sid.to_owned(),
     };
     let greeting = match &speech.greeting {
         Some(Greeting::Audio(url)) => Verb::Play(Play { url: url.clone() }),
@@ -74,13 +79,17 @@ fn goodbye(speech: &Speech) -> Say {
 }
 
 /// The caller has spoken, or hung up while speaking.
-pub(crate) async fn recorded(app: &App, result: &RecordResult) -> String {
-    let line = line_of(app, &result.to);
+pub(crate) async fn recorded(app: &App, result: &RecordResult, of: Option<&MessageOf>) -> String {
+    let line = app
+        .config
+        .line_of(result.to.as_str())
+        .or_else(|| app.config.line_of(&of?.line))
+        .unwrap_or_else(|| line_of(app, &result.to));
     let answer = Response::new([Verb::Say(goodbye(&line.speech)), Verb::Hangup]).to_xml();
     let sid = result.recording_url.as_deref().and_then(sid_of);
-    if let Some(sid) = sid {
+    if let (Some(sid), Some(call)) = (sid, call_of(result.call_sid.as_ref(), of)) {
         let told = Told {
-            call: result.call_sid.as_str(),
+            call: &call,
             line,
             from: Some(&result.from),
         };
@@ -101,15 +110,37 @@ fn is_sid(sid: &str) -> bool {
     sid.len() == 34 && sid.starts_with("RE") && sid.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// Which call a recording belongs to, as the request says or its address carries.
+fn call_of(told: Option<&CallSid>, of: Option<&MessageOf>) -> Option<String> {
+    let carried = of.map(|of| of.call.as_str());
+    let call = told.map(CallSid::as_str).or(carried);
+    let call = call.filter(|call| !call.is_empty());
+    if call.is_none() {
+        tracing::error!("a recording was told of without saying of which call");
+    }
+    call.map(str::to_owned)
+}
+
+/// The line of a call whose recording was told of.
+async fn line_called<'a>(app: &'a App, call: &str, of: Option<&MessageOf>) -> &'a Line {
+    let number = match of {
+        Some(of) => of.line.clone(),
+        None => recovered::line(app, call).await,
+    };
+    line_of(app, &Address::new(number))
+}
+
 /// A recording can be fetched, or never will be.
-pub(crate) async fn recording_ready(app: &App, status: &RecordingStatus, of: &MessageOf) {
-    let line = line_of(app, &Address::new(&of.line));
+pub(crate) async fn recording_ready(app: &App, status: &RecordingStatus, of: Option<&MessageOf>) {
     if status.recording_status != "completed" || !is_sid(&status.recording_sid) {
         return;
     }
+    let Some(call) = call_of(status.call_sid.as_ref(), of) else {
+        return;
+    };
     let told = Told {
-        call: status.call_sid.as_str(),
-        line,
+        line: line_called(app, &call, of).await,
+        call: &call,
         from: None,
     };
     let seconds = status.recording_duration.unwrap_or_default();
@@ -137,17 +168,20 @@ async fn keep_recording(app: &App, told: &Told<'_>, sid: &str, seconds: u32) {
 }
 
 /// What was said in a recording.
-pub(crate) async fn transcribed(app: &App, transcription: &Transcription, of: &MessageOf) {
+pub(crate) async fn transcribed(app: &App, transcription: &Transcription, of: Option<&MessageOf>) {
     let words = super::inbound_sms::storable(transcription.transcription_text.trim());
     if transcription.transcription_status != "completed" || words.is_empty() {
         return;
     }
+    let Some(call) = call_of(transcription.call_sid.as_ref(), of) else {
+        return;
+    };
     let told = Told {
-        call: transcription.call_sid.as_str(),
-        line: line_of(app, &Address::new(&of.line)),
+        line: line_called(app, &call, of).await,
+        call: &call,
         from: None,
     };
-    let sid = &transcription.recording_sid;
+    let sid: String = transcription.recording_sid.chars().take(34).collect();
     let mut fact = fact(app, &told, format!("transcription:{sid}"));
     fact.changes.push(Change::Transcription { words });
     let mut entry = entry(

@@ -3,7 +3,9 @@
 mod early;
 mod error;
 mod media;
+mod nul;
 mod operator;
+mod refused;
 mod signed;
 mod slack;
 mod twilio;
@@ -13,22 +15,34 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub(crate) use unverified::Bodies;
-
+pub(crate) use self::refused::Refusals;
+pub(crate) use self::unverified::Bodies;
 use crate::app::App;
 
-/// Everything that is served.
+/// Everything that is served. What an address of ours carries stands in its path; without that it is one that an older
+/// version gave Twilio, with a query, or says nothing.
 pub(crate) fn routes(app: App) -> Router {
     Router::new()
         .route("/api/twilio/dispatch-route", post(twilio::dispatch_route))
         .route("/api/twilio/status", post(twilio::status))
+        .route("/api/twilio/status/{carried}", post(twilio::status))
         .route("/api/twilio/dial", post(twilio::dial))
+        .route("/api/twilio/dial/{carried}", post(twilio::dial))
         .route("/api/twilio/screen", post(twilio::screen))
+        .route("/api/twilio/screen/{carried}", post(twilio::screen))
         .route("/api/twilio/key", post(twilio::key))
+        .route("/api/twilio/key/{carried}", post(twilio::key))
         .route("/api/twilio/leg", post(twilio::leg))
+        .route("/api/twilio/leg/{carried}", post(twilio::leg))
         .route("/api/twilio/recorded", post(twilio::recorded))
+        .route("/api/twilio/recorded/{carried}", post(twilio::recorded))
         .route("/api/twilio/recording", post(twilio::recording))
+        .route("/api/twilio/recording/{carried}", post(twilio::recording))
         .route("/api/twilio/transcription", post(twilio::transcription))
+        .route(
+            "/api/twilio/transcription/{carried}",
+            post(twilio::transcription),
+        )
         .route(
             "/api/twilio/media/{id}/{signed}",
             get(media::fetch).fallback(media::nothing),

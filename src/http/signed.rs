@@ -4,16 +4,20 @@
 //! what a proxy says. Only these extractors make what the handlers take, so a handler cannot see a forged request.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, MatchedPath, Request};
 use axum::http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use super::early;
 use super::error::AppError;
+use super::nul;
+use super::refused::Refused;
 use super::unverified::Unverified;
 use crate::app::App;
+use crate::callback;
 use crate::slack;
+use crate::twilio::signature::settings;
 use crate::twilio::{self, form};
 
 /// Twilio's requests are forms of a few kilobytes.
@@ -21,6 +25,12 @@ const TWILIO_LIMIT: usize = 64 * 1024;
 
 /// Slack's events carry whole messages with their blocks.
 const SLACK_LIMIT: usize = 1024 * 1024;
+
+/// Why a request is refused; a request that is not signed at all is refused before its body is read.
+const UNSIGNED: &str = "it has no signature";
+const WRONG: &str = "its signature does not fit";
+const NOT_OUR_KEY: &str =
+    "it says that it is signed with a key or an algorithm that TWILIO_WEBHOOK_KEYS does not have";
 
 /// The fields of a form that Twilio signed, for our account.
 #[derive(Debug)]
@@ -35,26 +45,37 @@ impl FromRequest<App> for TwilioForm {
             .path_and_query()
             .map_or("/", |path| path.as_str())
             .to_owned();
-        let Some(signature) = header(request.headers(), "x-twilio-signature") else {
-            return Err(unsigned("twilio", &path_and_query));
+        let route = route(&request);
+        let headers = request.headers().clone();
+        let refuse = |why, params: &[(String, String)]| {
+            let refused = Refused {
+                vendor: "twilio",
+                route: &route,
+                why,
+                headers: &headers,
+                params,
+            };
+            app.refusals.note(&refused, app.clock.now());
+            Err(AppError::Forbidden)
         };
-        early::twilio(&signature, request.headers(), TWILIO_LIMIT)?;
+        let Some(signature) = header(&headers, "x-twilio-signature") else {
+            return refuse(UNSIGNED, &[]);
+        };
+        let Some(keys) = Keys::of(app, &headers) else {
+            return refuse(NOT_OUR_KEY, &[]);
+        };
+        if let Some(why) = early::not_of_twilio(&signature) {
+            return refuse(why, &[]);
+        }
+        early::announced(&headers, TWILIO_LIMIT)?;
         let body = Unverified::read(request, app, TWILIO_LIMIT).await?;
         let params = form::parse(&body);
         let url = format!("{}{path_and_query}", app.config.public_url);
-        let tokens = [
-            Some(&app.secrets.auth_token),
-            app.secrets.auth_token_previous.as_ref(),
-        ];
-        let genuine = any(tokens, |token| {
-            twilio::signature::is_valid(token, &url, &params, &body, &signature)
-        });
-        if !genuine {
-            let path = path_and_query.split('?').next().unwrap_or_default();
-            refused("twilio", &format!("{}{path}", app.config.public_url));
-            return Err(AppError::Forbidden);
+        if !keys.fit(&url, &params, &body, &signature) {
+            return refuse(WRONG, &params);
         }
         body.verified();
+        let params = nul::form(params);
         let account = params
             .iter()
             .find(|(name, _)| name == "AccountSid")
@@ -69,20 +90,35 @@ impl FromRequest<App> for TwilioForm {
     }
 }
 
-/// The same with what our own URL carries in its query. Nothing of either is read before the signature fits, so a forger
-/// does not even learn that a query was malformed.
+/// The same with what the address carries that Twilio was given for it: `None` where nothing is there or nothing that can
+/// be read. It is looked at only once the signature fits.
 #[derive(Debug)]
-pub(crate) struct TwilioCallback<Q>(pub(crate) Q, pub(crate) Vec<(String, String)>);
+pub(crate) struct TwilioCallback<T>(pub(crate) Option<T>, pub(crate) Vec<(String, String)>);
 
-impl<Q: DeserializeOwned> FromRequest<App> for TwilioCallback<Q> {
+impl<T: DeserializeOwned> FromRequest<App> for TwilioCallback<T> {
     type Rejection = AppError;
 
-    async fn from_request(request: Request, app: &App) -> Result<TwilioCallback<Q>, AppError> {
-        let query = request.uri().query().unwrap_or_default().to_owned();
+    async fn from_request(request: Request, app: &App) -> Result<TwilioCallback<T>, AppError> {
+        let route = route(&request);
+        let uri = request.uri().clone();
         let TwilioForm(params) = TwilioForm::from_request(request, app).await?;
-        let query = serde_urlencoded::from_str(&query)
-            .map_err(|error| AppError::Malformed(format!("the URL's query: {error}")))?;
-        Ok(TwilioCallback(query, params))
+        let in_path = route
+            .ends_with("/{carried}")
+            .then(|| uri.path().rsplit('/').next().unwrap_or_default());
+        let carried = match (in_path, uri.query()) {
+            (Some(value), _) => callback::read(value).map(Some),
+            (None, Some(query)) => callback::read_query(query).map(Some),
+            (None, None) => Ok(None),
+        };
+        let carried = carried.unwrap_or_else(|why| {
+            tracing::error!(
+                route,
+                why = why.to_string(),
+                "what an address of ours carries cannot be read: does something between Twilio and us change paths?"
+            );
+            None
+        });
+        Ok(TwilioCallback(carried, params))
     }
 }
 
@@ -94,52 +130,99 @@ impl FromRequest<App> for SlackBody {
     type Rejection = AppError;
 
     async fn from_request(request: Request, app: &App) -> Result<SlackBody, AppError> {
-        let path = request.uri().path().to_owned();
-        let signature = header(request.headers(), "x-slack-signature");
-        let timestamp = header(request.headers(), "x-slack-request-timestamp");
+        let route = route(&request);
+        let headers = request.headers().clone();
+        let refuse = |why, params: &[(String, String)]| {
+            let refused = Refused {
+                vendor: "slack",
+                route: &route,
+                why,
+                headers: &headers,
+                params,
+            };
+            app.refusals.note(&refused, app.clock.now());
+            Err(AppError::Forbidden)
+        };
+        let signature = header(&headers, "x-slack-signature");
+        let timestamp = header(&headers, "x-slack-request-timestamp");
         let (Some(signature), Some(timestamp)) = (signature, timestamp) else {
-            return Err(unsigned("slack", &path));
+            return refuse(UNSIGNED, &[]);
         };
         let now = app.clock.now();
-        early::slack(&signature, &timestamp, request.headers(), SLACK_LIMIT, now)?;
+        if let Some(why) = early::not_of_slack(&signature, &timestamp, now) {
+            return refuse(why, &[]);
+        }
+        early::announced(&headers, SLACK_LIMIT)?;
         let body = Unverified::read(request, app, SLACK_LIMIT).await?;
         let secrets = [
             Some(&app.secrets.signing_secret),
             app.secrets.signing_secret_previous.as_ref(),
         ];
-        if !any(secrets, |secret| {
+        if !any(secrets.into_iter().flatten(), |secret| {
             slack::signature::is_valid(secret, &timestamp, &body, &signature, now)
         }) {
-            refused("slack", &path);
-            return Err(AppError::Forbidden);
+            // Events are JSON and have no parameters.
+            let params = match body.starts_with(b"{") {
+                true => Vec::new(),
+                false => form::parse(&body),
+            };
+            return refuse(WRONG, &params);
         }
-        Ok(SlackBody(body.verified()))
+        Ok(SlackBody(nul::body(body.verified())))
+    }
+}
+
+/// The secrets one of which a request of Twilio's has to be signed with.
+enum Keys<'a> {
+    AuthTokens(Vec<&'a SecretString>),
+    Shared(Vec<&'a SecretString>),
+}
+
+impl<'a> Keys<'a> {
+    /// A request that says it was signed with a shared key has to be signed with one of ours of that id; `None` if there is
+    /// none, or if it names another algorithm than we demand. One that says nothing is signed with the auth token.
+    fn of(app: &'a App, headers: &HeaderMap) -> Option<Keys<'a>> {
+        let mut said = headers.get_all(settings::HEADER).iter();
+        let Some(first) = said.next() else {
+            let tokens = [
+                Some(&app.secrets.auth_token),
+                app.secrets.auth_token_previous.as_ref(),
+            ];
+            return Some(Keys::AuthTokens(tokens.into_iter().flatten().collect()));
+        };
+        if said.next().is_some() {
+            return None;
+        }
+        let id = settings::key(first.to_str().ok()?)?;
+        let ours = app.secrets.webhook_keys.iter();
+        let named: Vec<_> = ours
+            .filter(|key| key.id == id)
+            .map(|key| &key.secret)
+            .collect();
+        (!named.is_empty()).then_some(Keys::Shared(named))
+    }
+
+    fn fit(&self, url: &str, params: &[(String, String)], body: &[u8], signature: &str) -> bool {
+        match self {
+            Keys::AuthTokens(tokens) => any(tokens.iter().copied(), |token| {
+                twilio::signature::is_valid(token, url, params, body, signature)
+            }),
+            Keys::Shared(secrets) => any(secrets.iter().copied(), |secret| {
+                twilio::signature::is_valid_with_shared_key(secret, url, params, body, signature)
+            }),
+        }
     }
 }
 
 /// Whether any secret fits. Each is tried, so that the time taken does not say which did.
-fn any(secrets: [Option<&SecretString>; 2], fits: impl Fn(&str) -> bool) -> bool {
-    secrets
-        .into_iter()
-        .flatten()
-        .fold(false, |found, secret| fits(secret.expose_secret()) | found)
+fn any<'a>(secrets: impl Iterator<Item = &'a SecretString>, fits: impl Fn(&str) -> bool) -> bool {
+    secrets.fold(false, |found, secret| fits(secret.expose_secret()) | found)
 }
 
-/// A request that is not signed at all is refused before its body is read.
-fn unsigned(vendor: &'static str, path_and_query: &str) -> AppError {
-    let path = path_and_query.split('?').next().unwrap_or_default();
-    metrics::counter!("qdn_signatures_refused_total", "vendor" => vendor).increment(1);
-    tracing::warn!(vendor, path, "a request without a signature was refused");
-    AppError::Forbidden
-}
-
-fn refused(vendor: &'static str, checked: &str) {
-    metrics::counter!("qdn_signatures_refused_total", "vendor" => vendor).increment(1);
-    tracing::warn!(
-        vendor,
-        checked,
-        "a request with a wrong signature was refused; if it was genuine, public_url or a secret does not match what the vendor has"
-    );
+/// The route as it is written in `http`: the path itself can be as long as somebody likes, and carries names.
+fn route(request: &Request) -> String {
+    let matched = request.extensions().get::<MatchedPath>();
+    matched.map_or_else(String::new, |path| path.as_str().to_owned())
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {

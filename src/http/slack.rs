@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::error::AppError;
+use super::nul;
 use super::signed::SlackBody;
 use crate::app::App;
 use crate::bridge::once::once;
@@ -102,7 +103,8 @@ pub(super) async fn commands(
     State(app): State<App>,
     SlackBody(body): SlackBody,
 ) -> Result<Json<Value>, AppError> {
-    let command = SlashCommand::from_params(&form::parse(&body)).map_err(malformed)?;
+    let command =
+        SlashCommand::from_params(&nul::form_of_json(form::parse(&body))).map_err(malformed)?;
     if command.ssl_check {
         return Ok(Json(Value::Object(serde_json::Map::new())));
     }
@@ -132,7 +134,8 @@ pub(super) async fn interactions(
     State(app): State<App>,
     SlackBody(body): SlackBody,
 ) -> Result<Response, AppError> {
-    let interaction = Interaction::from_params(&form::parse(&body)).map_err(malformed)?;
+    let interaction =
+        Interaction::from_params(&nul::form_of_json(form::parse(&body))).map_err(malformed)?;
     let team = match &interaction {
         Interaction::BlockActions(pressed) => &pressed.team,
         Interaction::Shortcut(chosen) => &chosen.team,

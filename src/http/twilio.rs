@@ -5,16 +5,17 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 use super::error::AppError;
 use super::signed::{TwilioCallback, TwilioForm};
 use crate::app::App;
 use crate::bridge::delivery_status::Echo;
+use crate::bridge::inbound_call::{LegOf, Progress, recovered};
+use crate::bridge::voicemail::MessageOf;
 use crate::bridge::{call_screening, delivery_status, inbound_call, inbound_sms, voicemail};
 use crate::twilio::form::{
     CallProgress, DialResult, FormError, GatherResult, InboundCall, InboundSms, MessageStatus,
-    RecordResult, RecordingStatus, Transcription,
+    RecordResult, RecordingStatus, Transcription, is_text,
 };
 use crate::twilio::twiml;
 
@@ -22,7 +23,7 @@ use crate::twilio::twiml;
 const BUDGET: Duration = Duration::from_secs(10);
 
 /// TwiML is answered as `text/xml`: as plain text Twilio would send it to the caller.
-struct Twiml(String);
+pub(super) struct Twiml(String);
 
 impl IntoResponse for Twiml {
     fn into_response(self) -> Response {
@@ -35,8 +36,8 @@ pub(super) async fn dispatch_route(
     State(app): State<App>,
     TwilioForm(params): TwilioForm,
 ) -> Result<Response, AppError> {
-    if params.iter().any(|(name, _)| name == "MessageSid") {
-        let sms = InboundSms::from_params(&params)?;
+    if is_text(&params) {
+        let sms = InboundSms::from_params(&params);
         if crate::trial::mistake("acknowledge_before_commit") {
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(300)).await;
@@ -52,7 +53,7 @@ pub(super) async fn dispatch_route(
             inbound_sms::Received::NoSuchLine => Err(AppError::NoSuchLine),
         };
     }
-    let call = InboundCall::from_params(&params)?;
+    let call = InboundCall::from_params(&params);
     Ok(Twiml(inbound_call::receive(&app, &call).await).into_response())
 }
 
@@ -61,22 +62,12 @@ pub(super) async fn check(TwilioForm(_): TwilioForm) -> Response {
     Twiml(twiml::Response::empty().to_xml()).into_response()
 }
 
-#[derive(Deserialize)]
-pub(super) struct StatusQuery {
-    o: Option<String>,
-    a: Option<i64>,
-}
-
 /// What became of an SMS of ours.
 pub(super) async fn status(
     State(app): State<App>,
-    TwilioCallback(query, params): TwilioCallback<StatusQuery>,
+    TwilioCallback(echo, params): TwilioCallback<Echo>,
 ) -> Result<StatusCode, AppError> {
     let status = MessageStatus::from_params(&params)?;
-    let echo = query
-        .o
-        .zip(query.a)
-        .map(|(outbox_id, attempt)| Echo { outbox_id, attempt });
     within(delivery_status::receive(&app, &status, echo.as_ref())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -84,69 +75,79 @@ pub(super) async fn status(
 /// A ring ended.
 pub(super) async fn dial(
     State(app): State<App>,
-    TwilioCallback(progress, params): TwilioCallback<inbound_call::Progress>,
-) -> Result<Response, AppError> {
-    let result = DialResult::from_params(&params)?;
-    Ok(Twiml(inbound_call::dial_ended(&app, &result, &progress).await).into_response())
+    TwilioCallback(progress, params): TwilioCallback<Progress>,
+) -> Twiml {
+    let result = DialResult::from_params(&params);
+    Twiml(inbound_call::dial_ended(&app, &result, progress).await)
 }
 
 /// A telephone was picked up on a screened line.
 pub(super) async fn screen(
     State(app): State<App>,
-    TwilioCallback(of, params): TwilioCallback<inbound_call::LegOf>,
-) -> Result<Response, AppError> {
-    let leg = CallProgress::from_params(&params)?;
-    let question = call_screening::picked_up(&app, &leg, &of).await;
-    Ok(Twiml(question).into_response())
+    TwilioCallback(of, params): TwilioCallback<LegOf>,
+) -> Twiml {
+    let leg = CallProgress::from_params(&params);
+    let of = match of {
+        Some(of) => of,
+        None => recovered::leg(&app, leg.parent_call_sid.as_ref(), &leg.to).await,
+    };
+    Twiml(call_screening::picked_up(&app, &leg, &of).await)
 }
 
 /// Whoever picked up has pressed a key.
 pub(super) async fn key(
     State(app): State<App>,
-    TwilioCallback(of, params): TwilioCallback<inbound_call::LegOf>,
-) -> Result<Response, AppError> {
-    let pressed = GatherResult::from_params(&params)?;
-    let answer = call_screening::key_pressed(&app, &pressed, &of).await;
-    Ok(Twiml(answer).into_response())
+    TwilioCallback(of, params): TwilioCallback<LegOf>,
+) -> Twiml {
+    let pressed = GatherResult::from_params(&params);
+    let of = match of {
+        Some(of) => of,
+        None => recovered::leg(&app, pressed.parent_call_sid.as_ref(), &pressed.to).await,
+    };
+    Twiml(call_screening::key_pressed(&app, &pressed, &of).await)
 }
 
 /// How a telephone that rings fares.
 pub(super) async fn leg(
     State(app): State<App>,
-    TwilioCallback(of, params): TwilioCallback<inbound_call::LegOf>,
-) -> Result<StatusCode, AppError> {
-    let progress = CallProgress::from_params(&params)?;
+    TwilioCallback(of, params): TwilioCallback<LegOf>,
+) -> StatusCode {
+    let progress = CallProgress::from_params(&params);
+    let of = match of {
+        Some(of) => of,
+        None => recovered::leg(&app, progress.parent_call_sid.as_ref(), &progress.to).await,
+    };
     call_screening::progressed(&app, &progress, &of).await;
-    Ok(StatusCode::NO_CONTENT)
+    StatusCode::NO_CONTENT
 }
 
 /// A caller has left a message.
 pub(super) async fn recorded(
     State(app): State<App>,
-    TwilioForm(params): TwilioForm,
-) -> Result<Response, AppError> {
-    let result = RecordResult::from_params(&params)?;
-    Ok(Twiml(voicemail::recorded(&app, &result).await).into_response())
+    TwilioCallback(of, params): TwilioCallback<MessageOf>,
+) -> Twiml {
+    let result = RecordResult::from_params(&params);
+    Twiml(voicemail::recorded(&app, &result, of.as_ref()).await)
 }
 
 /// The message can be fetched.
 pub(super) async fn recording(
     State(app): State<App>,
-    TwilioCallback(of, params): TwilioCallback<voicemail::MessageOf>,
-) -> Result<StatusCode, AppError> {
-    let status = RecordingStatus::from_params(&params)?;
-    voicemail::recording_ready(&app, &status, &of).await;
-    Ok(StatusCode::NO_CONTENT)
+    TwilioCallback(of, params): TwilioCallback<MessageOf>,
+) -> StatusCode {
+    let status = RecordingStatus::from_params(&params);
+    voicemail::recording_ready(&app, &status, of.as_ref()).await;
+    StatusCode::NO_CONTENT
 }
 
 /// What the message says.
 pub(super) async fn transcription(
     State(app): State<App>,
-    TwilioCallback(of, params): TwilioCallback<voicemail::MessageOf>,
-) -> Result<StatusCode, AppError> {
-    let transcription = Transcription::from_params(&params)?;
-    voicemail::transcribed(&app, &transcription, &of).await;
-    Ok(StatusCode::NO_CONTENT)
+    TwilioCallback(of, params): TwilioCallback<MessageOf>,
+) -> StatusCode {
+    let transcription = Transcription::from_params(&params);
+    voicemail::transcribed(&app, &transcription, of.as_ref()).await;
+    StatusCode::NO_CONTENT
 }
 
 async fn within<T>(work: impl Future<Output = anyhow::Result<T>>) -> Result<T, AppError> {

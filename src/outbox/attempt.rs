@@ -11,11 +11,13 @@ use super::mark::mark;
 use super::post::{self, Thread};
 use super::{Outside, call_message, enclosure, picture, recording, settle};
 use crate::app::App;
+use crate::bridge::delivery_status::Echo;
 use crate::bridge::root::{self, Neighbours};
 use crate::bridge::slack_reply;
 use crate::bridge::wording::opt_outs::OPTED_OUT;
 use crate::bridge::wording::pictures::MEDIA_GONE;
 use crate::bridge::{home, opt_out};
+use crate::callback;
 use crate::clock::BootInstant;
 use crate::delivery::{Delivery, Outcome, PostedIn};
 use crate::media;
@@ -331,16 +333,17 @@ async fn text(
         let (public_url, secret) = (&app.config.public_url, &app.secrets.auth_token);
         media_urls.push(media::address(public_url, secret, id, expires));
     }
+    let echo = Echo {
+        outbox_id: row.id.clone(),
+        attempt: attempt.n,
+    };
     let new = NewMessage {
         from: PhoneNumber::parse(&conversation.line).context("the line's number")?,
         to: Address::new(&conversation.caller),
         body,
         media_urls,
         // The callback itself says which attempt it reports on, even if this request's answer is lost.
-        status_callback: format!(
-            "{}/api/twilio/status?o={}&a={}",
-            app.config.public_url, row.id, attempt.n
-        ),
+        status_callback: callback::address(&app.config.public_url, "status", &echo),
         validity_period: delivery.validity,
     };
     Ok(outside

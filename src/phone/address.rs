@@ -21,6 +21,34 @@ impl Address {
         &self.0
     }
 
+    /// What a channel other than SMS puts before the address: `rcs`, `whatsapp`, `messenger`.
+    pub fn channel(&self) -> Option<&str> {
+        let (channel, _) = self.0.split_once(':')?;
+        let is_word = channel.starts_with(|first: char| first.is_ascii_lowercase())
+            && channel
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        is_word.then_some(channel)
+    }
+
+    /// The address without what a channel puts before it.
+    pub fn without_channel(&self) -> &str {
+        match self.channel() {
+            Some(channel) => &self.0[channel.len() + 1..],
+            None => &self.0,
+        }
+    }
+
+    /// Where a text reaches whoever wrote from here. RCS is the same telephone with more than SMS; on other channels a
+    /// number is an account's name, whose telephone has not written to us.
+    pub fn for_texts(&self) -> Address {
+        let number = PhoneNumber::parse(self.without_channel());
+        match (self.channel(), number) {
+            (Some("rcs"), Ok(number)) => Address::from(number),
+            _ => self.clone(),
+        }
+    }
+
     /// The phone number, where it is one.
     pub fn phone(&self) -> Option<PhoneNumber> {
         PhoneNumber::parse(&self.0).ok()
@@ -85,6 +113,35 @@ impl fmt::Debug for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_channels_prefix_is_told_from_the_address() {
+        // as written, channel, without it, where a text goes
+        for (text, channel, without, texted) in [
+            ("+16195550142", None, "+16195550142", "+16195550142"),
+            (
+                "rcs:+16195550142",
+                Some("rcs"),
+                "+16195550142",
+                "+16195550142",
+            ),
+            ("rcs:qdn_agent", Some("rcs"), "qdn_agent", "rcs:qdn_agent"),
+            (
+                "whatsapp:+16195550142",
+                Some("whatsapp"),
+                "+16195550142",
+                "whatsapp:+16195550142",
+            ),
+            ("Taxi: 1", None, "Taxi: 1", "Taxi: 1"),
+            (":x", None, ":x", ":x"),
+            ("", None, "", ""),
+        ] {
+            let address = Address::new(text);
+            assert_eq!(address.channel(), channel, "{text}");
+            assert_eq!(address.without_channel(), without, "{text}");
+            assert_eq!(address.for_texts().as_str(), texted, "{text}");
+        }
+    }
 
     #[test]
     fn an_address_is_what_it_is() {

@@ -39,3 +39,12 @@ pub(crate) async fn answer(
         .await
         .context("looking for an earlier answer")
 }
+
+/// Everything that Twilio was answered in this call, in no order.
+pub(crate) async fn answers(store: &Store, call: &str) -> anyhow::Result<Vec<String>> {
+    sqlx::query_scalar("select answer from call_event where call_sid = $1 and answer <> ''")
+        .bind(call)
+        .fetch_all(store.reader())
+        .await
+        .context("looking for a call's answers")
+}

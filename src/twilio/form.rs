@@ -3,7 +3,7 @@
 mod messaging;
 mod voice;
 
-pub use messaging::{InboundSms, Media, MessageStatus, OptOut};
+pub use messaging::{InboundSms, Media, MessageStatus, OptOut, is_text};
 pub use voice::{
     CallProgress, DialCallStatus, DialResult, GatherResult, InboundCall, RecordResult,
     RecordingStatus, Transcription,
@@ -25,6 +25,9 @@ pub fn parse(body: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(body).into_owned().collect()
 }
 
+/// The longest address that is of use: that of a SIP user. More would not fit into an index of the database.
+const LONGEST_ADDRESS: usize = 256;
+
 /// A form's parameters, to be asked by name; Twilio's empty values count as absent.
 struct Params<'a>(&'a [(String, String)]);
 
@@ -45,7 +48,8 @@ impl<'a> Params<'a> {
     }
 
     fn address(&self, name: &str) -> Address {
-        Address::new(self.get(name).unwrap_or_default())
+        let written = self.get(name).unwrap_or_default();
+        Address::new(written.chars().take(LONGEST_ADDRESS).collect::<String>())
     }
 
     fn required(&self, name: &'static str) -> Result<&'a str, FormError> {

@@ -65,6 +65,14 @@ sid!(
     "SM",
     "MM"
 );
+
+impl MessageSid {
+    /// A SID for a message that Twilio named none of; `digits` are at least 32 hexadecimal ones.
+    pub(crate) fn made_from(digits: &str) -> Self {
+        Self(format!("SM{digits:.32}"))
+    }
+}
+
 sid!(
     /// One leg of a phone call (`CA…`).
     CallSid,

@@ -77,7 +77,7 @@ fn expect_right(stories: &[CallStory]) {
     for story in stories {
         assert_eq!(story.outcome, Outcome::HungUpByCaller, "{story:#?}");
         assert_eq!(story.rang(), [BACKUP_PHONE], "{story:#?}");
-        for part in ["<Dial ", "answerOnBridge=\"true\"", "/api/twilio/screen?"] {
+        for part in ["<Dial ", "answerOnBridge=\"true\"", "/api/twilio/screen/"] {
             assert!(story.first_twiml.contains(part), "{}", story.first_twiml);
         }
     }

@@ -8,6 +8,7 @@
 #[macro_use]
 mod desk;
 
+mod addresses;
 mod aftermath;
 mod any_call;
 mod automatic_texts;
@@ -42,6 +43,7 @@ mod lost_answers;
 mod lost_ends;
 mod lost_posts;
 mod missed_texts;
+mod odd_requests;
 mod old_threads;
 mod once;
 mod operator;
@@ -53,6 +55,7 @@ mod pictures_in;
 mod pictures_out;
 mod pressure;
 mod reconstruct;
+mod refused;
 mod replies;
 mod screening;
 mod set_aside;

@@ -30,7 +30,7 @@ async fn a_reply_in_the_thread_becomes_an_sms(database: Database) {
     assert_eq!(sms.validity_period, Some(1));
     assert!(
         sms.status_callback
-            .is_some_and(|url| url.starts_with(&format!("{PUBLIC_URL}/api/twilio/status?")))
+            .is_some_and(|url| url.starts_with(&format!("{PUBLIC_URL}/api/twilio/status/")))
     );
     desk.expect_quiet().await;
     desk.close().await;

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::OfCall;
 use crate::app::App;
+use crate::callback;
+use crate::config::Line;
 use crate::phone::PhoneNumber;
 use crate::routing::Situation;
 use crate::twilio::twiml::{CallEvent, Dial, Number, Response, Verb};
@@ -24,6 +26,11 @@ pub(super) fn seconds_again(seconds: u32) -> u32 {
 /// People stand in it by their names with spaces between them, which no name has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
+    /// The caller's CallSid and our number, for a request that lacks them.
+    #[serde(default)]
+    pub(super) call: String,
+    #[serde(default)]
+    pub(super) line: String,
     /// Counts the times that telephones were rung, from 1.
     pub(crate) round: i64,
     /// The step that rings, from 0.
@@ -42,6 +49,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    /// Where a call stands of which nothing is known any more: no step is left, so whoever can be reached is rung as a
+    /// last resort, and after them the caller leaves a message.
+    pub(super) fn unknown(round: i64, line: &Line) -> Progress {
+        Progress {
+            round,
+            step: line.ring.len().saturating_sub(1),
+            then: line.ring.len(),
+            ..Progress::default()
+        }
+    }
+
     pub(super) fn now(&self) -> Vec<&str> {
         self.now.split_whitespace().collect()
     }
@@ -88,6 +106,8 @@ pub(super) struct Round<'a> {
 pub(super) fn twiml(app: &App, of_call: &OfCall<'_>, round: &Round<'_>) -> Response {
     let names = round.people.iter().map(|(name, _)| name.as_str());
     let progress = Progress {
+        call: of_call.sid.to_owned(),
+        line: of_call.line.number.as_str().to_owned(),
         round: round.round,
         step: round.step,
         then: round.then,
@@ -130,10 +150,8 @@ fn number(app: &App, of_call: &OfCall<'_>, round: i64, name: &str, phone: &Phone
 }
 
 /// One of our addresses for Twilio.
-pub(crate) fn address(app: &App, path: &str, query: &impl Serialize) -> String {
-    // A struct of numbers and strings always serializes.
-    let query = serde_urlencoded::to_string(query).unwrap_or_default();
-    format!("{}/api/twilio/{path}?{query}", app.config.public_url)
+pub(crate) fn address(app: &App, what: &str, carried: &impl Serialize) -> String {
+    callback::address(&app.config.public_url, what, carried)
 }
 
 fn names_of(app: &App, phones: &HashSet<PhoneNumber>) -> String {

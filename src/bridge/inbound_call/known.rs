@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::bridge::call_memory::{self, Leg};
 use crate::routing::Situation;
 use crate::store::call_turns::{self, Turn};
+use crate::store::calls::Call;
 use crate::store::{call_events, calls};
 
 /// How long a call waits for the database to say what it knows.
@@ -17,6 +18,28 @@ pub(super) async fn kept_answer(app: &App, sid: &str, event: &str) -> Option<Str
     let store = app.store.for_calls();
     let read = call_events::answer(&store, sid, event);
     within(read, "an earlier answer").await.flatten()
+}
+
+/// Everything the database says this call was answered, if it can say so in time.
+pub(super) async fn answers(app: &App, sid: &str) -> Vec<String> {
+    let read = call_events::answers(&app.store, sid);
+    within(read, "what a call was answered")
+        .await
+        .unwrap_or_default()
+}
+
+/// The call as the database has it, if it can say so in time.
+pub(super) async fn call(app: &App, sid: &str) -> Option<Call> {
+    within(calls::read(&app.store, sid), "a call")
+        .await
+        .flatten()
+}
+
+/// The last round in which this person was thought of.
+pub(super) async fn last_round_of(app: &App, sid: &str, person: &str) -> Option<i64> {
+    let turns = within(call_turns::read(&app.store, sid), "who was rung").await?;
+    let of_person = turns.iter().filter(|turn| turn.person == person);
+    of_person.map(|turn| turn.round).max()
 }
 
 /// What is known of a call's legs, here and in the database, by CallSid.

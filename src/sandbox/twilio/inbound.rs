@@ -36,6 +36,7 @@ pub struct InboundText {
     raw_body: Option<Vec<u8>>,
     media: Vec<(String, Bytes)>,
     extra: Vec<(String, String)>,
+    missing: Vec<String>,
     forgery: Forgery,
     withheld: bool,
     copies: usize,
@@ -71,6 +72,7 @@ impl TwilioStandIn {
             raw_body: None,
             media: Vec::new(),
             extra: Vec::new(),
+            missing: Vec::new(),
             forgery: Forgery::None,
             withheld: false,
             copies: 1,
@@ -118,6 +120,12 @@ impl InboundText {
     /// With a further parameter, in place of the usual one of that name.
     pub fn param(mut self, name: &str, value: &str) -> Self {
         self.extra.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Without this parameter.
+    pub fn without(mut self, name: &str) -> Self {
+        self.missing.push(name.to_owned());
         self
     }
 
@@ -308,6 +316,7 @@ impl InboundText {
             params.retain(|(known, _)| known != name);
             params.push((name.clone(), value.clone()));
         }
+        params.retain(|(name, _)| !self.missing.contains(name));
         params
     }
 

@@ -21,6 +21,10 @@ pub(super) const INVALID_CONTENT_TYPE: u32 = 12300;
 /// Why a file cannot be fetched from a relay that is down.
 pub(super) const NO_CONNECTION: &str = "no connection";
 
+/// How a request says that it was signed with a shared key.
+/// <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>
+const SIGNATURE_SETTINGS: &str = "X-Twilio-Webhooks-Signature-Settings";
+
 /// How much of an answer Twilio reads: TwiML is limited to 64 KB.
 const ANSWER_LIMIT: usize = 64 << 10;
 
@@ -40,6 +44,8 @@ pub enum Forgery {
     Url(String),
     /// Signed well, and then this parameter was changed or added.
     Changed(String, String),
+    /// Signed with the auth token, and this claimed of it in `X-Twilio-Webhooks-Signature-Settings`.
+    Settings(String),
 }
 
 /// A request that is to be made.
@@ -93,11 +99,12 @@ impl Core {
             Overrides::default()
         });
         let query = serde_urlencoded::to_string(&webhook.params).unwrap_or_default();
-        let url = match (webhook.get, url.contains('?')) {
+        let with_params = |url: &str| match (webhook.get, url.contains('?')) {
             (false, _) => url.to_owned(),
             (true, true) => format!("{url}&{query}"),
             (true, false) => format!("{url}?{query}"),
         };
+        let (url, requested) = (with_params(url), with_params(&sorted(url)));
         // All tries of a request carry the same token.
         let token = uuid::Uuid::new_v4().to_string();
         let began = Instant::now();
@@ -107,7 +114,9 @@ impl Core {
             let within = (overrides.connect + overrides.read)
                 .min(left)
                 .min(self.settings.webhook_timeout);
-            let sent = self.deliver_once(webhook, &url, (&token, within)).await;
+            let sent = self
+                .deliver_once(webhook, (&url, &requested), (&token, within))
+                .await;
             let is_over = began.elapsed() >= overrides.total;
             if retries == 0 || is_over || !overrides.asks_again(&sent) {
                 return sent;
@@ -116,13 +125,14 @@ impl Core {
         }
     }
 
+    /// Signs `url` and requests `requested`.
     async fn deliver_once(
         &self,
         webhook: &Webhook,
-        url: &str,
+        (url, requested): (&str, &str),
         (token, within): (&str, Duration),
     ) -> Result<Answer, u32> {
-        let Some((target, host)) = self.target(url) else {
+        let Some((target, host)) = self.target(requested) else {
             self.violation(format!(
                 "a webhook URL is not one of the relay's: {}",
                 origin(url)
@@ -143,6 +153,9 @@ impl Core {
             .timeout(within);
         if let Some(signature) = self.signature(webhook, url, signed) {
             request = request.header("X-Twilio-Signature", signature);
+        }
+        if let Some(settings) = self.signature_settings(webhook) {
+            request = request.header(SIGNATURE_SETTINGS, settings);
         }
         if !webhook.get {
             request = request
@@ -177,7 +190,8 @@ impl Core {
 
     /// Asks for a file's head alone, as Twilio does of what `MediaUrl` names before it fetches it.
     pub(super) async fn look_at_file(&self, url: &str) -> Result<(), String> {
-        let (target, host) = self.target(url).ok_or("it is not one of the relay's")?;
+        let target = self.target(&sorted(url));
+        let (target, host) = target.ok_or("it is not one of the relay's")?;
         let request = self.http.head(&target).header("Host", host);
         let request = request.timeout(Duration::from_secs(15));
         let response = request.send().await.map_err(not_sent)?;
@@ -189,7 +203,8 @@ impl Core {
 
     /// Fetches a file from the relay, as Twilio fetches what `MediaUrl` and `Play` name.
     pub(super) async fn fetch_file(&self, url: &str) -> Result<(String, Bytes), String> {
-        let (target, host) = self.target(url).ok_or("it is not one of the relay's")?;
+        let target = self.target(&sorted(url));
+        let (target, host) = target.ok_or("it is not one of the relay's")?;
         let signature = signature::sign(&self.lock().auth_token, url, &[]);
         let request = self.http.get(&target).header("Host", host);
         let request = request.header("X-Twilio-Signature", signature);
@@ -232,14 +247,31 @@ impl Core {
         url: &str,
         params: &[(String, String)],
     ) -> Option<String> {
-        let token = self.lock().auth_token.clone();
+        let (token, shared) = {
+            let state = self.lock();
+            (state.auth_token.clone(), state.shared_key.clone())
+        };
+        let genuine = |url: &str| match &shared {
+            Some((_, secret)) => signature::sign_with_shared_key(secret, url, params),
+            None => signature::sign(&token, url, params),
+        };
         Some(match &webhook.forgery {
-            Forgery::None | Forgery::Changed(..) => signature::sign(&token, url, params),
+            Forgery::None | Forgery::Changed(..) => genuine(url),
+            Forgery::Settings(_) => signature::sign(&token, url, params),
             Forgery::Unsigned => return None,
             Forgery::Token(token) => signature::sign(token, url, params),
             Forgery::Signature(signature) => signature.clone(),
-            Forgery::Url(url) => signature::sign(&token, url, params),
+            Forgery::Url(url) => genuine(url),
         })
+    }
+
+    /// What the request says of how it was signed.
+    fn signature_settings(&self, webhook: &Webhook) -> Option<String> {
+        if let Forgery::Settings(claimed) = &webhook.forgery {
+            return Some(claimed.clone());
+        }
+        let (key, _) = self.lock().shared_key.clone()?;
+        Some(format!("key={key},algorithm=HMAC_SHA256"))
     }
 }
 
@@ -279,6 +311,17 @@ fn not_sent(error: reqwest::Error) -> String {
         true => NO_CONNECTION.to_owned(),
         false => error.without_url().to_string(),
     }
+}
+
+/// `url` with its query sorted: what users report that Twilio requests, while it signs the query as it was given
+/// (twilio-php#790, twilio-node#1079).
+fn sorted(url: &str) -> String {
+    let Some((path, query)) = url.split_once('?') else {
+        return url.to_owned();
+    };
+    let mut pairs: Vec<&str> = query.split('&').collect();
+    pairs.sort_unstable();
+    format!("{path}?{}", pairs.join("&"))
 }
 
 /// `url` without what may be secret in it.

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use sha2::{Digest, Sha256};
+
 use super::{FormError, Params};
 use crate::phone::Address;
 use crate::twilio::message::MessageState;
@@ -9,10 +11,11 @@ use crate::twilio::{AccountSid, MessageSid};
 #[derive(Clone, PartialEq, Eq)]
 pub struct InboundSms {
     pub message_sid: MessageSid,
-    pub account_sid: AccountSid,
+    pub account_sid: Option<AccountSid>,
     pub from: Address,
     pub to: Address,
-    /// Exactly what was sent; empty for a message of pictures only.
+    /// Exactly what was sent; empty for a message of pictures only. Of a button that was pressed, its words; of a place
+    /// that was shared, where it is.
     pub body: String,
     /// What there is to download, in the order sent.
     pub media: Vec<Media>,
@@ -57,8 +60,9 @@ pub enum OptOut {
 }
 
 impl InboundSms {
-    /// Reads the form; what is not indispensable may be missing or odd, so that no text is lost over it.
-    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+    /// Reads the form; anything may be missing or odd, so that no text is lost over it.
+    pub fn from_params(params: &[(String, String)]) -> Self {
+        let message_sid = message_sid(params);
         let params = Params(params);
         let media: Vec<Media> = (0..)
             .map_while(|n| {
@@ -70,12 +74,12 @@ impl InboundSms {
                 })
             })
             .collect();
-        Ok(Self {
-            message_sid: params.sid("MessageSid")?,
-            account_sid: params.sid("AccountSid")?,
+        Self {
+            message_sid,
+            account_sid: params.optional_sid("AccountSid"),
             from: params.address("From"),
-            to: Address::new(params.required("To")?),
-            body: params.string("Body").unwrap_or_default(),
+            to: params.address("To"),
+            body: words(&params),
             num_media: params.number("NumMedia").unwrap_or(media.len() as u32),
             media,
             from_city: params.string("FromCity"),
@@ -87,8 +91,55 @@ impl InboundSms {
                 Some("HELP") => Some(OptOut::Help),
                 _ => None,
             },
-        })
+        }
     }
+}
+
+/// Whether the form is a text's and not a call's.
+pub fn is_text(params: &[(String, String)]) -> bool {
+    let has = |name: &str| params.iter().any(|(known, _)| known == name);
+    has("MessageSid")
+        || (!has("CallSid")
+            && ["SmsMessageSid", "SmsSid", "NumMedia", "Body"]
+                .iter()
+                .any(|it| has(it)))
+}
+
+/// The SID, under any of the names that it has; of a text that has none, one that is made from all it has, so that the
+/// same text told twice is still the same.
+fn message_sid(params: &[(String, String)]) -> MessageSid {
+    let named = Params(params);
+    let told = ["MessageSid", "SmsMessageSid", "SmsSid"]
+        .iter()
+        .find_map(|name| named.optional_sid(name));
+    told.unwrap_or_else(|| {
+        let mut hash = Sha256::new();
+        for (name, value) in params {
+            hash.update(name.len().to_be_bytes());
+            hash.update(name);
+            hash.update(value.len().to_be_bytes());
+            hash.update(value);
+        }
+        MessageSid::made_from(&hex::encode(hash.finalize()))
+    })
+}
+
+/// What was written. RCS and WhatsApp also send presses of buttons and places, which need not have a `Body`
+/// (<https://www.twilio.com/docs/messaging/guides/webhook-request>).
+fn words(params: &Params<'_>) -> String {
+    let pressed = || params.string("ButtonText");
+    let place = || {
+        let (latitude, longitude) = (params.get("Latitude")?, params.get("Longitude")?);
+        let named = [params.get("Label"), params.get("Address")];
+        let named: Vec<&str> = named.into_iter().flatten().collect();
+        let at = format!("{latitude}, {longitude}");
+        Some(match named.is_empty() {
+            true => at,
+            false => format!("{} ({at})", named.join(", ")),
+        })
+    };
+    let body = params.string("Body").filter(|body| !body.trim().is_empty());
+    body.or_else(pressed).or_else(place).unwrap_or_default()
 }
 
 /// Without the text and where its media are, which must not reach a log.
@@ -116,7 +167,6 @@ impl fmt::Debug for Media {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageStatus {
     pub message_sid: MessageSid,
-    pub account_sid: AccountSid,
     pub status: MessageState,
     /// Why it failed; explained by [`error_code`](crate::twilio::error_code).
     pub error_code: Option<u32>,
@@ -130,7 +180,6 @@ impl MessageStatus {
         let params = Params(params);
         Ok(Self {
             message_sid: params.sid("MessageSid")?,
-            account_sid: params.sid("AccountSid")?,
             status: MessageState::parse(params.required("MessageStatus")?),
             error_code: params.number("ErrorCode"),
             from: params.get("From").map(Address::new),
@@ -159,10 +208,9 @@ mod tests {
             "From=%2B16195550142&Body=+%3C%21channel%3E+%0A&NumMedia=2&FromCity=SAN+DIEGO&FromState=CA\
              &FromCountry=US&OptOutType=STOP&MediaUrl1=https%3A%2F%2Fb&MediaContentType1=image%2Fpng\
              &MediaUrl0=https%3A%2F%2Fa&MediaContentType0=image%2Fjpeg&SomethingNew=1",
-        ))
-        .unwrap();
+        ));
         assert_eq!(sms.message_sid.as_str(), SID);
-        assert_eq!(sms.account_sid.as_str(), ACCOUNT);
+        assert_eq!(sms.account_sid, AccountSid::parse(ACCOUNT).ok());
         assert_eq!(sms.from, Address::new("+16195550142"));
         assert_eq!(sms.to, Address::new("+16195550100"));
         assert_eq!(sms.body, " <!channel> \n");
@@ -222,8 +270,7 @@ mod tests {
     #[test]
     fn a_text_with_next_to_nothing_still_arrives() {
         let sms =
-            InboundSms::from_params(&params("Body=&FromCity=&NumMedia=many&OptOutType=LATER"))
-                .unwrap();
+            InboundSms::from_params(&params("Body=&FromCity=&NumMedia=many&OptOutType=LATER"));
         assert_eq!(sms.body, "");
         assert!(sms.from.is_withheld());
         assert_eq!((sms.num_media, sms.media.len()), (0, 0));
@@ -235,43 +282,57 @@ mod tests {
         let many: String = (0..11)
             .map(|n| format!("&MediaUrl{n}=https%3A%2F%2Fm%2F{n}"))
             .collect();
-        let sms = InboundSms::from_params(&params(&many)).unwrap();
+        let sms = InboundSms::from_params(&params(&many));
         assert_eq!((sms.num_media, sms.media.len()), (11, 11));
         assert_eq!(sms.media[10].content_type, "application/octet-stream");
     }
 
     #[test]
-    fn what_is_not_a_text_says_which_field_is_wrong_and_not_what_it_holds() {
-        let table = [
-            (String::new(), FormError::Missing("MessageSid")),
-            (
-                "MessageSid=SM1&To=x".to_owned(),
-                FormError::Malformed("MessageSid"),
-            ),
-            (
-                format!("MessageSid=CA{}&To=x", "0".repeat(32)),
-                FormError::Malformed("MessageSid"),
-            ),
-            (
-                format!("MessageSid={SID}"),
-                FormError::Missing("AccountSid"),
-            ),
-            (
-                format!("MessageSid={SID}&AccountSid={ACCOUNT}"),
-                FormError::Missing("To"),
-            ),
-        ];
-        for (body, error) in table {
-            assert_eq!(
-                InboundSms::from_params(&form::parse(body.as_bytes())),
-                Err(error),
-                "{body}"
-            );
+    fn a_text_without_a_sid_of_its_own_gets_one_that_stays() {
+        let read = |body: &str| InboundSms::from_params(&form::parse(body.as_bytes()));
+        for form in [
+            format!("SmsSid={SID}"),
+            format!("MessageSid=&SmsMessageSid={SID}"),
+        ] {
+            assert_eq!(read(&form).message_sid.as_str(), SID, "{form}");
         }
-        assert_eq!(
-            FormError::Malformed("To").to_string(),
-            "the form's To cannot be read"
-        );
+        let made = |body: &str| read(body).message_sid;
+        assert_eq!(made("MessageSid=SM1&Body=x"), made("MessageSid=SM1&Body=x"));
+        assert_ne!(made("Body=x"), made("Body=y"));
+        assert_ne!(made("Body=xTo&a="), made("Body=x&Toa="));
+        let sms = read("Body=x");
+        assert_eq!((sms.to.as_str(), sms.account_sid), ("", None));
+    }
+
+    #[test]
+    fn what_has_no_words_of_its_own_still_says_something() {
+        for (form, words) in [
+            ("Body=Hello&ButtonText=Yes", "Hello"),
+            ("ButtonText=Yes&ButtonPayload=1", "Yes"),
+            ("Latitude=32.7&Longitude=-117.1", "32.7, -117.1"),
+            (
+                "Latitude=32.7&Longitude=-117.1&Label=Pier+4",
+                "Pier 4 (32.7, -117.1)",
+            ),
+            ("Latitude=32.7", ""),
+        ] {
+            assert_eq!(InboundSms::from_params(&params(form)).body, words, "{form}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_told_from_a_call() {
+        for (form, text) in [
+            ("MessageSid=SM1&CallSid=CA1", true),
+            ("MessageSid=", true),
+            ("SmsSid=SM1", true),
+            ("NumMedia=0", true),
+            ("CallSid=CA1&Body=x", false),
+            ("CallStatus=ringing", false),
+            ("", false),
+        ] {
+            assert_eq!(is_text(&form::parse(form.as_bytes())), text, "{form}");
+        }
     }
 
     #[test]

@@ -1,16 +1,18 @@
+//! A caller waits for the answer to each of these, so none of their fields is indispensable: what is missing or cannot
+//! be read is `None` or empty.
+
 use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{FormError, Params};
+use super::Params;
 use crate::phone::Address;
-use crate::twilio::{AccountSid, CallSid};
+use crate::twilio::CallSid;
 
 /// A call that came in (<https://www.twilio.com/docs/voice/twiml#twilios-request-to-your-application>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundCall {
-    pub call_sid: CallSid,
-    pub account_sid: AccountSid,
+    pub call_sid: Option<CallSid>,
     pub from: Address,
     pub to: Address,
     /// `ringing` at first.
@@ -26,19 +28,18 @@ pub struct InboundCall {
 
 impl InboundCall {
     /// Reads the form of a call's first request.
-    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+    pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
-        Ok(Self {
-            call_sid: params.sid("CallSid")?,
-            account_sid: params.sid("AccountSid")?,
+        Self {
+            call_sid: params.optional_sid("CallSid"),
             from: params.address("From"),
-            to: Address::new(params.required("To")?),
+            to: params.address("To"),
             call_status: params.string("CallStatus").unwrap_or_default(),
             from_city: params.string("FromCity"),
             from_state: params.string("FromState"),
             from_country: params.string("FromCountry"),
             forwarded_from: params.get("ForwardedFrom").map(Address::new),
-        })
+        }
     }
 }
 
@@ -90,8 +91,7 @@ impl DialCallStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DialResult {
     /// The caller's leg.
-    pub call_sid: CallSid,
-    pub account_sid: AccountSid,
+    pub call_sid: Option<CallSid>,
     pub from: Address,
     pub to: Address,
     /// Of the caller's leg: `in-progress`, or `completed` when the caller has hung up.
@@ -107,19 +107,20 @@ pub struct DialResult {
 
 impl DialResult {
     /// Reads the form of a `Dial`'s action.
-    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+    pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
-        Ok(Self {
-            call_sid: params.sid("CallSid")?,
-            account_sid: params.sid("AccountSid")?,
+        Self {
+            call_sid: params.optional_sid("CallSid"),
             from: params.address("From"),
             to: params.address("To"),
             call_status: params.string("CallStatus").unwrap_or_default(),
-            dial_call_status: DialCallStatus::parse(params.required("DialCallStatus")?),
+            dial_call_status: DialCallStatus::parse(
+                params.get("DialCallStatus").unwrap_or("unknown"),
+            ),
             dial_call_sid: params.optional_sid("DialCallSid"),
             dial_call_duration: params.number("DialCallDuration"),
             dial_bridged: params.get("DialBridged").and_then(|word| word.parse().ok()),
-        })
+        }
     }
 }
 
@@ -128,7 +129,7 @@ impl DialResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallProgress {
     /// The leg that is rung.
-    pub call_sid: CallSid,
+    pub call_sid: Option<CallSid>,
     /// The caller's leg.
     pub parent_call_sid: Option<CallSid>,
     pub call_status: String,
@@ -144,12 +145,12 @@ pub struct CallProgress {
 
 impl CallProgress {
     /// Reads the form of a `Number`'s status callback.
-    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+    pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
-        Ok(Self {
-            call_sid: params.sid("CallSid")?,
+        Self {
+            call_sid: params.optional_sid("CallSid"),
             parent_call_sid: params.optional_sid("ParentCallSid"),
-            call_status: params.required("CallStatus")?.to_owned(),
+            call_status: params.string("CallStatus").unwrap_or_default(),
             call_duration: params.number("CallDuration"),
             sequence_number: params.number("SequenceNumber"),
             timestamp: params
@@ -158,14 +159,14 @@ impl CallProgress {
                 .map(|time| time.timestamp()),
             from: params.address("From"),
             to: params.address("To"),
-        })
+        }
     }
 }
 
 /// What was keyed in at a `Gather` (<https://www.twilio.com/docs/voice/twiml/gather#action>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatherResult {
-    pub call_sid: CallSid,
+    pub call_sid: Option<CallSid>,
     /// The caller's leg, when it was the callee who was asked.
     pub parent_call_sid: Option<CallSid>,
     /// Without the key that finished it; empty when nothing was pressed.
@@ -176,15 +177,15 @@ pub struct GatherResult {
 
 impl GatherResult {
     /// Reads the form of a `Gather`'s action.
-    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+    pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
-        Ok(Self {
-            call_sid: params.sid("CallSid")?,
+        Self {
+            call_sid: params.optional_sid("CallSid"),
             parent_call_sid: params.optional_sid("ParentCallSid"),
             digits: params.string("Digits").unwrap_or_default(),
             from: params.address("From"),
             to: params.address("To"),
-        })
+        }
     }
 }
 
@@ -192,7 +193,7 @@ impl GatherResult {
 /// (<https://www.twilio.com/docs/voice/twiml/record#action>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordResult {
-    pub call_sid: CallSid,
+    pub call_sid: Option<CallSid>,
     pub recording_url: Option<String>,
     /// Seconds.
     pub recording_duration: Option<u32>,
@@ -204,16 +205,16 @@ pub struct RecordResult {
 
 impl RecordResult {
     /// Reads the form of a `Record`'s action.
-    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+    pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
-        Ok(Self {
-            call_sid: params.sid("CallSid")?,
+        Self {
+            call_sid: params.optional_sid("CallSid"),
             recording_url: params.string("RecordingUrl"),
             recording_duration: params.number("RecordingDuration"),
             digits: params.string("Digits").unwrap_or_default(),
             from: params.address("From"),
             to: params.address("To"),
-        })
+        }
     }
 }
 
@@ -221,7 +222,7 @@ impl RecordResult {
 /// (<https://www.twilio.com/docs/voice/twiml/record#recordingstatuscallback>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordingStatus {
-    pub call_sid: CallSid,
+    pub call_sid: Option<CallSid>,
     pub recording_sid: String,
     /// A WAV file; with `.mp3` behind it, an MP3. Absent when there is no recording.
     pub recording_url: Option<String>,
@@ -233,22 +234,22 @@ pub struct RecordingStatus {
 
 impl RecordingStatus {
     /// Reads the form of a recording's status callback.
-    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+    pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
-        Ok(Self {
-            call_sid: params.sid("CallSid")?,
-            recording_sid: params.required("RecordingSid")?.to_owned(),
+        Self {
+            call_sid: params.optional_sid("CallSid"),
+            recording_sid: params.string("RecordingSid").unwrap_or_default(),
             recording_url: params.string("RecordingUrl"),
-            recording_status: params.required("RecordingStatus")?.to_owned(),
+            recording_status: params.string("RecordingStatus").unwrap_or_default(),
             recording_duration: params.number("RecordingDuration"),
-        })
+        }
     }
 }
 
 /// What was said in a recording (<https://www.twilio.com/docs/voice/twiml/record#transcribecallback>).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Transcription {
-    pub call_sid: CallSid,
+    pub call_sid: Option<CallSid>,
     pub recording_sid: String,
     /// Empty when it failed.
     pub transcription_text: String,
@@ -258,14 +259,14 @@ pub struct Transcription {
 
 impl Transcription {
     /// Reads the form of a transcription's callback.
-    pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
+    pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
-        Ok(Self {
-            call_sid: params.sid("CallSid")?,
-            recording_sid: params.required("RecordingSid")?.to_owned(),
+        Self {
+            call_sid: params.optional_sid("CallSid"),
+            recording_sid: params.string("RecordingSid").unwrap_or_default(),
             transcription_text: params.string("TranscriptionText").unwrap_or_default(),
-            transcription_status: params.required("TranscriptionStatus")?.to_owned(),
-        })
+            transcription_status: params.string("TranscriptionStatus").unwrap_or_default(),
+        }
     }
 }
 
@@ -303,10 +304,9 @@ mod tests {
         let call = InboundCall::from_params(&params(
             "CallStatus=ringing&FromState=CA&ForwardedFrom=%2B16195550101",
         ));
-        let call = call.unwrap();
         assert_eq!(
-            (call.call_sid.as_str(), call.call_status.as_str()),
-            (CALL, "ringing")
+            (call.call_sid, call.call_status.as_str()),
+            (CallSid::parse(CALL).ok(), "ringing")
         );
         assert_eq!(call.from.display(), "(619) 555-0142");
         assert_eq!(call.forwarded_from, Some(Address::new("+16195550101")));
@@ -319,15 +319,11 @@ mod tests {
         let form = format!("CallSid={CALL}&AccountSid={account}&To=%2B16195550100&From=anonymous");
         assert!(
             InboundCall::from_params(&form::parse(form.as_bytes()))
-                .unwrap()
                 .from
                 .is_withheld()
         );
-        let form = format!("CallSid={CALL}&AccountSid={account}");
-        assert_eq!(
-            InboundCall::from_params(&form::parse(form.as_bytes())),
-            Err(FormError::Missing("To"))
-        );
+        let call = InboundCall::from_params(&form::parse(b"CallSid=CA1&From="));
+        assert_eq!((call.call_sid, call.to.as_str()), (None, ""));
     }
 
     #[test]
@@ -335,7 +331,7 @@ mod tests {
         let form = format!(
             "DialCallStatus=completed&DialCallSid={LEG}&DialCallDuration=12&DialBridged=false"
         );
-        let result = DialResult::from_params(&params(&form)).unwrap();
+        let result = DialResult::from_params(&params(&form));
         assert_eq!(result.dial_call_status, DialCallStatus::Completed);
         assert_eq!(result.dial_call_sid.unwrap().as_str(), LEG);
         assert_eq!(
@@ -343,13 +339,12 @@ mod tests {
             (Some(12), Some(false))
         );
 
-        let result = DialResult::from_params(&params("DialCallStatus=no-answer")).unwrap();
+        let result = DialResult::from_params(&params("DialCallStatus=no-answer"));
         assert_eq!(result.dial_call_status, DialCallStatus::NoAnswer);
         assert_eq!((result.dial_call_sid, result.dial_bridged), (None, None));
-        assert_eq!(
-            DialResult::from_params(&params("")),
-            Err(FormError::Missing("DialCallStatus"))
-        );
+        let result = DialResult::from_params(&params("DialBridged=perhaps"));
+        assert_eq!(result.dial_call_status.as_str(), "unknown");
+        assert_eq!(result.dial_bridged, None);
     }
 
     #[test]
@@ -378,7 +373,7 @@ mod tests {
             "CallStatus=completed&ParentCallSid={LEG}&CallDuration=7&SequenceNumber=3\
              &Timestamp=Sun%2C+01+Nov+2026+10%3A02%3A03+%2B0000"
         );
-        let progress = CallProgress::from_params(&params(&form)).unwrap();
+        let progress = CallProgress::from_params(&params(&form));
         assert_eq!(progress.parent_call_sid.unwrap().as_str(), LEG);
         assert_eq!(
             (progress.call_duration, progress.sequence_number),
@@ -388,22 +383,21 @@ mod tests {
             progress.timestamp,
             Some("2026-11-01T10:02:03Z".parse().unwrap())
         );
-        let progress =
-            CallProgress::from_params(&params("CallStatus=ringing&Timestamp=now")).unwrap();
+        let progress = CallProgress::from_params(&params("CallStatus=ringing&Timestamp=now"));
         assert_eq!((progress.timestamp, progress.parent_call_sid), (None, None));
     }
 
     #[test]
     fn keys_and_recordings_are_read() {
-        let gather = GatherResult::from_params(&params("Digits=1")).unwrap();
+        let gather = GatherResult::from_params(&params("Digits=1"));
         assert_eq!(
             (gather.digits.as_str(), gather.parent_call_sid),
             ("1", None)
         );
-        assert_eq!(GatherResult::from_params(&params("")).unwrap().digits, "");
+        assert_eq!(GatherResult::from_params(&params("")).digits, "");
 
         let record = "RecordingUrl=https%3A%2F%2Fr&RecordingDuration=4&Digits=hangup";
-        let record = RecordResult::from_params(&params(record)).unwrap();
+        let record = RecordResult::from_params(&params(record));
         assert_eq!(
             (record.recording_url.as_deref(), record.recording_duration),
             (Some("https://r"), Some(4))
@@ -412,15 +406,14 @@ mod tests {
 
         let sid = "RecordingSid=RE00000000000000000000000000000001";
         let status =
-            RecordingStatus::from_params(&params(&format!("{sid}&RecordingStatus=absent")))
-                .unwrap();
+            RecordingStatus::from_params(&params(&format!("{sid}&RecordingStatus=absent")));
         assert_eq!(
             (status.recording_url, status.recording_status.as_str()),
             (None, "absent")
         );
 
         let said = format!("{sid}&TranscriptionStatus=completed&TranscriptionText=ring+me");
-        let said = Transcription::from_params(&params(&said)).unwrap();
+        let said = Transcription::from_params(&params(&said));
         assert_eq!(said.transcription_text, "ring me");
         assert!(!format!("{said:?}").contains("ring me"));
     }

@@ -27,7 +27,7 @@ fn result(more: &str) -> DialResult {
     let account = "AC00000000000000000000000000000000";
     let body =
         format!("CallSid={CALL}&AccountSid={account}&From=%2B16195550142&To=%2B16195550100&{more}");
-    DialResult::from_params(&form::parse(body.as_bytes())).unwrap()
+    DialResult::from_params(&form::parse(body.as_bytes()))
 }
 
 fn progress(now: &str) -> Progress {
