@@ -389,7 +389,8 @@ mod tests {
             "TWILIO_AUTH_TOKEN_PREVIOUS",
             "SLACK_SIGNING_SECRET_PREVIOUS",
         ] {
-            let pairs = complete().into_iter().chain([(name, "1111")]);
+            let [a, b, c, d, e, f] = complete();
+            let pairs = [a, b, c, d, e, f, (name, "1111")];
             let ConfigError(problems) = Secrets::load(&Environment::of(pairs)).unwrap_err();
             assert_eq!((problems.len(), problems[0].key.as_str()), (1, name));
             assert!(!ConfigError(problems).to_string().contains("1111"));
