@@ -45,7 +45,7 @@ async fn one_numbers_words_are_erased_and_what_happened_stays(database: Database
     let unasked = desk.run(&["erase", ALICE]).await.unwrap_err();
     assert!(unasked.contains("nothing was changed"), "{unasked}");
     assert!(found(&desk, SECRET).await > bobs);
-    let said = desk.run(&["erase", "--yes", ALICE]).await.unwrap();
+    let said = desk.erase(&[ALICE]).await.unwrap();
     assert!(said.contains("Erased: 3 messages"), "{said}");
     assert_eq!(found(&desk, SECRET).await, bobs, "Bob's words stay");
     let rows = desk.audit(&["--number", ALICE]).await;
@@ -148,8 +148,8 @@ async fn what_twilio_keeps_is_deleted_there_too(database: Database) {
     desk.twilio
         .faults()
         .push("Messages.delete", busy.not_accepted());
-    let erase = ["erase", "--yes", "--at-twilio", ALICE];
-    let said = desk.run(&erase).await.unwrap_err();
+    let erase = ["--at-twilio", ALICE];
+    let said = desk.erase(&erase).await.unwrap_err();
     assert!(said.starts_with("exit status: 1"), "{said}");
     let named = format!("Not deleted: message {}: refused: 20009", unfinished.sid);
     assert!(said.contains(&named), "{said}");
@@ -168,10 +168,10 @@ async fn what_twilio_keeps_is_deleted_there_too(database: Database) {
     desk.twilio
         .deliver_status(&unfinished.sid, "delivered", None)
         .await;
-    let said = desk.run(&erase).await.unwrap();
+    let said = desk.erase(&erase).await.unwrap();
     assert!(said.contains("Deleted at Twilio: 1 messages"), "{said}");
     assert!(kept(&desk, ALICE).is_empty());
-    let said = desk.run(&erase).await.unwrap();
+    let said = desk.erase(&erase).await.unwrap();
     assert!(said.contains("Deleted at Twilio: 0 messages"), "{said}");
     // Somebody of whom only Twilio knows.
     let said = desk

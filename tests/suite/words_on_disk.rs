@@ -62,7 +62,7 @@ async fn with_words(toml: &str) -> Desk {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn erased_words_are_in_no_byte_of_the_database() {
     let mut desk = with_words("").await;
-    let said = desk.run(&["erase", "--yes", ALICE]).await.unwrap();
+    let said = desk.erase(&[ALICE]).await.unwrap();
     assert!(said.contains("every backup of the database"), "{said}");
     assert!(!said.contains("still stand"), "{said}");
     assert_eq!(on_disk(&desk, SECRET), 0, "beside the running service");
@@ -83,7 +83,7 @@ async fn what_a_reader_keeps_in_the_log_is_said_and_overwritten_later() {
         .await
         .unwrap();
     assert!(count > 0);
-    let said = desk.run(&["erase", "--yes", ALICE]).await.unwrap();
+    let said = desk.erase(&[ALICE]).await.unwrap();
     assert!(said.contains("still stand in"), "{said}");
     assert!(said.contains("The running service overwrites"), "{said}");
     assert!(on_disk(&desk, SECRET) > 0, "what was said is true");
@@ -124,7 +124,7 @@ async fn what_an_earlier_version_left_in_the_file_is_overwritten_at_the_next_sta
         .unwrap();
     connection.close().await.unwrap();
     desk.start_relay().await;
-    let said = desk.run(&["erase", "--yes", ALICE]).await.unwrap();
+    let said = desk.erase(&[ALICE]).await.unwrap();
     assert!(!said.contains("still stand"), "{said}");
     assert_eq!(on_disk(&desk, SECRET), 0);
     desk.close().await;
@@ -136,7 +136,7 @@ async fn copies_that_were_set_aside_are_named() {
     let [file, _] = files(&desk);
     let aside = PathBuf::from(format!("{}.before-20261101T000000Z", file.display()));
     std::fs::write(&aside, SECRET).unwrap();
-    let said = desk.run(&["erase", "--yes", ALICE]).await.unwrap();
+    let said = desk.erase(&[ALICE]).await.unwrap();
     assert!(said.contains(&aside.display().to_string()), "{said}");
     desk.close().await;
 }

@@ -143,6 +143,20 @@ impl Desk {
         number
     }
 
+    /// Erases a number without being asked, once nothing of it is just being delivered: a mark may be.
+    pub(crate) async fn erase(&self, more: &[&str]) -> Result<String, String> {
+        let arguments = [&["erase", "--yes"], more].concat();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let said = self.run(&arguments).await;
+            let is_busy = matches!(&said, Err(why) if why.contains("are just being made"));
+            if !is_busy || tokio::time::Instant::now() > deadline {
+                return said;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
     /// Changes the database behind the service's back.
     pub(crate) async fn execute(&self, sql: &'static str) {
         let mut connection = self.connection().await;
