@@ -1,8 +1,8 @@
 //! What a conversation makes of things: what counts as a reply, when a thread is too old, which mark a reply bears.
 
 pub(crate) mod auto_reply;
-pub(crate) mod opt_out;
 pub(crate) mod colleague;
+pub(crate) mod opt_out;
 
 use std::time::Duration;
 

@@ -47,7 +47,11 @@ mod tests {
 
     #[test]
     fn what_is_announced_as_too_large_is_not_read() {
-        for (length, is_read) in [("100", true), ("101", false), ("18446744073709551616", true)] {
+        for (length, is_read) in [
+            ("100", true),
+            ("101", false),
+            ("18446744073709551616", true),
+        ] {
             let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, length.parse().unwrap())]);
             assert_eq!(announced(&headers, 100).is_ok(), is_read, "{length}");
         }

@@ -36,7 +36,7 @@ pub(crate) fn routes(vendor: &str) -> Vec<String> {
 }
 
 /// What an address of ours may carry.
-const CARRIED: &str = "eyJ2IjoxfQ";
+pub(crate) const CARRIED: &str = "eyJ2IjoxfQ";
 
 /// Everything that a request can leave behind.
 const TRACES: &str = "select (select count(*) from message) + (select count(*) from conversation) + (select count(*) from outbox)

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::StreamExt;
 use qdn_relay::sandbox::{slack, twilio};
 use qdn_relay::slack::signature as slack_signature;
@@ -11,7 +13,7 @@ use qdn_relay::twilio::{form, signature as twilio_signature};
 use serde_json::{Value, json};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PUBLIC_URL, SERGIO, http};
-use crate::forged::routes;
+use crate::forged::{CARRIED, routes};
 
 /// How many requests where nothing else is asked for.
 const COUNT: u64 = 2_000;
@@ -176,7 +178,7 @@ struct Request {
 }
 
 /// Everything that any of Twilio's requests carries.
-fn of_twilio(dice: &mut Dice, routes: &[&str]) -> Request {
+fn of_twilio(dice: &mut Dice, routes: &[String]) -> Request {
     let words = |list: &[&str], dice: &mut Dice| (*dice.of(list)).to_owned();
     let ends = [
         "completed",
@@ -282,7 +284,7 @@ fn of_twilio(dice: &mut Dice, routes: &[&str]) -> Request {
 }
 
 /// One of the routes, with something in the place of each of its parameters.
-fn filled(dice: &mut Dice, routes: &[&str]) -> String {
+fn filled(dice: &mut Dice, routes: &[String]) -> String {
     let parts = dice.of(routes).split('/').map(str::to_owned);
     let parts: Vec<String> = parts
         .map(|part| match part.starts_with('{') {
