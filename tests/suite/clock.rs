@@ -185,7 +185,9 @@ async fn a_clock_put_right_while_the_service_is_stopped_holds_nothing_up(databas
     desk.expect_error("this machine's clock is off");
     // One post waits for its next try, one for its first, and so does a reminder.
     let refuse = desk.slack.faults().clone();
-    refuse.always("chat.postMessage", Effect::Status(503).not_accepted());
+    // A refusal for the rate is tried again by its time; what may have been posted would be looked for first.
+    let busy = Effect::RateLimited { retry_after: None };
+    refuse.always("chat.postMessage", busy.not_accepted());
     desk.twilio.text(ALICE, LINE, "Is anybody there?").await;
     while desk.metric("qdn_retries_total{kind=\"post\"}").await < 1.0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
