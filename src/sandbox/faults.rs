@@ -49,6 +49,9 @@ pub enum Effect {
     Garbage,
     /// The right answer, this much later. Accepted: performed at once; otherwise performed only after the wait.
     Slow(Duration),
+    /// The connection is cut, and the request is performed this much later all the same, though nobody waits for it any more.
+    /// Only Slack's Web API does this; elsewhere it is a mere cut.
+    Late(Duration),
     /// The vendor's own error: Twilio's code or Slack's word.
     Error(String),
 }
@@ -98,7 +101,7 @@ impl Fault {
         }
         match self.effect {
             Effect::Hang => std::future::pending().await,
-            Effect::Reset => {
+            Effect::Reset | Effect::Late(_) => {
                 connection.cut();
                 // Nothing of this leaves: the connection refuses every byte from here on.
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -82,6 +82,24 @@ impl SlackStandIn {
         self.inner.change(|world| world.token_revoked = revoked);
     }
 
+    /// Every call of this method whose arguments have these words is refused with `error`, until [`Self::let_words_through`].
+    pub fn refuse_words(&self, method: &str, words: &str, error: &str) {
+        let refused = (method.to_owned(), words.to_owned(), error.to_owned());
+        self.inner.change(|world| world.refused_words.push(refused));
+    }
+
+    /// No words are refused any more.
+    pub fn let_words_through(&self) {
+        self.inner.change(|world| world.refused_words.clear());
+    }
+
+    /// Nothing can be posted into this thread: it is locked, or Slack does not find it, as `error` says.
+    pub fn refuse_thread(&self, root_ts: &str, error: &str) {
+        let (root_ts, error) = (root_ts.to_owned(), error.to_owned());
+        self.inner
+            .change(|world| world.refused_threads.insert(root_ts, error));
+    }
+
     /// The bot token is this one from now on.
     pub fn set_bot_token(&self, token: &str) {
         self.inner

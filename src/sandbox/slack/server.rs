@@ -14,7 +14,7 @@ use super::arguments::Arguments;
 use super::methods::{self, Refusal};
 use super::{Inner, response_url};
 use crate::sandbox::faults::host::Connection;
-use crate::sandbox::faults::{self, RATE_LIMITED};
+use crate::sandbox::faults::{self, Effect, Fault, RATE_LIMITED};
 use crate::sandbox::slack::world::World;
 
 /// Uploads may be large; nothing else is.
@@ -43,55 +43,84 @@ async fn web_api(
     body: Bytes,
 ) -> Response {
     let fault = inner.faults.next(&name);
-    let perform = async {
-        let Some(method) = methods::find(&name) else {
-            inner.change(|world| world.violation(format!("{name}: unknown method")));
-            return refused(Refusal::state("unknown_method"));
-        };
-        let (outcome, scopes) = inner.change(|world| {
-            let outcome = authorized(world, &headers).and_then(|()| {
-                let content_type = header_text(&headers, header::CONTENT_TYPE);
-                let query = query.as_deref().unwrap_or_default();
-                let arguments = Arguments::read(query, content_type, &body)?;
-                let is_post = http_method == HttpMethod::POST;
-                method.call(world, is_post, &arguments)
-            });
-            if let Err(refusal) = &outcome
-                && refusal.malformed
-            {
-                let detail: Vec<String> =
-                    refusal.extra.iter().map(|(_, v)| v.to_string()).collect();
-                world.violation(
-                    format!("{name}: {} {}", refusal.error, detail.join(" "))
-                        .trim()
-                        .to_owned(),
-                );
-            }
-            let scopes: Vec<&str> = world.scopes.iter().map(String::as_str).collect();
-            (outcome, scopes.join(","))
-        });
-        let mut response = match outcome {
-            Ok(answer) => axum::Json(answer).into_response(),
-            Err(refusal) => refused(refusal),
-        };
-        if response.status() == StatusCode::TOO_MANY_REQUESTS {
-            let seconds = header::HeaderValue::from_static("1");
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
-        }
-        for (name, value) in [
-            ("x-oauth-scopes", scopes),
-            ("x-accepted-oauth-scopes", method.accepted_scopes()),
-        ] {
-            if let Ok(value) = value.parse() {
-                response.headers_mut().insert(name, value);
-            }
-        }
-        response
+    let call = Call {
+        name,
+        http_method,
+        query,
+        headers,
+        body,
     };
+    if let Some(Fault {
+        effect: Effect::Late(wait),
+        ..
+    }) = fault
+    {
+        let (inner, call) = (inner.clone(), call.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            answer(&inner, &call);
+        });
+    }
+    let perform = async { answer(&inner, &call) };
     faults::perform(fault, &connection, perform, |error| {
         refused(Refusal::state(error))
     })
     .await
+}
+
+/// A request to a method.
+#[derive(Clone)]
+struct Call {
+    name: String,
+    http_method: HttpMethod,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+fn answer(inner: &Arc<Inner>, call: &Call) -> Response {
+    let Some(method) = methods::find(&call.name) else {
+        inner.change(|world| world.violation(format!("{}: unknown method", call.name)));
+        return refused(Refusal::state("unknown_method"));
+    };
+    let (outcome, scopes) = inner.change(|world| {
+        let outcome = authorized(world, &call.headers).and_then(|()| {
+            let content_type = header_text(&call.headers, header::CONTENT_TYPE);
+            let query = call.query.as_deref().unwrap_or_default();
+            let arguments = Arguments::read(query, content_type, &call.body)?;
+            let is_post = call.http_method == HttpMethod::POST;
+            method.call(world, is_post, &arguments)
+        });
+        if let Err(refusal) = &outcome
+            && refusal.malformed
+        {
+            let detail: Vec<String> = refusal.extra.iter().map(|(_, v)| v.to_string()).collect();
+            world.violation(
+                format!("{}: {} {}", call.name, refusal.error, detail.join(" "))
+                    .trim()
+                    .to_owned(),
+            );
+        }
+        let scopes: Vec<&str> = world.scopes.iter().map(String::as_str).collect();
+        (outcome, scopes.join(","))
+    });
+    let mut response = match outcome {
+        Ok(answer) => axum::Json(answer).into_response(),
+        Err(refusal) => refused(refusal),
+    };
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        let seconds = header::HeaderValue::from_static("1");
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    for (name, value) in [
+        ("x-oauth-scopes", scopes),
+        ("x-accepted-oauth-scopes", method.accepted_scopes()),
+    ] {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 pub(super) fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

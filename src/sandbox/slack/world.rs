@@ -139,6 +139,10 @@ pub struct World {
     pub(super) scopes: BTreeSet<String>,
     pub(super) subscriptions: BTreeSet<String>,
     pub(super) token_revoked: bool,
+    /// (method, words, error): a call whose arguments have these words is refused so.
+    pub(super) refused_words: Vec<(String, String, String)>,
+    /// The error for whoever posts into the thread with this root.
+    pub(super) refused_threads: BTreeMap<String, String>,
     pub(super) rate_limit: bool,
     pub(super) accepted: Vec<Accepted>,
     pub(super) violations: Vec<String>,
@@ -165,6 +169,8 @@ impl World {
             scopes: settings.scopes.iter().cloned().collect(),
             subscriptions: settings.subscriptions.iter().cloned().collect(),
             token_revoked: false,
+            refused_words: Vec::new(),
+            refused_threads: BTreeMap::new(),
             rate_limit: false,
             accepted: Vec::new(),
             violations: Vec::new(),

@@ -125,7 +125,7 @@ impl TwilioStandIn {
     }
 
     /// Requests to come that go wrong: "Messages.create", "Messages.list", "Messages.fetch", "Messages.update",
-    /// "Messages.delete", "Media.list", "Media.fetch", "Media.bytes" (of the host they are redirected to), "Calls.list", "Calls.fetch", "IncomingPhoneNumbers.list",
+    /// "Messages.delete", "Media.list", "Media.fetch", "Media.fetch 1" (the first file of a text), "Media.bytes" (of the host they are redirected to), "Calls.list", "Calls.fetch", "IncomingPhoneNumbers.list",
     /// "IncomingPhoneNumbers.fetch", "IncomingPhoneNumbers.update", "Recordings.fetch", "Recordings.delete", "Accounts.fetch".
     pub fn faults(&self) -> &Faults {
         &self.core.faults

@@ -240,6 +240,7 @@ async fn answer(
         Err(_) => return Refusal::bad_request(20001, "the body is too large").into_response(),
     };
     let fault = core.faults.next(endpoint.name());
+    let fault = fault.or_else(|| core.fault_of_file(&endpoint));
     let perform = async {
         let query = parts.uri.query().unwrap_or_default();
         let query = serde_urlencoded::from_str(query).unwrap_or_default();

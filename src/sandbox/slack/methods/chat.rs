@@ -157,6 +157,9 @@ pub(super) fn thread_of(
     if !is_ts(asked) {
         return Err(Refusal::malformed("invalid_thread_ts"));
     }
+    if let Some(error) = world.refused_threads.get(asked) {
+        return Err(Refusal::state(error));
+    }
     let Some(parent) = world.message(channel_id, asked) else {
         return Ok(None);
     };

@@ -132,6 +132,9 @@ impl Method {
             ));
         }
         self.check_scope(world, arguments)?;
+        if let Some(error) = refused_words(world, self.name, arguments) {
+            return Err(Refusal::state(error));
+        }
         let answer = (self.run)(world, arguments)?;
         if self.writes {
             let ts = answer["ts"]
@@ -166,6 +169,17 @@ impl Method {
             Scope::ByChannel(what) => format!("channels:{what},groups:{what}"),
         }
     }
+}
+
+/// The error for words that this workspace does not let through.
+fn refused_words<'a>(world: &'a World, method: &str, arguments: &Arguments) -> Option<&'a str> {
+    if world.refused_words.is_empty() {
+        return None;
+    }
+    let given = arguments.to_value().to_string();
+    let mut refused = world.refused_words.iter();
+    let found = refused.find(|(of, words, _)| of == method && given.contains(words.as_str()));
+    found.map(|(_, _, error)| error.as_str())
 }
 
 fn plural_kind(channel: &Channel) -> &'static str {

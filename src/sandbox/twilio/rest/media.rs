@@ -10,9 +10,9 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::{Answer, Asked, Refusal, date, pages};
-use crate::sandbox::faults;
+use super::{Answer, Asked, Endpoint, Refusal, date, pages};
 use crate::sandbox::faults::host::Connection;
+use crate::sandbox::faults::{self, Fault};
 use crate::sandbox::twilio::core::Core;
 use crate::sandbox::twilio::state::MediaRecord;
 
@@ -85,6 +85,21 @@ impl Core {
             })
             .collect();
         pages::answer("media_list", entries, asked, state.page_size_limit)
+    }
+
+    /// What befalls a request for this file alone: "Media.fetch 1" is the first of any text.
+    pub(super) fn fault_of_file(&self, endpoint: &Endpoint) -> Option<Fault> {
+        let Endpoint::FetchMedia(message, sid) = endpoint else {
+            return None;
+        };
+        let place = {
+            let state = self.lock();
+            let mut media = state.media.iter();
+            let of_text = media.by_ref().filter(|media| media.message_sid == *message);
+            let place = of_text.map(|media| &media.sid).position(|it| it == sid)?;
+            place + 1
+        };
+        self.faults.next(&format!("Media.fetch {place}"))
     }
 
     pub(super) fn fetch_media(&self, message_sid: &str, sid: &str, asked: &Asked) -> Answer {
