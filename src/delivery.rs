@@ -40,6 +40,16 @@ pub(crate) enum Delivery {
         ts: String,
         content: Content,
     },
+    /// The texts of several new callers of a line, made of what is listed for it when it is posted.
+    List { line: String },
+    /// Bring a posted list up to date with who of its callers has a thread.
+    Listing { list: String },
+    /// Look once more for copies of a post that was made again: `of` is its row, `root` what it stands under.
+    Copies {
+        of: String,
+        channel: String,
+        root: String,
+    },
     /// Bring the root of a thread up to date with where its conversation stands.
     Root { channel: String, ts: String },
     /// An answer to who pressed a button, by the address that came with the press: they need not be in the channel.
@@ -52,6 +62,13 @@ pub(crate) enum Delivery {
         user: String,
         thread_ts: String,
         content: Content,
+    },
+    /// The words of a post that Slack did not take, for one person: `of` is its row.
+    Words {
+        of: String,
+        channel: String,
+        user: String,
+        thread_ts: String,
     },
     /// New words in place of a question that one person sees, by the address that came with their press.
     Respond { response_url: String, text: String },
@@ -86,10 +103,14 @@ impl Delivery {
             Delivery::Post { .. } => "post",
             Delivery::Announce { .. } => "announce",
             Delivery::Update { .. } => "update",
+            Delivery::List { .. } => "list",
+            Delivery::Listing { .. } => "listing",
+            Delivery::Copies { .. } => "copies",
             Delivery::Root { .. } => "root",
             Delivery::Answer { .. } => "answer",
             Delivery::Home { .. } => "home",
             Delivery::Ephemeral { .. } => "ephemeral",
+            Delivery::Words { .. } => "words",
             Delivery::Respond { .. } => "respond",
             Delivery::Form { .. } => "form",
             Delivery::Mark => "mark",
@@ -120,6 +141,9 @@ pub(crate) struct Picture {
     pub(crate) name: String,
     /// The row that posts the words, which go first.
     pub(crate) after: String,
+    /// The row of the file before it in the same text, which goes first unless it is in trouble; empty for the first.
+    #[serde(default)]
+    pub(crate) behind: String,
     /// Its id at Slack once it is there, where nobody sees it yet.
     pub(crate) uploaded: Option<String>,
 }
@@ -211,14 +235,23 @@ pub(crate) enum Outcome {
     },
     /// A reply whose names are known now: the texts that take its place, in order.
     Resolved(Vec<String>),
+    /// Copies of a post were taken away. These were left, because people have answered under them: threads of its conversation.
+    Cleared { answered: Vec<PostedIn> },
     /// One more file of a dispatcher's reply is fit to be sent, or known not to be.
     Prepared(Enclosing),
     /// A caller's file is at Slack under this id and can be shown; `None`: it is not there any more.
     Uploaded(Option<String>),
     /// Not acted on; try again after this long.
     Again { after: Duration, why: String },
-    /// Not acted on because of the channel or the account, until somebody mends that.
-    Held { why: String },
+    /// Not acted on because of the channel or the account, until somebody mends that; `is_of_gate`: so is whatever else leaves
+    /// by the same gate.
+    Held { why: String, is_of_gate: bool },
+    /// Slack does not take it in this form; it is tried again and then made plainer. `was_plain`: it was bare text.
+    NotTaken {
+        after: Duration,
+        why: String,
+        was_plain: bool,
+    },
     /// Refused for good.
     Refused { code: String, why: String },
     /// It may have been acted on.
@@ -292,6 +325,38 @@ pub(crate) fn phone_lane(line: &str, conversation_id: &str) -> Lane {
     }
 }
 
+/// The word in an old thread that its conversation goes on elsewhere: nothing waits for it.
+pub(crate) fn pointer_lane(line: &str, channel: &str, root: &str) -> Lane {
+    Lane {
+        id: format!("pointer:{channel}:{root}"),
+        gate: slack_gate(line),
+    }
+}
+
+/// A line's lists of new callers, in order.
+pub(crate) fn list_lane(line: &str) -> Lane {
+    Lane {
+        id: format!("list:{line}"),
+        gate: slack_gate(line),
+    }
+}
+
+/// The edits of one list.
+pub(crate) fn listing_lane(list: &str) -> Lane {
+    Lane {
+        id: format!("listing:{list}"),
+        gate: ROOTS_GATE.to_owned(),
+    }
+}
+
+/// The look for copies of one post, which no other post need wait for.
+pub(crate) fn copies_lane(post: &str) -> Lane {
+    Lane {
+        id: format!("copies:{post}"),
+        gate: ROOTS_GATE.to_owned(),
+    }
+}
+
 /// A line's announcements, in order.
 pub(crate) fn channel_lane(line: &str) -> Lane {
     Lane {
@@ -326,10 +391,10 @@ pub(crate) fn pictures_gate(line: &str) -> String {
     format!("pictures:{line}")
 }
 
-/// A conversation's files from the caller, in order.
-pub(crate) fn pictures_lane(line: &str, conversation_id: &str) -> Lane {
+/// One file from a caller: one that does not come must not keep the others away.
+pub(crate) fn picture_lane(line: &str, message: &str, media: &str) -> Lane {
     Lane {
-        id: format!("pictures:{conversation_id}"),
+        id: format!("picture:{message}:{media}"),
         gate: pictures_gate(line),
     }
 }

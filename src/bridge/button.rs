@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::outcome::after_now;
 use crate::bridge::wording::{self, replies};
-use crate::bridge::{claim, edited, held, home, matter, members, opt_out};
+use crate::bridge::{claim, edited, held, home, matter, members, newcomers, opt_out, plainer};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -43,6 +43,8 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
             id @ (wording::opt_outs::BUTTON_OUT | wording::opt_outs::BUTTON_IN) => {
                 opt_out::press(app, pressed, id, value).await?;
             }
+            wording::delivery::BUTTON_WORDS => plainer::show(app, pressed, value).await?,
+            wording::newcomers::BUTTON_OPEN => newcomers::press(app, pressed, value).await?,
             replies::CORRECT => {
                 let edit = action.value.as_deref().unwrap_or_default();
                 edited::correct(app, pressed, edit).await?;
@@ -59,7 +61,13 @@ async fn about(app: &App, action: &str, value: &str) -> anyhow::Result<Option<Co
     let mut tx = app.store.begin().await?;
     let id = match action {
         id if claim::is_its_button(id) => Some(value.to_owned()),
-        wording::opt_outs::BUTTON_OUT | wording::opt_outs::BUTTON_IN => Some(value.to_owned()),
+        wording::opt_outs::BUTTON_OUT
+        | wording::opt_outs::BUTTON_IN
+        | wording::newcomers::BUTTON_OPEN => Some(value.to_owned()),
+        wording::delivery::BUTTON_WORDS => {
+            let row = outbox::by_id(&mut tx, value).await?;
+            row.map(|row| row.conversation_id)
+        }
         wording::BUTTON_SEND | wording::BUTTON_ARRIVED | wording::BUTTON_LEAVE => {
             let rows = asked_about(&mut tx, value).await?;
             rows.into_iter().next().map(|row| row.conversation_id)

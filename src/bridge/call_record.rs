@@ -4,7 +4,7 @@
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::{call_thread, matter, missed_text, unheard_call};
+use super::{call_thread, matter, missed_text, newcomers, unheard_call};
 use crate::config::{Config, Line};
 use crate::conversation;
 use crate::phone::Address;
@@ -120,6 +120,9 @@ pub(super) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
         missed_text::send(tx, &mut scene, fact.at).await?;
     }
     call_thread::show(tx, &mut scene, &before, begins_thread).await?;
+    if scene.caller().is_withheld() {
+        newcomers::give_way(tx, &scene.conversation).await?;
+    }
     for then in then {
         call_thread::follow(tx, &scene, then).await?;
     }
@@ -146,13 +149,14 @@ pub(super) async fn open(
     let line: &Line = line
         .or_else(|| config.lines.first())
         .context("there is no line in the configuration")?;
-    let conversation = conversations::open(
-        tx,
-        line.number.as_str(),
-        &conversation_key(from, &fact.call),
-        &fact.place,
-    )
-    .await?;
+    // Many of them at once are mostly one and the same: they share a thread and keep nobody waiting.
+    let is_one_of_many =
+        from.is_withheld() && newcomers::is_flood(tx, line.number.as_str()).await?;
+    let key = match is_one_of_many {
+        true => MANY_WITHHELD.to_owned(),
+        false => conversation_key(from, &fact.call),
+    };
+    let conversation = conversations::open(tx, line.number.as_str(), &key, &fact.place).await?;
     let begins_thread = conversation::is_idle(
         conversation.last_at(),
         tx.now(),
@@ -171,6 +175,9 @@ pub(super) async fn open(
     }
     Ok((reread(tx, &fact.call).await?, begins_thread))
 }
+
+/// The conversation of calls from withheld numbers while there are too many for a thread each.
+const MANY_WITHHELD: &str = "anonymous calls";
 
 /// A withheld number is nobody in particular: each of its calls is a conversation of its own.
 fn conversation_key(from: &Address, call: &str) -> String {

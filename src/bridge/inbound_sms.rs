@@ -8,7 +8,7 @@ use crate::bridge::late::Found;
 use crate::bridge::opt_out;
 use crate::bridge::pictures_in::{self, Enclosed};
 use crate::bridge::wording::{self, Moment, TextIn};
-use crate::bridge::{away, flood, matter};
+use crate::bridge::{away, flood, matter, newcomers};
 use crate::config::Line;
 use crate::conversation;
 use crate::delivery::{self, Delivery};
@@ -111,11 +111,14 @@ pub(crate) async fn receive(
             ),
     };
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
-    let gathered = match sms.media.is_empty() {
-        true => flood::gather(&mut tx, &lane, &post, &app.config.desk.timezone).await?,
-        false => None,
-    };
-    let row = match gathered {
+    let mut together = None;
+    if sms.media.is_empty() {
+        together = newcomers::list(&mut tx, &conversation, &message_id, &post).await?;
+        if together.is_none() {
+            together = flood::gather(&mut tx, &lane, &post, &app.config.desk.timezone).await?;
+        }
+    }
+    let row = match together {
         Some(row) => row,
         None => delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?,
     };
@@ -126,6 +129,7 @@ pub(crate) async fn receive(
     if let Some(is_away) = is_away {
         away::text_the_caller(&mut tx, app, line, &conversation, &body, is_away).await?;
     }
+    newcomers::give_way(&mut tx, &conversation).await?;
     tx.audit(NewEntry {
         line: line.name.clone(),
         number: conversation.caller.clone(),

@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::wording::{opt_outs, pictures};
 use crate::bridge::{
-    self, delivery_status, limits, matter, opt_out, page, pictures_in, pictures_out, settlement,
-    slack_reply, wording,
+    self, copies, delivery_status, limits, matter, newcomers, opt_out, page, pictures_in,
+    pictures_out, plainer, settlement, slack_reply, wording,
 };
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::store::audit::NewEntry;
@@ -84,6 +84,7 @@ async fn follow(
             outbox::set_payload(tx, id, next.kind(), &next.payload()).await?;
             outbox::set_state(tx, id, State::Waiting, after_now(tx, Duration::ZERO), "").await
         }
+        Outcome::Cleared { answered } => copies::cleared(tx, app, (row, attempt), answered).await,
         Outcome::Uploaded(file) => pictures_in::uploaded(tx, row, attempt, file.as_deref()).await,
         Outcome::Again { after, why } => {
             outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
@@ -94,7 +95,7 @@ async fn follow(
             metrics::counter!("qdn_retries_total", "kind" => row.kind.clone()).increment(1);
             Ok(())
         }
-        Outcome::Held { why } => {
+        Outcome::Held { why, .. } => {
             outbox::finish_attempt(tx, id, attempt.n, "held", why).await?;
             let again = after_now(tx, held_again(app));
             outbox::set_state(tx, id, State::Held, again, why).await?;
@@ -111,6 +112,14 @@ async fn follow(
             );
             trouble_changed(tx, row).await?;
             audit(tx, app, row, attempt, "held", why).await
+        }
+        Outcome::NotTaken {
+            after,
+            why,
+            was_plain,
+        } => {
+            outbox::set_state(tx, id, State::Waiting, after_now(tx, *after), why).await?;
+            plainer::not_taken(tx, app, (row, attempt), why, *was_plain).await
         }
         Outcome::Unknown { why }
             if row.kind == "sms" && crate::trial::mistake("resend_on_timeout") =>
@@ -219,6 +228,7 @@ async fn delivered(
             threads::set_post(tx, channel, root, &row.id).await?;
             began(tx, app, row, attempt, &conversation, (channel, root)).await?;
             app.doubts.begun(channel, root, row.created());
+            newcomers::began(tx, &conversation.id, &row.id).await?;
             slack_reply::receive_parked(tx, app, &conversation, channel, root).await?;
         }
     }
@@ -228,18 +238,29 @@ async fn delivered(
     {
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     }
-    if matches!(row.kind.as_str(), "post" | "announce") {
-        let why = format!("known by {proof}");
-        let mut posted = entry(tx, app, row, attempt, "posted", &why).await?;
-        posted.detail["ts"] = json!(external_id);
-        if let Some(PostedIn { channel, root }) = posted_in {
-            posted.detail["channel"] = json!(channel);
-            posted.detail["root"] = json!(root);
+    match row.kind.as_str() {
+        "post" | "announce" => {
+            let why = format!("known by {proof}");
+            let mut posted = entry(tx, app, row, attempt, "posted", &why).await?;
+            posted.detail["ts"] = json!(external_id);
+            if let Some(PostedIn { channel, root }) = posted_in
+                && row.kind == "post"
+            {
+                posted.detail["channel"] = json!(channel);
+                posted.detail["root"] = json!(root);
+            }
+            tx.audit(posted);
         }
-        tx.audit(posted);
-        return Ok(());
+        "list" => {
+            let channel = posted_in.map_or("", |posted_in| posted_in.channel.as_str());
+            newcomers::posted(tx, app, row, (channel, external_id)).await?;
+        }
+        _ => return at_last(tx, app, row, attempt).await,
     }
-    at_last(tx, app, row, attempt).await
+    match posted_in {
+        Some(posted_in) => copies::ask(tx, app, row, posted_in).await,
+        None => Ok(()),
+    }
 }
 
 /// The app's home counts what is in trouble; a home that is in trouble itself must not ask for another.
@@ -291,7 +312,7 @@ async fn began(
         content: wording::desk::goes_on(link.as_deref()).into(),
         thread_ts: before.thread_ts.clone(),
     };
-    let lane = delivery::thread_lane(&before.line, &before.id);
+    let lane = delivery::pointer_lane(&before.line, channel, &before.thread_ts);
     delivery::enqueue(tx, &lane, &before.id, "", &goes_on).await?;
     Ok(())
 }
@@ -461,6 +482,13 @@ async fn refused(
             outbox = row.id,
             "somebody outside the channel could not be told"
         );
+    } else if row.kind == "words" {
+        tracing::warn!(
+            outbox = row.id,
+            code,
+            "Slack refuses words even to one person"
+        );
+        plainer::cannot_be_shown(tx, app, row).await?;
     } else if row.kind == "picture" {
         pictures_in::lost(tx, row, code).await?;
     } else {

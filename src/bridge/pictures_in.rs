@@ -75,20 +75,24 @@ pub(crate) async fn enqueue(
     sms: &InboundSms,
     enclosed: &Enclosed,
 ) -> anyhow::Result<()> {
-    let lane = delivery::pictures_lane(&conversation.line, &conversation.id);
+    let text = sms.message_sid.as_str();
+    let mut behind = String::new();
     let mut not_shown = Vec::new();
     for file in &enclosed.files {
         match &file.fate {
             Fate::Shown(sid) => {
                 let picture = Delivery::Picture(Picture {
-                    message_sid: sms.message_sid.as_str().to_owned(),
+                    message_sid: text.to_owned(),
                     media_sid: sid.clone(),
                     content_type: file.content_type.clone(),
                     name: file.name.clone(),
                     after: post.to_owned(),
+                    behind,
                     uploaded: None,
                 });
-                delivery::enqueue(tx, &lane, &conversation.id, message_id, &picture).await?;
+                let lane = delivery::picture_lane(&conversation.line, text, sid);
+                behind =
+                    delivery::enqueue(tx, &lane, &conversation.id, message_id, &picture).await?;
             }
             Fate::OfNoKind => not_shown.push(pictures::of_no_kind(&file.name, &file.content_type)),
             Fate::Lost => not_shown.push(pictures::lost(&file.name, "")),

@@ -4,12 +4,13 @@ use crate::app::App;
 use crate::bridge::call_thread::Scene;
 use crate::bridge::matter::standing;
 use crate::bridge::wording::desk::{self, Head};
+use crate::bridge::{newcomers, plainer};
 use crate::config::Config;
 use crate::delivery::{Content, Delivery};
 use crate::phone::Address;
 use crate::store::conversations::Conversation;
 use crate::store::threads::Thread;
-use crate::store::{Store, Tx, call_turns, calls, matters, names, outbox};
+use crate::store::{Store, Tx, call_turns, calls, listed, matters, names, outbox};
 
 /// Where a root stands among its conversation's threads.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,6 +61,7 @@ pub(crate) async fn body(
     let Some(row) = outbox::read(&app.store, &thread.post_id).await? else {
         return Ok(None);
     };
+    let listed = listed::opened_by(&app.store, &row.id).await?;
     if let Some(call) = calls::read(&app.store, &row.message_id).await?
         && call.post_id == row.id
     {
@@ -69,11 +71,14 @@ pub(crate) async fn body(
             conversation: conversation.clone(),
             config: &app.config,
         };
-        return Ok(Some(scene.as_root()));
+        return Ok(Some(newcomers::above(app, &listed, scene.as_root())?));
     }
     // Its words may have been taken away since: then it stays as it is.
     Ok(match row.payload() {
-        Ok(Delivery::Post { reply, root, .. }) => Some(root.unwrap_or(reply)),
+        Ok(Delivery::Post { reply, root, .. }) => {
+            let body = newcomers::above(app, &listed, root.unwrap_or(reply))?;
+            Some(plainer::as_posted(&app.store, &row, body).await?)
+        }
         _ => None,
     })
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::outcome::{after_now, audit, give_up, is_taken_away, trouble_changed};
 use crate::app::App;
-use crate::bridge::{matter, page, wording};
+use crate::bridge::{matter, page, plainer, wording};
 use crate::delivery;
 use crate::store::lanes::{Claimed, Work};
 use crate::store::outbox::{Attempt, Row, State};
@@ -77,8 +77,8 @@ pub(crate) async fn absent(
     let age = Duration::try_from(tx.now().duration_since(row.created())).unwrap_or_default();
     let is_too_late = outbox::absences(tx, &row.id).await? >= ABSENT_ONCE
         || age >= app.config.delivery.stale_reply;
-    let looked = "two complete looks found nothing";
-    outbox::finish_attempt(tx, &row.id, attempt.n, ABSENT, looked).await?;
+    let looked = plainer::absent_because(row);
+    outbox::finish_attempt(tx, &row.id, attempt.n, ABSENT, &looked).await?;
     if is_sms && is_too_late {
         return did_not_leave(tx, app, row, attempt).await;
     }
@@ -103,9 +103,9 @@ pub(crate) async fn absent(
     )
     .await?;
     if is_sms {
-        delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
+        return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
-    Ok(())
+    plainer::warn(tx, app, row, attempt, &row.why).await
 }
 
 /// A look failed or broke off: it proves nothing.

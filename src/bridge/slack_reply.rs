@@ -6,7 +6,9 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::held::{self, Why};
 use crate::bridge::wording;
-use crate::bridge::{edited, inbound_sms::storable, matter, opt_out, pictures_out, text_first};
+use crate::bridge::{
+    edited, inbound_sms::storable, matter, newcomers, opt_out, pictures_out, text_first,
+};
 use crate::conversation::{self, Kind, Written, colleague};
 use crate::delivery::{self, Delivery};
 use crate::doubts;
@@ -61,6 +63,11 @@ pub(crate) async fn receive(
             // Slack tells again for hours what we did not take: even an event can be late.
             let now = tx.now();
             keep(&mut tx, app, &conversation, message, &written, now).await?
+        }
+        None if newcomers::tell_writer(&mut tx, app, (channel, root, written.user.as_str()))
+            .await? =>
+        {
+            Received::Ignored("under a list of new callers")
         }
         None if is_recent(&written.root, tx.now()) && may_be_of_a_line(app, &message.channel) => {
             // Our own post may be in Slack before its answer is here: then this is a reply to a caller.
@@ -122,6 +129,31 @@ pub(crate) async fn receive_parked(
         }
     }
     Ok(())
+}
+
+/// Who wrote under a message of ours before it was known to be nobody's thread.
+pub(super) async fn parked_writers(
+    tx: &mut Tx,
+    app: &App,
+    channel: &str,
+    root: &str,
+) -> anyhow::Result<Vec<String>> {
+    let Some(team) = app.directory.team() else {
+        return Ok(Vec::new());
+    };
+    let mut writers = Vec::new();
+    for event in parked::unpark(tx, channel, root).await? {
+        let Envelope::EventCallback(callback) = Envelope::parse(event.as_bytes())? else {
+            continue;
+        };
+        let Event::Message(message) = &callback.event else {
+            continue;
+        };
+        if let Ok(written) = read(app, message, &team, callback.api_app_id.as_deref()) {
+            writers.push(written.user.as_str().to_owned());
+        }
+    }
+    Ok(writers)
 }
 
 /// What a person of ours wrote in a thread, or why it is nothing for a caller.

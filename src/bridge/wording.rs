@@ -5,6 +5,7 @@ pub(crate) mod delivery;
 pub(crate) mod desk;
 pub(crate) mod found;
 pub(crate) mod home;
+pub(crate) mod newcomers;
 pub(crate) mod opt_outs;
 pub(crate) mod pictures;
 pub(crate) mod reasons;
@@ -33,17 +34,21 @@ pub(crate) struct TextIn<'a> {
 
 /// The first message of a thread below its head: the first text, how to answer.
 pub(crate) fn root(caller: &Address, text: &TextIn<'_>) -> Content {
-    let how = match caller.can_be_texted() {
+    let mut shown = words(text);
+    shown.push(blocks::context(how_to_answer(caller)));
+    Content {
+        text: escape(&text.shown()),
+        blocks: Some(Value::Array(shown)),
+    }
+}
+
+/// How to answer in a thread.
+fn how_to_answer(caller: &Address) -> &'static str {
+    match caller.can_be_texted() {
         true => {
             "Reply in this thread and it is texted back. Begin with `note:` to keep a note inside."
         }
         false => "This sender cannot be texted back.",
-    };
-    let mut shown = words(text);
-    shown.push(blocks::context(how));
-    Content {
-        text: escape(&text.shown()),
-        blocks: Some(Value::Array(shown)),
     }
 }
 

@@ -9,14 +9,16 @@ use serde_json::json;
 use super::failed::{back_off, outcome_of};
 use super::mark::mark;
 use super::post::{self, Thread};
-use super::{Outside, call_message, enclosure, picture, recording, settle};
+use super::{Outside, call_message, copies, enclosure, picture, recording, settle};
 use crate::app::App;
 use crate::bridge::delivery_status::Echo;
+use crate::bridge::plainer::{self, Form};
 use crate::bridge::root::{self, Neighbours};
 use crate::bridge::slack_reply;
+use crate::bridge::wording;
 use crate::bridge::wording::opt_outs::OPTED_OUT;
 use crate::bridge::wording::pictures::MEDIA_GONE;
-use crate::bridge::{home, opt_out};
+use crate::bridge::{home, newcomers, opt_out};
 use crate::callback;
 use crate::clock::BootInstant;
 use crate::delivery::{Delivery, Outcome, PostedIn};
@@ -27,7 +29,7 @@ use crate::slack::{ChannelId, MessageTs, UserId, mrkdwn};
 use crate::store::conversations::Conversation;
 use crate::store::lanes::Claimed;
 use crate::store::outbox::{Attempt, Row};
-use crate::store::{conversations, media as store_media, outbox};
+use crate::store::{conversations, listed, media as store_media, outbox};
 use crate::twilio::client::NewMessage;
 
 /// How many requests one attempt makes at most: a post whose thread is gone is looked up, posted anew and put right.
@@ -76,7 +78,10 @@ pub(super) async fn run(
             let rest = match &failure {
                 // It was said by another endpoint than the gate's: names are asked of Slack, recordings of Twilio.
                 Failure::RateLimited { .. }
-                    if matches!(&*claimed.row.kind, "reply" | "recording" | "picture") =>
+                    if matches!(
+                        &*claimed.row.kind,
+                        "reply" | "recording" | "picture" | "copies"
+                    ) =>
                 {
                     None
                 }
@@ -109,17 +114,20 @@ async fn deliver_once(
     row: &Row,
     attempt: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    let answered = deliver(app, outside, row, attempt).await?;
-    let is_post = matches!(row.kind.as_str(), "post" | "announce");
-    if !is_post || attempt.n == 1 || !matches!(answered, Ok(Outcome::Delivered { .. })) {
-        return Ok(answered);
-    }
-    let attempts = outbox::attempts(&app.store, &row.id).await?;
-    let Some(absent) = attempts.iter().find(|before| before.outcome == "absent") else {
+    let is_post = matches!(row.kind.as_str(), "post" | "announce" | "list");
+    // Read before the request leaves: nothing that goes wrong afterwards may make it leave again.
+    let before = match is_post && attempt.n > 1 {
+        true => outbox::attempts(&app.store, &row.id).await?,
+        false => Vec::new(),
+    };
+    let form = plainer::form(&before, attempt.n);
+    let answered = deliver(app, outside, row, attempt, form).await?;
+    let absent = before.iter().find(|before| before.is_in_vain());
+    let (Some(absent), Ok(Outcome::Delivered { .. })) = (absent, &answered) else {
         return Ok(answered);
     };
-    match settle::look_for_post(app, outside, row, absent).await? {
-        Ok(found @ Outcome::Delivered { .. }) => Ok(Ok(found)),
+    match settle::look_for_post(app, outside, row, absent).await {
+        Ok(Ok(found @ Outcome::Delivered { .. })) => Ok(Ok(found)),
         _ => Ok(answered),
     }
 }
@@ -129,6 +137,7 @@ async fn deliver(
     outside: &Outside,
     row: &Row,
     attempt: &Attempt,
+    form: Form,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     Ok(match row.payload::<Delivery>()? {
         Delivery::Sms { body } => {
@@ -146,7 +155,13 @@ async fn deliver(
             broadcast,
         } => {
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
-            let body = root.as_ref().unwrap_or(&reply);
+            let mut body = root.unwrap_or_else(|| reply.clone());
+            if conversation.thread_ts.is_empty() {
+                let listed = listed::waiting(&app.store, &conversation.id).await?;
+                body = newcomers::above(app, &listed, body)?;
+            }
+            let body = plainer::content(form, &body, &row.id);
+            let reply = plainer::content(form, &reply, &row.id);
             let neighbours = Neighbours {
                 channel: &conversation.channel,
                 previous_ts: if new_thread {
@@ -156,7 +171,10 @@ async fn deliver(
                 },
                 next_ts: "",
             };
-            let root = root::compose(app, &conversation, body, neighbours).await?;
+            let mut root = root::compose(app, &conversation, &body, neighbours).await?;
+            if form == Form::Plain {
+                root.blocks = None;
+            }
             match new_thread || conversation.thread_ts.is_empty() {
                 true => post::begin_thread(app, outside, row, attempt, &conversation, &root).await,
                 false => {
@@ -173,7 +191,27 @@ async fn deliver(
             channel,
             content,
             thread_ts,
-        } => post::announce(app, outside, row, attempt, (&channel, &thread_ts), &content).await,
+        } => {
+            let content = plainer::content(form, &content, &row.id);
+            post::announce(app, outside, row, attempt, (&channel, &thread_ts), &content).await
+        }
+        Delivery::Words {
+            of,
+            channel,
+            user,
+            thread_ts,
+        } => show_words(app, outside, &of, (&channel, &user, &thread_ts)).await?,
+        Delivery::List { line } => match newcomers::compose(app, &row.id).await? {
+            Some(list) => {
+                let list = plainer::content(form, &list, &row.id);
+                post::list(app, outside, row, attempt, (&line, &list)).await
+            }
+            None => Ok(done(String::new(), None)),
+        },
+        Delivery::Listing { list } => super::root::edit_list(app, outside, &list).await?,
+        Delivery::Copies { of, channel, root } => {
+            copies::clear(app, outside, &of, (&channel, &root)).await?
+        }
         Delivery::Root { channel, ts } => {
             super::root::bring_up_to_date(app, outside, row, &channel, &ts).await?
         }
@@ -267,6 +305,39 @@ async fn deliver(
             recording::deliver(app, outside, row, attempt, &upload).await?
         }
     })
+}
+
+/// How many characters of words one person is shown at once.
+const AT_ONCE: usize = 3_000;
+
+/// Shows one person the words of a post that Slack did not take, as bare text.
+async fn show_words(
+    app: &App,
+    outside: &Outside,
+    of: &str,
+    (channel, user, thread_ts): (&str, &str, &str),
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let posted = outbox::read(&app.store, of).await?;
+    let mut words = posted.map_or_else(String::new, |row| plainer::words(&row));
+    let listed = listed::opened_by(&app.store, of).await?;
+    if !listed.is_empty() {
+        words = newcomers::above(app, &listed, words.into())?.text;
+    }
+    if words.trim().is_empty() {
+        words = wording::delivery::words_are_gone();
+    }
+    let characters: Vec<char> = words.chars().collect();
+    let (channel, user) = (ChannelId::new(channel), UserId::new(user));
+    let thread = MessageTs::parse(thread_ts).ok();
+    for part in characters.chunks(AT_ONCE) {
+        let part: String = part.iter().collect();
+        let (slack, thread) = (&outside.slack, thread.as_ref());
+        let shown = slack.post_ephemeral(&channel, &user, thread, &part, None);
+        if let Err(failure) = shown.await {
+            return Ok(Err(failure));
+        }
+    }
+    Ok(Ok(done(String::new(), None)))
 }
 
 pub(super) fn done(external_id: String, posted_in: Option<PostedIn>) -> Outcome {

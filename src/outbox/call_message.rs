@@ -7,12 +7,13 @@ use super::root::{edit, is_beyond_editing};
 use super::{Outside, attempt};
 use crate::app::App;
 use crate::bridge::call_thread::Scene;
+use crate::bridge::newcomers;
 use crate::bridge::root::{self, Neighbours};
 use crate::delivery::Outcome;
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::Row;
-use crate::store::{call_turns, calls, conversations, outbox, threads};
+use crate::store::{call_turns, calls, conversations, listed, outbox, threads};
 
 pub(super) async fn bring_up_to_date(
     app: &App,
@@ -45,7 +46,9 @@ pub(super) async fn bring_up_to_date(
                 previous_ts: &thread.previous_ts,
                 next_ts: &thread.next_ts,
             });
-            let (body, neighbours) = (scene.as_root(), neighbours.unwrap_or_default());
+            let listed = listed::opened_by(&app.store, &scene.call.post_id).await?;
+            let body = newcomers::above(app, &listed, scene.as_root())?;
+            let neighbours = neighbours.unwrap_or_default();
             root::compose(app, &scene.conversation, &body, neighbours).await?
         }
         false => scene.as_reply(),

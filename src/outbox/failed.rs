@@ -34,7 +34,7 @@ pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failu
             after: retry_after.unwrap_or_else(|| back_off(app, attempt.n)),
             why: "too many requests".into(),
         },
-        Failure::Refused { code, message } => refusal(row, code, &message),
+        Failure::Refused { code, message } => refusal(app, row, attempt, code, &message),
         Failure::Unknown { why } if is_repeatable(row) => Outcome::Again {
             after: back_off(app, attempt.n),
             why: format!("{UNSURE}{why}"),
@@ -46,34 +46,69 @@ pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failu
 /// Whether doing it twice is the same as doing it once, or harms nobody.
 pub(super) fn is_repeatable(row: &Row) -> bool {
     match row.kind.as_str() {
-        "sms" | "post" | "announce" | "recording" => false,
+        "sms" | "post" | "announce" | "list" | "recording" => false,
         "picture" => picture::is_unseen(row),
         _ => true,
     }
 }
 
-fn refusal(row: &Row, code: String, message: &str) -> Outcome {
+fn refusal(app: &App, row: &Row, attempt: &Attempt, code: String, message: &str) -> Outcome {
     let why = format!("{code}: {message}");
     if row.kind == "sms" {
         return match code.parse().map(error_code::meaning) {
-            Ok(Meaning::BadCredentials | Meaning::AccountSuspended) => Outcome::Held { why },
+            Ok(Meaning::BadCredentials | Meaning::AccountSuspended) => held(why, true),
             Ok(Meaning::QueueFull | Meaning::Congested) => Outcome::Again {
                 after: CONGESTED,
                 why,
             },
-            // Without an error of Twilio's own nothing says that it was Twilio who refused: a proxy's page is no verdict.
-            Err(_) if code.starts_with("http ") => Outcome::Held {
-                why: format!("{code}, without an error of Twilio's"),
-            },
+            // Without an error of Twilio's own nothing says that it was Twilio who refused: a proxy's page is no verdict. Only
+            // one that asks for credentials is about more than this text.
+            Err(_) if code.starts_with("http ") => held(
+                format!("{code}, without an error of Twilio's"),
+                matches!(code.as_str(), "http 401" | "http 403"),
+            ),
             _ => Outcome::Refused { code, why },
         };
     }
-    // A caller's text is never given up for the channel's, the token's or a proxy's sake.
-    let is_text = matches!(row.kind.as_str(), "post" | "announce" | "call");
-    match is_about_channel(&code) || (is_text && !is_about_content(&code)) {
-        true => Outcome::Held { why },
-        false => Outcome::Refused { code, why },
+    if is_about_channel(&code) {
+        return held(why, true);
     }
+    let after = back_off(app, attempt.n);
+    match row.kind.as_str() {
+        // It was no word of Slack's: something on the way there lets nothing through.
+        "post" | "announce" | "list" if is_on_the_way(&code) => held(why, false),
+        // A caller's text is never given up, and holds nothing up either.
+        "post" | "announce" | "list" => Outcome::NotTaken {
+            after,
+            why,
+            was_plain: is_about_content(&code),
+        },
+        "call" if attempt.n < EDITS && !is_about_content(&code) => Outcome::Again { after, why },
+        _ => Outcome::Refused { code, why },
+    }
+}
+
+/// How often an edit of a call's message is tried that Slack refuses: it stands before all that is yet to be said of the call.
+const EDITS: i64 = 4;
+
+fn held(why: String, is_of_gate: bool) -> Outcome {
+    Outcome::Held { why, is_of_gate }
+}
+
+/// Refusals of whatever stands between us and Slack, which lie with the way and not with the message.
+fn is_on_the_way(code: &str) -> bool {
+    matches!(code, "http 401" | "http 403" | "http 404" | "http 407")
+}
+
+/// Slack's refusals that lie with one thread: it is gone, locked, or takes no replies.
+pub(super) fn is_about_thread(code: &str) -> bool {
+    matches!(
+        code,
+        "thread_not_found"
+            | "message_not_found"
+            | "cannot_reply_to_message"
+            | "restricted_action_thread_locked"
+    )
 }
 
 /// Slack's refusals that lie with the words or blocks themselves.
@@ -105,7 +140,7 @@ pub(super) fn is_about_channel(code: &str) -> bool {
         "token_expired",
         "token_revoked",
     ];
-    MENDABLE.contains(&code) || code.starts_with("restricted_action")
+    MENDABLE.contains(&code) || (code.starts_with("restricted_action") && !is_about_thread(code))
 }
 
 /// How long to wait after the `n`th attempt, give or take a quarter so that rows do not come in step.

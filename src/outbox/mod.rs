@@ -7,6 +7,7 @@
 
 mod attempt;
 mod call_message;
+mod copies;
 mod desk;
 mod enclosure;
 mod failed;
@@ -77,6 +78,7 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
     );
     workers.spawn(forms.run(stop.clone()));
     workers.spawn(tell_stuck(app.clone(), stop.clone()));
+    workers.spawn(open_newcomers(app.clone(), stop.clone()));
     workers.spawn(clear_media(app.clone(), stop.clone()));
     workers.spawn(desk::watch(app.clone(), stop.clone()));
     workers.spawn(step::watch(app.clone(), stop.clone()));
@@ -166,6 +168,31 @@ async fn tell_stuck(app: App, mut stop: watch::Receiver<bool>) {
             Err(error) if seldom.is_due() => tracing::warn!(
                 error = format!("{error:#}"),
                 "stuck replies cannot be looked for; trying again"
+            ),
+            _ => {}
+        }
+    }
+}
+
+/// How often a listed caller's thread is opened where there is room, in seconds: others fit in between.
+const OPEN_NEXT: f64 = 2.0;
+
+/// However short the other waits are set.
+const LEAST_OPEN_NEXT: Duration = Duration::from_millis(200);
+
+/// Opens the threads of listed callers, one after another, while a line's channel has room.
+async fn open_newcomers(app: App, mut stop: watch::Receiver<bool>) {
+    let every = delivery::scaled(app.config.delivery.settle_after, OPEN_NEXT).max(LEAST_OPEN_NEXT);
+    let mut seldom = Seldom::default();
+    while !*stop.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            _ = stop.changed() => return,
+        }
+        match bridge::newcomers::open_next(&app).await {
+            Err(error) if seldom.is_due() => tracing::warn!(
+                error = format!("{error:#}"),
+                "listed callers cannot be looked for; trying again"
             ),
             _ => {}
         }

@@ -16,12 +16,15 @@ use crate::delivery::{self, Delivery, Outcome, Picture};
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
 use crate::slack::{ChannelId, MessageTs};
-use crate::store::outbox::{Attempt, Row};
+use crate::store::outbox::{Attempt, Row, State};
 use crate::store::{conversations, outbox};
 use crate::twilio::MessageSid;
 
 /// Why a file waits that has come before its words.
-pub(super) const WORDS_FIRST: &str = "its words are not posted yet";
+const WORDS_FIRST: &str = "its words are not posted yet";
+
+/// Why a file waits that has come before the one in front of it.
+const IN_ORDER: &str = "the file before it is not shown yet";
 
 /// How long it waits for them, times the attempts so far.
 const FOR_WORDS: Duration = Duration::from_millis(150);
@@ -62,12 +65,11 @@ pub(super) async fn deliver(
     attempt: &Attempt,
     picture: &Picture,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    let words = outbox::state(&app.store, &picture.after).await?;
-    if words.is_some_and(|state| state.is_pending()) {
+    if let Some(why) = waits_for(app, picture).await? {
         let tries = u32::try_from(attempt.n).unwrap_or(u32::MAX);
         return Ok(Ok(Outcome::Again {
             after: FOR_WORDS.saturating_mul(tries).min(FOR_WORDS_AT_MOST),
-            why: WORDS_FIRST.to_owned(),
+            why: why.to_owned(),
         }));
     }
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
@@ -87,6 +89,28 @@ pub(super) async fn deliver(
     }
 }
 
+/// What has to be shown first. A file that is in trouble keeps none back, and an upload is seen by nobody.
+async fn waits_for(app: &App, picture: &Picture) -> anyhow::Result<Option<&'static str>> {
+    let words = outbox::state(&app.store, &picture.after).await?;
+    if words.is_some_and(State::is_pending) {
+        return Ok(Some(WORDS_FIRST));
+    }
+    if picture.uploaded.is_none() {
+        return Ok(None);
+    }
+    let before = outbox::read(&app.store, &picture.behind).await?;
+    let is_on_its_way = before.is_some_and(|row| {
+        State::parse(&row.state).is_some_and(State::is_pending)
+            && (row.why.is_empty() || is_for_order(&row.why))
+    });
+    Ok(is_on_its_way.then_some(IN_ORDER))
+}
+
+/// Whether a file waits for nothing but its turn.
+pub(super) fn is_for_order(why: &str) -> bool {
+    why == WORDS_FIRST || why == IN_ORDER
+}
+
 /// Fetches the file and uploads it.
 async fn bring(
     app: &App,
@@ -104,7 +128,10 @@ async fn bring(
         Ok(fetched) => fetched,
         Err(Failure::Refused { code, .. }) if matches!(code.as_str(), "http 401" | "http 403") => {
             let why = "Twilio does not accept the credentials for a picture".to_owned();
-            return Ok(Ok(Outcome::Held { why }));
+            return Ok(Ok(Outcome::Held {
+                why,
+                is_of_gate: true,
+            }));
         }
         Err(Failure::Refused { code, .. }) if is_not_there(&code) => {
             return not_there(app, row, code).await.map(Ok);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Outside;
 use super::attempt::done;
-use super::failed::{is_about_channel, is_about_content};
+use super::failed::{is_about_channel, is_about_content, is_about_thread};
 use crate::app::App;
-use crate::bridge::wording;
+use crate::bridge::plainer::{self, Form};
 use crate::delivery::{Content, Outcome, PostedIn};
 use crate::remote::Failure;
 use crate::slack::client::{Metadata, Post};
@@ -75,6 +75,7 @@ pub(super) async fn begin_thread(
     let Some(line) = app.config.line_of(&conversation.line) else {
         return Ok(Outcome::Held {
             why: "its line is no longer in the configuration".into(),
+            is_of_gate: false,
         });
     };
     let channel = channel(app, &line.channel).await?;
@@ -86,6 +87,23 @@ pub(super) async fn begin_thread(
         root: posted.ts.as_str().to_owned(),
     };
     Ok(done(posted.ts.as_str().to_owned(), Some(posted_in)))
+}
+
+/// A list of new callers, in the channel of their line.
+pub(super) async fn list(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    attempt: &Attempt,
+    (line, content): (&str, &Content),
+) -> Result<Outcome, Failure> {
+    let Some(line) = app.config.line_of(line) else {
+        return Ok(Outcome::Held {
+            why: "its line is no longer in the configuration".into(),
+            is_of_gate: false,
+        });
+    };
+    announce(app, outside, row, attempt, (&line.channel, ""), content).await
 }
 
 pub(super) struct Thread<'a> {
@@ -159,38 +177,61 @@ pub(super) async fn announce(
 ) -> Result<Outcome, Failure> {
     let channel = channel(app, configured).await?;
     let root = MessageTs::parse(thread_ts).ok();
-    let posted = post_plainer(outside, post(channel, root, content, row, attempt))
-        .await
-        .inspect_err(|failure| forget_if_gone(app, configured, failure))?;
-    Ok(done(posted.ts.as_str().to_owned(), None))
+    let is_in_thread = root.is_some();
+    let posted = match post_plainer(outside, post(channel, root, content, row, attempt)).await {
+        // A word in an old thread that takes none any more is worth nothing.
+        Err(Failure::Refused { code, .. }) if is_in_thread && !is_about_channel(&code) => {
+            tracing::info!(outbox = row.id, code, "an old thread takes no more words");
+            return Ok(done(String::new(), None));
+        }
+        other => other.inspect_err(|failure| forget_if_gone(app, configured, failure))?,
+    };
+    if is_in_thread && posted.thread_ts.is_none() {
+        // The old thread is gone, and Slack has put this into the channel, where it means nothing.
+        let deleted = outside
+            .slack
+            .delete_message(&posted.channel, &posted.ts)
+            .await;
+        if let Err(failure) = deleted {
+            tracing::warn!(outbox = row.id, %failure, "a word for a thread that is gone stays in the channel");
+        }
+    }
+    let root = posted.thread_ts.as_ref().unwrap_or(&posted.ts);
+    let posted_in = PostedIn {
+        channel: posted.channel.as_str().to_owned(),
+        root: root.as_str().to_owned(),
+    };
+    Ok(done(posted.ts.as_str().to_owned(), Some(posted_in)))
 }
 
-/// How much of a text is posted that Slack refuses for its length: what it recommends for one message.
-const SHORTENED: usize = 4_000;
-
-/// Posts; what Slack refuses for its blocks goes as bare text, and what it refuses for its length shortened, for a
-/// text must not be lost for its looks.
+/// Posts; what Slack refuses for its blocks goes as bare text, for a text must not be lost for its looks.
 pub(super) async fn post_plainer(
     outside: &Outside,
     post: Post,
 ) -> Result<crate::slack::client::Posted, Failure> {
     let refused = match outside.slack.post_message(&post).await {
-        Err(Failure::Refused { code, .. }) if is_about_content(&code) => code,
+        Err(Failure::Refused { code, .. }) if post.blocks.is_some() && is_about_content(&code) => {
+            code
+        }
         other => return other,
     };
     tracing::warn!(
         code = refused,
-        "Slack refused a message's blocks or length: it is posted plainer"
+        "Slack refused a message's blocks or length: it is posted as bare text"
     );
-    let mut text: String = post.text.chars().take(SHORTENED).collect();
-    if text.trim().is_empty() {
-        text = wording::NO_WORDS.to_owned();
-    }
+    let plain = plainer::content(
+        Form::Plain,
+        &Content {
+            text: post.text.clone(),
+            blocks: None,
+        },
+        "",
+    );
     outside
         .slack
         .post_message(&Post {
             blocks: None,
-            text,
+            text: plain.text,
             ..post
         })
         .await
@@ -207,14 +248,4 @@ pub(super) fn forget_channel(app: &App, row: &Row, failure: &Failure) {
     for line in &app.config.lines {
         app.directory.forget_channel(&line.channel);
     }
-}
-
-fn is_about_thread(code: &str) -> bool {
-    matches!(
-        code,
-        "thread_not_found"
-            | "message_not_found"
-            | "cannot_reply_to_message"
-            | "restricted_action_thread_locked"
-    )
 }

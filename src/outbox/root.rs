@@ -4,12 +4,13 @@
 
 use super::{Outside, attempt};
 use crate::app::App;
+use crate::bridge::newcomers;
 use crate::bridge::root::{self, Neighbours};
-use crate::delivery::{Content, Outcome};
+use crate::delivery::{Content, Delivery, Outcome};
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::Row;
-use crate::store::{conversations, threads};
+use crate::store::{conversations, outbox, threads};
 
 use super::failed::is_about_content;
 
@@ -43,6 +44,43 @@ pub(super) async fn bring_up_to_date(
         // Its channel may be gone for good, and the conversation with it to another.
         Err(Failure::Refused { .. }) if is_over => Ok(done),
         // It was deleted, may no longer be edited, or is too long to be shown in any other way: it stays as it is.
+        Err(Failure::Refused { code, .. })
+            if is_beyond_editing(&code) || is_about_content(&code) =>
+        {
+            Ok(done)
+        }
+        other => other.map(|()| done),
+    })
+}
+
+/// Brings a list of new callers up to date.
+pub(super) async fn edit_list(
+    app: &App,
+    outside: &Outside,
+    list: &str,
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let done = attempt::done(String::new(), None);
+    let row = outbox::read(&app.store, list).await?;
+    let Some(row) = row.filter(|row| !row.external_id.is_empty()) else {
+        return Ok(Ok(done));
+    };
+    let (Delivery::List { line }, Some(content)) =
+        (row.payload()?, newcomers::compose(app, list).await?)
+    else {
+        return Ok(Ok(done));
+    };
+    let (Some(line), Ok(ts)) = (
+        app.config.line_of(&line),
+        MessageTs::parse(&row.external_id),
+    ) else {
+        return Ok(Ok(done));
+    };
+    let channel = match app.directory.channel_id(&line.channel).await {
+        Ok(Some(channel)) => channel,
+        Ok(None) => return Ok(Ok(done)),
+        Err(failure) => return Ok(Err(failure)),
+    };
+    Ok(match edit(outside, &channel, &ts, &content).await {
         Err(Failure::Refused { code, .. })
             if is_beyond_editing(&code) || is_about_content(&code) =>
         {

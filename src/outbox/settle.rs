@@ -155,6 +155,11 @@ pub(super) async fn look_for_post(
                 _ => in_channel(app, outside, row, &line, &since).await,
             }
         }
+        Delivery::List { line } => {
+            let line = app.config.line_of(&line);
+            let channel = line.map_or("", |line| line.channel.as_str());
+            in_channel(app, outside, row, channel, &since).await
+        }
         Delivery::Announce {
             channel, thread_ts, ..
         } => match MessageTs::parse(&thread_ts) {

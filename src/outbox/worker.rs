@@ -171,13 +171,15 @@ impl Worker {
                         Outcome::Marked { requests, .. } => pace.correct(1, *requests),
                         // Nothing that a channel counts.
                         Outcome::Uploaded(_) => pace.correct(1, 0),
-                        Outcome::Again { why, .. } if why == picture::WORDS_FIRST => {
+                        Outcome::Again { why, .. } if picture::is_for_order(why) => {
                             pace.correct(1, 0);
                         }
                         _ => {}
                     }
                     match &outcome {
-                        Outcome::Held { .. } => {
+                        Outcome::Held {
+                            is_of_gate: true, ..
+                        } => {
                             let held = bridge::outcome::held_again(&self.app);
                             pace.hold(Instant::now(), &claimed.row.lane, held);
                         }

@@ -40,6 +40,11 @@ pub fn section(mrkdwn: &str) -> Value {
     json!({"type": "section", "text": markup(mrkdwn)})
 }
 
+/// A paragraph in Slack's markup with a button beside it; `block_id` is unique within a message.
+pub fn section_with(block_id: &str, mrkdwn: &str, button: &Button) -> Value {
+    json!({"type": "section", "block_id": block_id, "text": markup(mrkdwn), "accessory": button.to_value()})
+}
+
 /// As many paragraphs as a long text in Slack's markup needs, cut at line ends or spaces.
 pub fn sections(mrkdwn: &str) -> Vec<Value> {
     let mut rest = mrkdwn;

@@ -126,8 +126,8 @@ pub(crate) async fn by_thread(
     .context("looking for a thread's conversation")
 }
 
-/// Makes `root` the conversation's current thread.
-pub(crate) async fn bind_thread(
+/// Keeps that the thread with this root is one of the conversation's.
+pub(crate) async fn add_thread(
     tx: &mut Tx,
     id: &str,
     channel: &str,
@@ -145,6 +145,17 @@ pub(crate) async fn bind_thread(
     .execute(&mut *tx.inner)
     .await
     .context("keeping a thread")?;
+    Ok(())
+}
+
+/// Makes `root` the conversation's current thread.
+pub(crate) async fn bind_thread(
+    tx: &mut Tx,
+    id: &str,
+    channel: &str,
+    root: &str,
+) -> anyhow::Result<()> {
+    add_thread(tx, id, channel, root).await?;
     sqlx::query("update conversation set channel = $1, thread_ts = $2 where id = $3")
         .bind(channel)
         .bind(root)

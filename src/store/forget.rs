@@ -60,6 +60,7 @@ pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::
         &format!("update outbox set payload = '{{}}' where {OF_CONVERSATION}"),
         "delete from edit where conversation_id = $1",
         "delete from held where conversation_id = $1",
+        "delete from listed where conversation_id = $1",
         "delete from medium where conversation_id = $1",
         "delete from matter where conversation_id = $1",
         "update call set recording = '' where conversation_id = $1",
@@ -100,6 +101,8 @@ pub(crate) async fn older_than(store: &Store, before: Timestamp) -> anyhow::Resu
              select id from outbox where created_at < $1 and pending = 0
              and state in ('delivered', 'refused', 'dropped') and payload <> '{}' limit $2)",
         "delete from edit where id in (select id from edit where created_at < $1 limit $2)",
+        "delete from listed where message_id in
+             (select message_id from listed where came_at < $1 and opened_by <> '' limit $2)",
     ] {
         let done = sqlx::query(sql)
             .bind(before.as_millisecond())

@@ -63,6 +63,30 @@ pub(crate) async fn rouse(tx: &mut Tx, lane: &Lane) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether anything stands in the lane.
+pub(crate) async fn is_waiting(tx: &mut Tx, lane: &str) -> anyhow::Result<bool> {
+    let found: Option<String> =
+        sqlx::query_scalar("select id from outbox where lane = $1 and pending = 1 limit 1")
+            .bind(lane)
+            .fetch_optional(&mut *tx.inner)
+            .await
+            .context("looking into a lane")?;
+    Ok(found.is_some())
+}
+
+/// Lets the lane come behind every other that is served, or begins to wait, within so many milliseconds.
+pub(crate) async fn put_behind(tx: &mut Tx, lane: &str, milliseconds: i64) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query("update lane set served_at = $1 where id = $2 and served_at <= $3")
+        .bind(now + milliseconds)
+        .bind(lane)
+        .bind(now)
+        .execute(&mut *tx.inner)
+        .await
+        .context("putting a lane behind others")?;
+    Ok(())
+}
+
 /// What a worker has to do with a row it was given.
 #[derive(Debug, Clone)]
 pub(crate) enum Work {

@@ -22,6 +22,7 @@ pub(crate) mod held;
 pub(crate) mod homes;
 mod id;
 pub(crate) mod lanes;
+pub(crate) mod listed;
 pub(crate) mod matters;
 pub(crate) mod media;
 pub(crate) mod messages;

@@ -446,15 +446,24 @@ pub(crate) async fn stuck(store: &Store, since: Timestamp) -> anyhow::Result<Vec
         .context("looking for stuck replies")
 }
 
+const ATTEMPTS: &str = "select n, started_at, finished_at, outcome, detail, remote_at from attempt where outbox_id = $1 order by n";
+
+/// Every attempt at a delivery, inside a transaction.
+pub(crate) async fn attempts_in(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<Vec<Attempt>> {
+    sqlx::query_as(ATTEMPTS)
+        .bind(outbox_id)
+        .fetch_all(&mut *tx.inner)
+        .await
+        .context("listing attempts")
+}
+
 /// Every attempt at a delivery.
 pub(crate) async fn attempts(store: &Store, outbox_id: &str) -> anyhow::Result<Vec<Attempt>> {
-    sqlx::query_as(
-        "select n, started_at, finished_at, outcome, detail, remote_at from attempt where outbox_id = $1 order by n",
-    )
-    .bind(outbox_id)
-    .fetch_all(store.reader())
-    .await
-    .context("listing attempts")
+    sqlx::query_as(ATTEMPTS)
+        .bind(outbox_id)
+        .fetch_all(store.reader())
+        .await
+        .context("listing attempts")
 }
 
 /// One try at a delivery.
@@ -478,6 +487,24 @@ pub struct Attempt {
 const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(5);
 
 impl Attempt {
+    /// Whether the row was tried again though this may have been acted on: nothing of it was to be seen.
+    pub(crate) fn is_in_vain(&self) -> bool {
+        matches!(self.outcome.as_str(), "absent" | "not read")
+    }
+
+    /// One that ended so.
+    #[cfg(test)]
+    pub(crate) fn for_a_test(n: i64, outcome: &str, detail: &str) -> Attempt {
+        Attempt {
+            n,
+            started_at: 0,
+            finished_at: None,
+            outcome: outcome.to_owned(),
+            detail: detail.to_owned(),
+            remote_at: None,
+        }
+    }
+
     /// Since when its fate is known to be unknown: for what a dead process left, since it was found.
     pub(crate) fn doubted_since(&self) -> Timestamp {
         super::timestamp(self.finished_at.unwrap_or(self.started_at))

@@ -283,16 +283,28 @@ fn of_twilio(dice: &mut Dice, routes: &[String]) -> Request {
     }
 }
 
-/// One of the routes, with something in the place of each of its parameters.
+/// One of the routes, with something in the place of what an address of ours carries.
 fn filled(dice: &mut Dice, routes: &[String]) -> String {
     let parts = dice.of(routes).split('/').map(str::to_owned);
     let parts: Vec<String> = parts
-        .map(|part| match part.starts_with('{') {
-            true => percent_encoded(&odd(dice)).chars().take(2_000).collect(),
-            false => part,
-        })
+        .map(|part| if part == CARRIED { carried(dice) } else { part })
         .collect();
     parts.join("/")
+}
+
+/// A value that reads, one that reads as something else, or none that does.
+fn carried(dice: &mut Dice) -> String {
+    if dice.once_in(4) {
+        return CARRIED.to_owned();
+    }
+    if dice.once_in(3) {
+        return percent_encoded(&odd(dice)).chars().take(2_000).collect();
+    }
+    let mut value = json!({
+        "v": 1, "o": "row", "a": 1, "round": 1, "step": 0, "person": "Sergio", "tried": [SERGIO], "line": LINE,
+    });
+    mutate_json(dice, &mut value);
+    URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
 /// Replaces parts of a document with what should not stand there.

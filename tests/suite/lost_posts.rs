@@ -1,7 +1,9 @@
 //! Slack's answer to a post was lost, or the place it belongs in is gone.
 
+use std::time::Duration;
+
 use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::Message;
+use qdn_relay::sandbox::slack::{Message, World};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};
 
@@ -9,6 +11,8 @@ stories! {
     a_post_whose_answer_was_lost_is_seen_once,
     a_root_whose_answer_was_lost_is_seen_once,
     a_post_that_was_not_made_is_made_after_all,
+    a_copy_that_is_accepted_late_is_taken_away,
+    a_root_that_is_accepted_late_and_answered_stays,
     a_reply_under_a_root_not_known_yet_is_texted,
     a_deleted_root_gives_way_to_a_new_one,
     an_archived_channel_holds_what_is_for_it,
@@ -91,6 +95,49 @@ async fn a_post_that_was_not_made_is_made_after_all(database: Database) {
     desk.expect_in_thread(&root.ts, &expected).await;
     desk.expect_quiet().await;
     assert_eq!(desk.slack.posts().len(), 1 + expected.len());
+    desk.close().await;
+}
+
+/// Slack cuts a post off and accepts it when it has been looked for in vain, and made again.
+fn accepted_late(desk: &Desk) {
+    let late = Effect::Late(Duration::from_millis(900));
+    desk.slack
+        .faults()
+        .push("chat.postMessage", late.not_accepted());
+}
+
+async fn a_copy_that_is_accepted_late_is_taken_away(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    accepted_late(&desk);
+    desk.twilio.text(ALICE, LINE, "only once").await;
+    desk.expect_in_thread(&root.ts, &["only once"]).await;
+    let both = |world: &World| world.thread(CHANNEL, &root.ts).len() == 2;
+    assert!(desk.slack.wait_until(both, PATIENCE).await, "a copy");
+    let known =
+        "select external_id from outbox where kind = 'post' order by created_at desc limit 1";
+    desk.expect_quiet().await;
+    let left: Vec<String> = desk
+        .slack
+        .thread(CHANNEL, &root.ts)
+        .into_iter()
+        .map(|it| it.ts)
+        .collect();
+    assert_eq!(left, desk.words(known.to_owned()).await);
+    desk.close().await;
+}
+
+async fn a_root_that_is_accepted_late_and_answered_stays(database: Database) {
+    let desk = Desk::on(database).start().await;
+    accepted_late(&desk);
+    desk.twilio.text(ALICE, LINE, "Help").await;
+    let first = desk.expect_thread().await;
+    let copy = desk.expect_roots(2).await.remove(1);
+    assert_ne!(first.ts, copy.ts);
+    desk.reply(&copy, "On our way").await;
+    desk.expect_texted(ALICE, &["On our way"]).await;
+    desk.expect_quiet().await;
+    desk.expect_roots(2).await;
     desk.close().await;
 }
 

@@ -43,6 +43,8 @@ mod lost_answers;
 mod lost_ends;
 mod lost_posts;
 mod missed_texts;
+mod newcomers;
+mod not_taken;
 mod odd_requests;
 mod old_threads;
 mod once;

@@ -18,6 +18,7 @@ stories! {
     credentials_go_nowhere_but_to_the_api,
     pictures_survive_a_restart_in_the_middle,
     pictures_are_no_replies,
+    a_file_that_does_not_come_holds_no_other,
 }
 
 /// Names and bytes of the files in a thread, in order, once there are that many.
@@ -311,5 +312,35 @@ async fn pictures_are_no_replies(database: Database) {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     desk.expect_quiet().await;
     desk.expect_sms(0).await;
+    desk.close().await;
+}
+
+async fn a_file_that_does_not_come_holds_no_other(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let faults = desk.twilio.faults();
+    let troubles = [Effect::Error("20404".into()), Effect::Status(503)];
+    for (count, trouble) in [9, 18].into_iter().zip(troubles) {
+        faults.always("Media.fetch 1", trouble.not_accepted());
+        let mut sms = desk.twilio.inbound(ALICE, LINE, "Look at these");
+        for n in 0..10u8 {
+            sms = sms.media("image/png", vec![n; 9]);
+        }
+        sms.send().await;
+        let files = expect_files(&desk, &root.ts, count).await;
+        let first: Vec<u8> = files[count - 9..]
+            .iter()
+            .map(|(_, bytes)| bytes[0])
+            .collect();
+        assert_eq!(first, (1..10).collect::<Vec<u8>>(), "in order");
+        if count == 9 {
+            desk.expect_words_in_thread(&root.ts, "picture 1.png could not be fetched")
+                .await;
+        }
+    }
+    faults.clear("Media.fetch 1");
+    let files = expect_files(&desk, &root.ts, 19).await;
+    assert_eq!(files[18].1[0], 0, "it comes when it can be had");
+    desk.expect_quiet().await;
     desk.close().await;
 }

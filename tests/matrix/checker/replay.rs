@@ -189,6 +189,12 @@ fn apply(conversation: &mut Conversation, entry: &Entry) {
                 conversation.thread = thread;
             }
         }
+        "copy_kept" => {
+            let root = entry.word("root").to_owned();
+            conversation
+                .roots
+                .push((entry.word("channel").to_owned(), root));
+        }
         "sms_sent" => {
             all("delivered");
             for id in entry.outbox() {

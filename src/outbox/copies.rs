@@ -1,0 +1,70 @@
+//! Copies of a post that was made again: Slack may accept the first request long after everybody has looked for it in vain.
+
+use jiff::SignedDuration;
+
+use super::{Outside, settle};
+use crate::app::App;
+use crate::delivery::{Outcome, PostedIn};
+use crate::remote::Failure;
+use crate::slack::client::ThreadMessage;
+use crate::slack::{ChannelId, MessageTs};
+use crate::store::outbox;
+use crate::store::outbox::{Attempt, Row};
+
+/// Takes away every copy but the one that is known. A root that people have answered stays: its replies are for the caller.
+pub(super) async fn clear(
+    app: &App,
+    outside: &Outside,
+    of: &str,
+    (channel, root): (&str, &str),
+) -> anyhow::Result<Result<Outcome, Failure>> {
+    let row = outbox::read(&app.store, of).await?;
+    let attempts = outbox::attempts(&app.store, of).await?;
+    let (Some(row), Some(first)) = (row, attempts.iter().find(|one| one.is_in_vain())) else {
+        return Ok(Ok(Outcome::Cleared {
+            answered: Vec::new(),
+        }));
+    };
+    let root = MessageTs::parse(root).ok();
+    let root = root.filter(|root| root.as_str() != row.external_id);
+    Ok(look(app, outside, &row, first, (ChannelId::new(channel), root)).await)
+}
+
+async fn look(
+    app: &App,
+    outside: &Outside,
+    row: &Row,
+    first: &Attempt,
+    (channel, root): (ChannelId, Option<MessageTs>),
+) -> Result<Outcome, Failure> {
+    let began = settle::began_outside(app, outside, first);
+    let since = began.checked_sub(SignedDuration::from_secs(60));
+    let since = since.ok().map(MessageTs::from_timestamp);
+    let mut seen = outside
+        .slack
+        .history(&channel, since.as_ref(), None)
+        .await?;
+    if let Some(root) = &root {
+        match outside.slack.replies(&channel, root, since.as_ref()).await {
+            // Its thread is gone, and the copies in it.
+            Err(Failure::Refused { code, .. }) if code == "thread_not_found" => {}
+            other => seen.extend(other?),
+        }
+    }
+    let is_copy = |message: &&ThreadMessage| {
+        message.ts.as_str() != row.external_id && settle::bears_id(message, &row.id)
+    };
+    let mut answered = Vec::new();
+    for copy in seen.iter().filter(is_copy) {
+        let is_root = copy.thread_ts.as_ref().is_none_or(|root| *root == copy.ts);
+        if is_root && copy.latest_reply.is_some() {
+            answered.push(PostedIn {
+                channel: channel.as_str().to_owned(),
+                root: copy.ts.as_str().to_owned(),
+            });
+            continue;
+        }
+        outside.slack.delete_message(&channel, &copy.ts).await?;
+    }
+    Ok(Outcome::Cleared { answered })
+}

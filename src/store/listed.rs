@@ -1,0 +1,204 @@
+//! Texts of new callers that are shown in a list, until their callers have threads of their own.
+
+use anyhow::Context;
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::outbox::{self, Row};
+use super::{Store, Tx, timestamp};
+use crate::delivery::Content;
+
+/// A text in a list.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Listed {
+    pub(crate) conversation_id: String,
+    content: String,
+    came_at: i64,
+    opened_by: String,
+}
+
+impl Listed {
+    /// What is shown of it.
+    pub(crate) fn content(&self) -> anyhow::Result<Content> {
+        serde_json::from_str(&self.content).context("reading a listed text")
+    }
+
+    pub(crate) fn came(&self) -> Timestamp {
+        timestamp(self.came_at)
+    }
+
+    /// Whether it stands in a thread since.
+    pub(crate) fn is_opened(&self) -> bool {
+        !self.opened_by.is_empty()
+    }
+}
+
+const COLUMNS: &str = "conversation_id, content, came_at, opened_by";
+
+/// Puts a text at the end of a list.
+pub(crate) async fn put(
+    tx: &mut Tx,
+    list: &str,
+    conversation_id: &str,
+    message_id: &str,
+    content: &Content,
+) -> anyhow::Result<()> {
+    let now = tx.now_ms();
+    sqlx::query(
+        "insert into listed (message_id, conversation_id, list_id, n, content, came_at, opened_by)
+         select $1, $2, $3, count(*), $4, $5, '' from listed where list_id = $3",
+    )
+    .bind(message_id)
+    .bind(conversation_id)
+    .bind(list)
+    .bind(serde_json::to_string(content)?)
+    .bind(now)
+    .execute(&mut *tx.inner)
+    .await
+    .context("listing a text")?;
+    Ok(())
+}
+
+/// The texts of a list, in order.
+pub(crate) async fn of_list(store: &Store, list: &str) -> anyhow::Result<Vec<Listed>> {
+    let sql = format!("select {COLUMNS} from listed where list_id = $1 order by n");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(list)
+        .fetch_all(store.reader())
+        .await
+        .context("reading a list")
+}
+
+/// The texts of a list, inside a transaction.
+pub(crate) async fn of_list_in(tx: &mut Tx, list: &str) -> anyhow::Result<Vec<Listed>> {
+    let sql = format!("select {COLUMNS} from listed where list_id = $1 order by n");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(list)
+        .fetch_all(&mut *tx.inner)
+        .await
+        .context("reading a list")
+}
+
+/// The texts of a conversation that no thread shows yet, in order.
+pub(crate) async fn waiting(store: &Store, conversation_id: &str) -> anyhow::Result<Vec<Listed>> {
+    let sql = format!(
+        "select {COLUMNS} from listed where conversation_id = $1 and opened_by = '' order by came_at, list_id, n"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(conversation_id)
+        .fetch_all(store.reader())
+        .await
+        .context("reading a caller's listed texts")
+}
+
+/// The texts that a root shows since, in order.
+pub(crate) async fn opened_by(store: &Store, post: &str) -> anyhow::Result<Vec<Listed>> {
+    if post.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql =
+        format!("select {COLUMNS} from listed where opened_by = $1 order by came_at, list_id, n");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(post)
+        .fetch_all(store.reader())
+        .await
+        .context("reading what was listed before")
+}
+
+/// How many texts of a conversation no thread shows yet, and how many of them stand in lists that are still to be posted.
+pub(crate) async fn count_waiting(
+    tx: &mut Tx,
+    conversation_id: &str,
+) -> anyhow::Result<(i64, i64)> {
+    sqlx::query_as(
+        "select count(*), count(case when o.pending = 1 then 1 end) from listed l join outbox o on o.id = l.list_id
+         where l.conversation_id = $1 and l.opened_by = ''",
+    )
+    .bind(conversation_id)
+    .fetch_one(&mut *tx.inner)
+    .await
+    .context("counting a caller's listed texts")
+}
+
+/// Keeps that a root shows what was listed of its conversation; the lists that change by it.
+pub(crate) async fn open(
+    tx: &mut Tx,
+    conversation_id: &str,
+    post: &str,
+) -> anyhow::Result<Vec<String>> {
+    let mut lists: Vec<String> = sqlx::query_scalar(
+        "update listed set opened_by = $1 where conversation_id = $2 and opened_by = '' returning list_id",
+    )
+    .bind(post)
+    .bind(conversation_id)
+    .fetch_all(&mut *tx.inner)
+    .await
+    .context("keeping that listed texts have a thread")?;
+    lists.sort();
+    lists.dedup();
+    Ok(lists)
+}
+
+/// The list at the end of this lane, if it was never tried.
+pub(crate) async fn last(tx: &mut Tx, lane: &str) -> anyhow::Result<Option<Row>> {
+    let sql = format!(
+        "select {} from outbox where lane = $1 and pending = 1 order by seq desc limit 1",
+        outbox::COLUMNS
+    );
+    let last: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(lane)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("reading the last list")?;
+    Ok(last.filter(|row| row.attempts == 0 && row.state == outbox::State::Waiting.as_str()))
+}
+
+/// How many callers of a gate wait for the first post of their thread; no more than `most` are counted.
+pub(crate) async fn newcomers(tx: &mut Tx, gate: &str, most: i64) -> anyhow::Result<i64> {
+    sqlx::query_scalar(
+        "select count(*) from (
+             select c.id from lane l join conversation c on c.id = substr(l.id, 8)
+             where l.gate = $1 and l.due is not null and l.id like 'thread:%' and c.thread_ts = '' limit $2) waiting",
+    )
+    .bind(gate)
+    .bind(most)
+    .fetch_one(&mut *tx.inner)
+    .await
+    .context("counting new callers")
+}
+
+/// Whether anything could leave by this gate now, or is under way.
+pub(crate) async fn is_busy(store: &Store, gate: &str) -> anyhow::Result<bool> {
+    let found: Option<String> =
+        sqlx::query_scalar("select id from lane where gate = $1 and due <= $2 limit 1")
+            .bind(gate)
+            .bind(store.now().as_millisecond())
+            .fetch_optional(store.reader())
+            .await
+            .context("looking whether a gate has room")?;
+    Ok(found.is_some())
+}
+
+/// The caller of a line who has been in a posted list for longest.
+pub(crate) async fn oldest(store: &Store, line: &str) -> anyhow::Result<Option<String>> {
+    sqlx::query_scalar(
+        "select l.conversation_id from listed l join conversation c on c.id = l.conversation_id
+             join outbox o on o.id = l.list_id
+         where l.opened_by = '' and c.line = $1 and o.pending = 0 order by l.came_at, l.n limit 1",
+    )
+    .bind(line)
+    .fetch_optional(store.reader())
+    .await
+    .context("looking for a listed caller")
+}
+
+/// Whether this message of ours is a list.
+pub(crate) async fn is_one(tx: &mut Tx, ts: &str) -> anyhow::Result<bool> {
+    let found: Option<String> =
+        sqlx::query_scalar("select id from outbox where external_id = $1 and kind = 'list'")
+            .bind(ts)
+            .fetch_optional(&mut *tx.inner)
+            .await
+            .context("looking for a list")?;
+    Ok(found.is_some())
+}
