@@ -49,7 +49,7 @@ pub enum Effect {
     Garbage,
     /// The right answer, this much later. Accepted: performed at once; otherwise performed only after the wait.
     Slow(Duration),
-    /// The connection is cut, and the request is performed this much later all the same, though nobody waits for it any more.
+    /// The connection is cut, and the request is performed all the same, this much after the next one of its kind was accepted.
     /// Only Slack's Web API does this; elsewhere it is a mere cut.
     Late(Duration),
     /// The vendor's own error: Twilio's code or Slack's word.

@@ -98,9 +98,9 @@ async fn a_post_that_was_not_made_is_made_after_all(database: Database) {
     desk.close().await;
 }
 
-/// Slack cuts a post off and accepts it when it has been looked for in vain, and made again.
+/// Slack cuts a post off and accepts it after it has been looked for in vain and made again.
 fn accepted_late(desk: &Desk) {
-    let late = Effect::Late(Duration::from_millis(900));
+    let late = Effect::Late(Duration::from_millis(500));
     desk.slack
         .faults()
         .push("chat.postMessage", late.not_accepted());

@@ -1,6 +1,7 @@
 //! Slack's side over HTTP: `/api/METHOD`, response URLs, uploads and downloads.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -57,6 +58,15 @@ async fn web_api(
     {
         let (inner, call) = (inner.clone(), call.clone());
         tokio::spawn(async move {
+            let accepted = || {
+                let world = inner.lock();
+                let of_method = world.accepted.iter().filter(|it| it.method == call.name);
+                of_method.count()
+            };
+            let before = accepted();
+            while accepted() == before {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             tokio::time::sleep(wait).await;
             answer(&inner, &call);
         });
