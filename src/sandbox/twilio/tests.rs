@@ -30,6 +30,7 @@ const SOON: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 struct Seen {
     path: String,
+    query: String,
     params: Vec<(String, String)>,
     signed: bool,
     /// By which Twilio tells its tries of one request from another.
@@ -86,6 +87,7 @@ async fn relay_answer(
     };
     let seen = Seen {
         path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
         params,
         signed,
         token: headers
