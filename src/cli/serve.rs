@@ -1,11 +1,12 @@
 //! `qdn-relay serve`.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context;
 use listenfd::ListenFd;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -35,7 +36,7 @@ pub(super) async fn run(
     store.take_over().await?;
     let listener = match handed_over()? {
         Some(listener) => listener,
-        None => TcpListener::bind(config.listen).await.with_context(|| {
+        None => listen(config.listen).with_context(|| {
             format!(
                 "listen = {}: the address cannot be listened on; is another service using it?",
                 config.listen
@@ -57,6 +58,21 @@ pub(super) async fn run(
         }
     };
     Ok(crate::serve(running, listener, stop).await?)
+}
+
+/// How many connections may wait to be taken: the kernel's own default most. A burst fills tokio's 1,024, and whoever comes
+/// then is asked to try again seconds later.
+const BACKLOG: u32 = 4_096;
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restart must not wait for connections of the process before it.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Waits for the end of standard input. A thread of its own reads: the runtime would wait for one of its own to end.

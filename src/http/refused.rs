@@ -39,6 +39,8 @@ pub(super) struct Refused<'a> {
     pub(super) vendor: &'static str,
     /// As it is written in `http`, not as it was asked for.
     pub(super) route: &'a str,
+    /// The origin that the signature was checked against, where one is part of it.
+    pub(super) origin: &'a str,
     pub(super) why: &'static str,
     pub(super) headers: &'a HeaderMap,
     /// Empty where the body is no form, or was not read.
@@ -54,7 +56,7 @@ impl Refusals {
         };
         tracing::warn!(
             vendor = refused.vendor,
-            route = refused.route,
+            checked = format!("{}{}", refused.origin, refused.route),
             why = refused.why,
             parameters = names(refused.params.iter().map(|(name, _)| name.as_str())),
             headers = names(refused.headers.keys().map(|name| name.as_str())),
@@ -128,6 +130,7 @@ mod tests {
             let refused = Refused {
                 vendor,
                 route,
+                origin: "",
                 why,
                 headers: &headers,
                 params: &[],

@@ -51,6 +51,7 @@ impl FromRequest<App> for TwilioForm {
             let refused = Refused {
                 vendor: "twilio",
                 route: &route,
+                origin: &app.config.public_url,
                 why,
                 headers: &headers,
                 params,
@@ -136,6 +137,7 @@ impl FromRequest<App> for SlackBody {
             let refused = Refused {
                 vendor: "slack",
                 route: &route,
+                origin: "",
                 why,
                 headers: &headers,
                 params,

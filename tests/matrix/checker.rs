@@ -370,7 +370,14 @@ fn again_only_on_proof(seen: &Seen) -> Vec<String> {
 }
 
 fn secrets(seen: &Seen) -> Vec<String> {
-    let mut hidden: Vec<String> = ["not-a-real-", "xoxb-"].map(str::to_owned).to_vec();
+    let mut hidden: Vec<String> = [
+        qdn_relay::sandbox::twilio::AUTH_TOKEN,
+        qdn_relay::sandbox::slack::SIGNING_SECRET,
+        "not-a-real-",
+        "xoxb-",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     let numbers = CALLERS.iter().copied().chain([crate::desk::LINE]);
     hidden.extend(numbers.map(|number| number.trim_start_matches('+').to_owned()));
     hidden.extend(seen.said.texts.iter().map(|text| text.body.clone()));

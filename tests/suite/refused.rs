@@ -216,7 +216,7 @@ async fn a_flood_of_refusals_is_told_once_a_minute(database: Database) {
         .iter()
         .find(|line| field(line, "why").contains("does not fit"))
         .unwrap();
-    assert_eq!(field(first, "route"), path);
+    assert_eq!(field(first, "checked"), format!("{PUBLIC_URL}{path}"));
     for name in ["MessageSid", "AccountSid", "Body", "DialCallStatus"] {
         assert!(
             field(first, "parameters").split(' ').any(|it| it == name),
