@@ -540,7 +540,9 @@ pub(crate) async fn reword(
                 content,
             };
             let lane = update_lane(&conversation.line, &asked.external_id);
-            enqueue(tx, &lane, "", "", &update).await.map(drop)
+            enqueue(tx, &lane, &conversation.id, "", &update)
+                .await
+                .map(drop)
         }
         // It is under way and cannot be changed yet: the new words come behind it.
         Some(State::Sending | State::Unknown) => {

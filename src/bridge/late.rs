@@ -100,7 +100,7 @@ async fn show(
         content: reply,
     };
     let lane = delivery::update_lane(&conversation.line, ts);
-    delivery::enqueue(tx, &lane, "", "", &update).await?;
+    delivery::enqueue(tx, &lane, &conversation.id, "", &update).await?;
     Ok(())
 }
 

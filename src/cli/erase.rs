@@ -50,7 +50,8 @@ pub(super) async fn run(
         false => None,
     };
     let number = Address::new(erase.number.trim());
-    if !number.as_str().starts_with('+') && !number.as_str().bytes().all(|it| it.is_ascii_digit()) {
+    let is_number = |it: &str| it.starts_with('+') || it.bytes().all(|it| it.is_ascii_digit());
+    if !is_number(number.as_str()) && number.channel().is_none() {
         return Err(Failed::Usage(format!(
             "{} is no number: write it with the country code, such as +16195550142",
             erase.number
@@ -100,16 +101,15 @@ pub(super) async fn run(
         lines,
         about,
     };
-    let deleted = at_twilio::delete(&twilio, &of).await?;
-    tell_deleted(&store, &number, deleted).await
+    let mut deleted = Deleted::default();
+    let done = at_twilio::delete(&twilio, &of, &mut deleted).await;
+    // Also where a list could not be read to its end: what was deleted by then is in the audit.
+    tell_deleted(&store, &number, deleted).await?;
+    Ok(done?)
 }
 
 /// Keeps and prints what was deleted at Twilio; what could not be is an error, and can be tried again.
-async fn tell_deleted(
-    store: &Store,
-    number: &Address,
-    deleted: at_twilio::Deleted,
-) -> Result<(), Failed> {
+async fn tell_deleted(store: &Store, number: &Address, deleted: Deleted) -> Result<(), Failed> {
     let Deleted {
         messages,
         files,

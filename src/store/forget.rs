@@ -58,6 +58,11 @@ pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::
     let messages = run(tx, messages, conversation_id).await?;
     for sql in [
         &format!("update outbox set payload = '{{}}' where {OF_CONVERSATION}"),
+        // What was announced of several callers at once names no conversation. Once it is posted nothing needs its words.
+        "update outbox set payload = '{}' where conversation_id = '' and kind in ('announce', 'update') and pending = 0
+            and payload <> '{}' and exists (select 1 from conversation where id = $1)",
+        "delete from parked_reply where exists (select 1 from thread
+            where channel = parked_reply.channel and ts = parked_reply.root and conversation_id = $1)",
         "delete from edit where conversation_id = $1",
         "delete from held where conversation_id = $1",
         "delete from listed where conversation_id = $1",

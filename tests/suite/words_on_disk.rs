@@ -3,8 +3,10 @@
 use std::io::Cursor;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
+use qdn_relay::sandbox::faults::Effect;
 use sqlx::{Connection, Executor};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};
@@ -37,7 +39,7 @@ async fn expect_gone(desk: &Desk, words: &str) {
             "the words still stand on disk, {} times",
             on_disk(desk, words)
         );
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -70,6 +72,33 @@ async fn erased_words_are_in_no_byte_of_the_database() {
     desk.relay().terminate().await;
     assert_eq!(on_disk(&desk, SECRET), 0, "once it has stopped");
     desk.start_relay().await;
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_that_were_shown_a_second_time_are_erased_too() {
+    let desk = Desk::on(Database::Sqlite).start().await;
+    let alice = desk.open(ALICE).await;
+    // It comes behind a later one: its post is edited to say so, with its words in the edit.
+    desk.twilio
+        .faults()
+        .always("Messages.list", Effect::Status(500).not_accepted());
+    let text = desk.twilio.inbound(ALICE, LINE, SECRET);
+    let late = text
+        .aged(Duration::from_secs(5))
+        .withhold_webhook()
+        .send()
+        .await;
+    desk.twilio.text(ALICE, LINE, "never mind").await;
+    assert_eq!(desk.twilio.deliver_webhook(&late.sid).await.status, 200);
+    desk.expect_words_in_thread(&alice.ts, SECRET).await;
+    desk.twilio.faults().clear("Messages.list");
+    desk.expect_words_in_thread(&alice.ts, "A text above was written after it.")
+        .await;
+    desk.expect_quiet().await;
+    let said = desk.erase(&[ALICE]).await.unwrap();
+    assert!(!said.contains("still stand"), "{said}");
+    assert_eq!(on_disk(&desk, SECRET), 0);
     desk.close().await;
 }
 

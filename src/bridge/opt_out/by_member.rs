@@ -90,7 +90,7 @@ async fn change(
     by: &UserId,
 ) -> anyhow::Result<Result<(), String>> {
     let mut tx = app.store.begin().await?;
-    let known = conversations::of_caller(&mut tx, number.as_str()).await?;
+    let known = conversations::all_of_caller(&mut tx, number.as_str()).await?;
     let conversation = known
         .iter()
         .find(|conversation| conversation.line == line.number.as_str());

@@ -49,8 +49,11 @@ pub(super) fn client(config: &Config, secrets: &Secrets) -> anyhow::Result<Clien
 }
 
 /// Deletes everything; a list that could not be read to its end is an error, whatever was deleted by then.
-pub(super) async fn delete(twilio: &Client, of: &Of<'_>) -> anyhow::Result<Deleted> {
-    let mut deleted = Deleted::default();
+pub(super) async fn delete(
+    twilio: &Client,
+    of: &Of<'_>,
+    deleted: &mut Deleted,
+) -> anyhow::Result<()> {
     for line in &of.lines {
         let line = Address::new(line);
         for (from, to) in [(of.number, &line), (&line, of.number)] {
@@ -61,7 +64,7 @@ pub(super) async fn delete(twilio: &Client, of: &Of<'_>) -> anyhow::Result<Delet
             };
             let listed = patiently(async || twilio.list_messages(&filter, None).await).await;
             for message in listed.context("reading Twilio's list of messages")? {
-                delete_message(twilio, &message, &mut deleted).await?;
+                delete_message(twilio, &message, deleted).await?;
             }
             let filter = CallFilter {
                 from: Some(from.clone()),
@@ -70,19 +73,19 @@ pub(super) async fn delete(twilio: &Client, of: &Of<'_>) -> anyhow::Result<Delet
             };
             let listed = patiently(async || twilio.list_calls(&filter).await).await;
             for call in listed.context("reading Twilio's list of calls")? {
-                delete_recordings(twilio, &call.sid, &mut deleted).await?;
+                delete_recordings(twilio, &call.sid, deleted).await?;
             }
         }
     }
     for sid in &of.about {
         let sid = MessageSid::parse(sid)?;
         match patiently(async || twilio.message(&sid).await).await {
-            Ok(message) => delete_message(twilio, &message, &mut deleted).await?,
+            Ok(message) => delete_message(twilio, &message, deleted).await?,
             Err(failure) if is_gone(&failure) => {}
             Err(failure) => deleted.failed.push(format!("message {sid}: {failure}")),
         }
     }
-    Ok(deleted)
+    Ok(())
 }
 
 async fn delete_message(
