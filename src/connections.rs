@@ -37,8 +37,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection that is to be closed may take to send off what was answered.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long a stop waits for the first request of a connection that has sent none.
+const FIRST_REQUEST: Duration = Duration::from_millis(300);
+
 /// How much of a request's head is buffered. Twilio's and Slack's take about 2 KiB.
 const HEAD: usize = 32 * 1024;
+
+/// The same for HTTP/2, where one connection holds several heads at once.
+const H2_HEAD: u32 = 8 * 1024;
+
+/// How many requests of one HTTP/2 connection are answered at once; their heads count as nobody's memory until then.
+const STREAMS: u32 = 8;
 
 /// How much of a body HTTP/2 buffers before it is read; with the default of 1 MiB every connection could take that much.
 const WINDOW: u32 = 64 * 1024;
@@ -101,8 +110,8 @@ fn builder() -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
-        .max_header_list_size(HEAD as u32)
-        .max_concurrent_streams(64);
+        .max_header_list_size(H2_HEAD)
+        .max_concurrent_streams(STREAMS);
     builder
 }
 
@@ -134,23 +143,24 @@ async fn run(
     let io = TokioIo::new(Watched::new(stream, place.caller()));
     let mut connection = pin!(builder.serve_connection(io, served));
     let mut stopped = pin!(stopped(stop));
-    let (mut stopping, mut closing) = (false, false);
+    let (mut stopping, mut closing) = (None, false);
     loop {
-        let next = match closing {
-            true => Instant::now() + LINGER / 10,
-            false => place.look_at(),
+        let next = match (closing, stopping) {
+            (true, _) => Instant::now() + LINGER / 10,
+            (false, Some(at)) => at,
+            (false, None) => place.look_at(),
         };
         tokio::select! {
             // How it ended is the caller's business: most go away in the middle.
             _ = connection.as_mut() => return,
             () = place.taken_away() => return,
-            () = &mut stopped, if !stopping => {
-                stopping = true;
-                closing = true;
-                connection.as_mut().graceful_shutdown();
+            () = &mut stopped, if stopping.is_none() => {
+                // What was taken a moment ago has its request on the way: closed unread, a text's webhook would be lost.
+                let grace = if place.has_asked() { Duration::ZERO } else { FIRST_REQUEST };
+                stopping = Some(Instant::now() + grace);
             }
             () = tokio::time::sleep_until(next) => {
-                if place.is_overdue() && !closing {
+                if (stopping.is_some() || place.is_overdue()) && !closing {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, Version};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -33,8 +33,8 @@ impl Caller {
         self.table.prove(&self.connection);
     }
 
-    pub(super) fn begin(&self) -> Asking {
-        self.table.begin(&self.connection);
+    pub(super) fn begin(&self, is_h2: bool) -> Asking {
+        self.table.begin(&self.connection, is_h2);
         Asking(self.clone())
     }
 }
@@ -68,7 +68,7 @@ impl Service<Request<Incoming>> for Served {
     type Future = futures_util::future::BoxFuture<'static, Result<Response<Answer>, Self::Error>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let asking = self.caller.begin();
+        let asking = self.caller.begin(request.version() == Version::HTTP_2);
         request.extensions_mut().insert(self.caller.clone());
         let answered = self.router.call(request);
         Box::pin(async move {

@@ -48,8 +48,10 @@ struct Does {
     key: Option<u64>,
     is_proven: bool,
     has_asked: bool,
+    /// Bytes between two requests need not be the beginning of one.
+    is_h2: bool,
     requests: u32,
-    /// Since when it has been idle, or busy without a break.
+    /// Since when it has been idle, or when its latest request began.
     since: Instant,
     /// When the first byte of a request came whose head is not there yet.
     head_since: Option<Instant>,
@@ -126,13 +128,13 @@ impl Table {
     }
 
     /// A request begins on this connection.
-    pub(super) fn begin(&self, connection: &Connection) {
+    pub(super) fn begin(&self, connection: &Connection, is_h2: bool) {
         let mut does = connection.does();
-        if does.requests == 0 {
-            does.since = Instant::now();
-        }
+        // Requests of HTTP/2 may follow each other without a break: what counts is the latest.
+        does.since = Instant::now();
         does.requests += 1;
         does.has_asked = true;
+        does.is_h2 |= is_h2;
         does.head_since = None;
     }
 
@@ -217,8 +219,11 @@ impl Held {
 
     fn oldest_of(&self, address: IpAddr) -> Option<Arc<Connection>> {
         let keys = self.by_address.get(&address)?;
-        let mut unproven = keys.iter().filter_map(|key| self.unproven.get(key));
-        unproven.next().cloned()
+        let unproven = keys.iter().find_map(|key| self.unproven.get(key));
+        let mut proven = keys.iter().filter_map(|key| self.proven.get(key));
+        unproven
+            .or_else(|| proven.find(|connection| connection.is_idle()))
+            .cloned()
     }
 
     fn take_away(&mut self, connection: Arc<Connection>) {
@@ -237,6 +242,7 @@ impl Connection {
                 key: None,
                 is_proven: false,
                 has_asked: false,
+                is_h2: false,
                 requests: 0,
                 since: Instant::now(),
                 head_since: None,
@@ -256,7 +262,7 @@ impl Connection {
     /// Bytes came in.
     pub(super) fn has_read(&self) {
         let mut does = self.does();
-        if does.requests == 0 && does.head_since.is_none() {
+        if does.requests == 0 && !does.is_h2 && does.head_since.is_none() {
             does.head_since = Some(Instant::now());
         }
     }
@@ -295,6 +301,10 @@ impl Place {
 
     pub(super) fn is_overdue(&self) -> bool {
         self.connection.deadline(&self.table.limits) <= Instant::now()
+    }
+
+    pub(super) fn has_asked(&self) -> bool {
+        self.connection.does().has_asked
     }
 
     /// Whether nothing is left to do for it, and what was answered had `linger` to go out.

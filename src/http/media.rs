@@ -1,10 +1,12 @@
 //! A file on its way to a phone, for Twilio to fetch. The address is all the proof there is, and all that is needed.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::connections::Caller;
 use crate::media;
 use crate::store;
 
@@ -12,6 +14,7 @@ use crate::store;
 pub(super) async fn fetch(
     State(app): State<App>,
     Path((id, signed)): Path<(String, String)>,
+    caller: Option<Extension<Caller>>,
 ) -> Response {
     let secrets = [
         Some(&app.secrets.auth_token),
@@ -20,6 +23,9 @@ pub(super) async fn fetch(
     let is_good = media::is_good(secrets.into_iter().flatten(), &id, &signed, app.clock.now());
     if !is_good {
         return StatusCode::NOT_FOUND.into_response();
+    }
+    if let Some(Extension(caller)) = caller {
+        caller.prove();
     }
     let content_type = match store::media::content_type(&app.store, &id).await {
         Ok(Some(content_type)) => content_type,

@@ -53,17 +53,20 @@ async fn a_restart_refuses_no_connection_and_loses_no_text() {
     assert_eq!(asking.await.unwrap(), Vec::<String>::new());
     desk.twilio.text(ALICE, LINE, "after both").await;
     desk.expect_words_in_thread(&root.ts, "after both").await;
+    let words =
+        |message: &qdn_relay::sandbox::slack::Message| message.text.contains("during restart");
+    // One whose request was broken off by the stop is found in Twilio's log.
+    let are_shown = desk
+        .slack
+        .wait_until(
+            |world| {
+                let messages = world.channel(desk::CHANNEL).unwrap().messages.values();
+                messages.filter(|message| words(message)).count() == 2
+            },
+            desk::PATIENCE,
+        )
+        .await;
+    assert!(are_shown);
     desk.expect_quiet().await;
-    let shown = desk.slack.read(|world| {
-        let words =
-            |message: &qdn_relay::sandbox::slack::Message| message.text.contains("during restart");
-        let channel = world.channel(desk::CHANNEL).unwrap();
-        channel
-            .messages
-            .values()
-            .filter(|message| words(message))
-            .count()
-    });
-    assert_eq!(shown, 2);
     desk.close().await;
 }

@@ -38,13 +38,25 @@ async fn one_address_displaces_only_its_own() {
 }
 
 #[tokio::test]
-async fn an_address_whose_connections_are_all_proven_gets_no_more() {
+async fn an_idle_connection_of_an_address_gives_way_to_its_next_and_a_busy_one_does_not() {
     let table = Table::new(limits());
     let places: Vec<Place> = (0..3).map(|_| admit(&table, FAR).unwrap()).collect();
     places.iter().for_each(|place| place.caller().prove());
+    let asking: Vec<_> = places
+        .iter()
+        .map(|place| place.caller().begin(false))
+        .collect();
     assert!(admit(&table, FAR).is_none());
     assert!(admit(&table, OTHER).is_some());
     assert!(places.iter().all(is_open));
+    drop(asking);
+    assert!(admit(&table, FAR).is_some());
+    let open: Vec<bool> = places.iter().map(is_open).collect();
+    assert_eq!(
+        open,
+        [false, true, true],
+        "the one that is idle for longest"
+    );
 }
 
 #[tokio::test]
@@ -71,7 +83,7 @@ async fn a_quarter_is_kept_for_the_proven() {
 async fn the_oldest_gives_way_whatever_it_does() {
     let table = Table::new(limits());
     let places: Vec<Place> = (0..6).map(|_| admit(&table, NEAR).unwrap()).collect();
-    let begin = |n: usize| places[n].caller().begin();
+    let begin = |n: usize| places[n].caller().begin(false);
     let (slow, _slow) = (begin(0), begin(1));
     // Whoever comes while all others send slowly is not the one to go for having sent nothing yet.
     let _new = admit(&table, NEAR).unwrap();
@@ -109,7 +121,7 @@ async fn what_a_connection_does_decides_how_long_it_stays() {
             .round()
     };
     assert_eq!((left(&far), left(&near)), (10.0, 10.0), "silent");
-    let (one, two) = (far.caller().begin(), near.caller().begin());
+    let (one, two) = (far.caller().begin(false), near.caller().begin(false));
     let most = REQUEST.as_secs_f64();
     assert_eq!(
         (left(&far), left(&near)),
@@ -123,8 +135,21 @@ async fn what_a_connection_does_decides_how_long_it_stays() {
     assert_eq!(left(&near), 10.0, "half a head");
     far.caller().prove();
     assert_eq!(left(&far), 100.0);
-    let _third = far.caller().begin();
+    let _third = far.caller().begin(false);
     assert_eq!(left(&far), most);
     assert!(!far.is_overdue() && !far.may_close(Duration::ZERO));
     assert!(near.may_close(Duration::ZERO));
+}
+
+#[tokio::test]
+async fn what_comes_between_two_requests_of_http_2_is_no_head() {
+    let table = Table::new(limits());
+    let near = admit(&table, NEAR).unwrap();
+    drop(near.caller().begin(true));
+    near.connection.has_read();
+    let left = near
+        .connection
+        .deadline(&table.limits)
+        .duration_since(Instant::now());
+    assert!(left > Duration::from_secs(90), "{left:?}");
 }
