@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::directory::Directory;
 use crate::doubts::Doubts;
-use crate::http::{Bodies, Refusals};
+use crate::http::{Bodies, Readiness, Refusals};
 use crate::store::Store;
 
 /// A handle on everything a handler needs; cloning it costs nothing.
@@ -32,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) refusals: Refusals,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) bodies: Bodies,
+    pub(crate) readiness: Readiness,
 }
 
 impl App {

@@ -122,6 +122,7 @@ pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Outside, JoinHa
         calls,
         metrics: metrics_recorder()?,
         bodies: http::Bodies::default(),
+        readiness: http::Readiness::default(),
         refusals: http::Refusals::default(),
     });
     Ok((app, outside, calls_writer))

@@ -19,16 +19,14 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
         let value = action.value.as_deref().unwrap_or_default();
         let may = match about(app, &action.action_id, value).await? {
             Some(conversation) => members::may_act_in(app, &conversation, &pressed.user).await,
-            None => may_press(app, pressed).await,
+            None => may_press(app, pressed, &action.action_id).await,
         };
         if let Err(refusal) = may {
             tell_outsider(app, pressed, refusal).await?;
             continue;
         }
         match action.action_id.as_str() {
-            id @ (wording::home::BUTTON_AVAILABLE
-            | wording::home::BUTTON_AWAY
-            | wording::home::BUTTON_DND) => home::press(app, pressed, id, value).await?,
+            id if home::is_its_button(id) => home::press(app, pressed, id, value).await?,
             id if claim::is_its_button(id) => {
                 if let Err(why) = claim::receive(app, pressed, id, value).await? {
                     tell(app, pressed, why).await?;
@@ -97,9 +95,13 @@ async fn asked_about(tx: &mut Tx, id: &str) -> anyhow::Result<Vec<Row>> {
 }
 
 /// Whether whoever pressed a button that is about no conversation is in the channel where they pressed it.
-async fn may_press(app: &App, pressed: &BlockActions) -> Result<(), String> {
+async fn may_press(app: &App, pressed: &BlockActions, action: &str) -> Result<(), String> {
     let Some(channel) = &pressed.channel else {
-        return Ok(());
+        // A person's own home is in no channel.
+        return match home::is_its_button(action) {
+            true => Ok(()),
+            false => Err(wording::unknown_button()),
+        };
     };
     let mut configured = String::new();
     for line in &app.config.lines {

@@ -42,6 +42,11 @@ pub(crate) async fn receive(app: &App, user: &UserId) -> anyhow::Result<()> {
     tx.commit().await
 }
 
+/// Whether it stands in a home.
+pub(super) fn is_its_button(action: &str) -> bool {
+    [home::BUTTON_AVAILABLE, home::BUTTON_AWAY, home::BUTTON_DND].contains(&action)
+}
+
 /// A button of a home was pressed: what came of it stands at the head of the home then.
 pub(crate) async fn press(
     app: &App,

@@ -37,14 +37,14 @@ pub struct Secrets {
 enum Shape {
     /// These two letters and 32 more characters.
     Sid(&'static str),
-    /// It begins like this.
+    /// It begins like this and goes on for at least ten characters.
     Prefix(&'static str),
     /// 32 hexadecimal digits.
     Hex32,
     /// At least 32 letters and digits.
     Long,
-    /// Anything.
-    Any,
+    /// At least 16 characters without a space.
+    Word,
 }
 
 impl Shape {
@@ -55,22 +55,22 @@ impl Shape {
                     && value.starts_with(prefix)
                     && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
             }
-            Shape::Prefix(prefix) => value.starts_with(prefix),
+            Shape::Prefix(prefix) => value.starts_with(prefix) && value.len() >= prefix.len() + 10,
             Shape::Hex32 => value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit()),
             Shape::Long => {
                 value.len() >= 32 && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
             }
-            Shape::Any => true,
+            Shape::Word => value.len() >= 16 && !value.contains(char::is_whitespace),
         }
     }
 
     fn remedy(self) -> String {
         match self {
             Shape::Sid(prefix) => format!("it must be {prefix} and 32 letters and digits"),
-            Shape::Prefix(prefix) => format!("it must begin with {prefix}"),
+            Shape::Prefix(prefix) => format!("it must begin with {prefix} and go on"),
             Shape::Hex32 => "it must be 32 hexadecimal digits".to_owned(),
             Shape::Long => "it must be 32 letters and digits".to_owned(),
-            Shape::Any => String::new(),
+            Shape::Word => "it must be 32 letters and digits".to_owned(),
         }
     }
 }
@@ -94,7 +94,7 @@ const REQUIRED: [(&str, Shape, &str); 6] = [
     ),
     (
         "TWILIO_API_SECRET",
-        Shape::Any,
+        Shape::Word,
         "the secret that Twilio showed once when the API key was made",
     ),
     (
@@ -310,8 +310,8 @@ mod tests {
             ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
             ("TWILIO_AUTH_TOKEN", TOKEN),
             ("TWILIO_API_KEY", "SK00000000000000000000000000000000"),
-            ("TWILIO_API_SECRET", "secret"),
-            ("SLACK_BOT_TOKEN", "xoxb-test"),
+            ("TWILIO_API_SECRET", "a-secret-that-is-long"),
+            ("SLACK_BOT_TOKEN", "xoxb-a-test-token"),
             ("SLACK_SIGNING_SECRET", SIGNING),
         ]
     }
@@ -354,6 +354,8 @@ mod tests {
             (0, "AC1111", "AC and 32"),
             (2, "AC11111111111111111111111111111111", "SK and 32"),
             (4, "xoxp-1111", "begin with xoxb-"),
+            (4, "xoxb-", "begin with xoxb-"),
+            (3, "x", "32 letters and digits"),
             (1, "1111", "32 hexadecimal digits"),
             (
                 1,
@@ -401,7 +403,7 @@ mod tests {
     fn secrets_come_from_one_file_or_from_a_file_each() {
         let all = file(
             "# the desk\nexport TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000\nTWILIO_AUTH_TOKEN='0123456789abcdef0123456789abcdef'\n\
-             TWILIO_API_KEY=SK00000000000000000000000000000000\n\nTWILIO_API_SECRET=\"s = 1\"\nSLACK_BOT_TOKEN=xoxb-0\n\
+             TWILIO_API_KEY=SK00000000000000000000000000000000\n\nTWILIO_API_SECRET=\"a=secret-of-16-or-more\"\nSLACK_BOT_TOKEN=xoxb-0000000000\n\
              SLACK_SIGNING_SECRET=\n",
             0o600,
         );
@@ -415,7 +417,7 @@ mod tests {
         ]))
         .unwrap();
         assert_eq!(secrets.auth_token.expose_secret(), TOKEN);
-        assert_eq!(secrets.api_secret.expose_secret(), "s = 1");
+        assert_eq!(secrets.api_secret.expose_secret(), "a=secret-of-16-or-more");
         assert_eq!(secrets.signing_secret.expose_secret(), SIGNING);
     }
 
@@ -462,7 +464,7 @@ mod tests {
     #[test]
     fn secrets_never_show_in_debug_output() {
         let shown = format!("{:?}", Secrets::load(&Environment::of(complete())).unwrap());
-        for secret in [TOKEN, "\"secret\"", "xoxb-test", SIGNING] {
+        for secret in [TOKEN, "a-secret-that-is-long", "xoxb-a-test-token", SIGNING] {
             assert!(!shown.contains(secret), "{shown}");
         }
     }

@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub(crate) use self::operator::Readiness;
 pub(crate) use self::refused::Refusals;
 pub(crate) use self::unverified::Bodies;
 use crate::app::App;

@@ -1,6 +1,6 @@
 //! What the operator's monitoring calls.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{StatusCode, header};
@@ -14,6 +14,12 @@ use crate::store::outbox::State as Stands;
 /// How long a database that works takes at most to answer a read.
 const BUDGET: Duration = Duration::from_secs(1);
 
+/// For how long one look at the database answers everybody who asks.
+const LOOKED_AT_ONCE: Duration = Duration::from_millis(500);
+
+/// When the database was last asked whether it takes work, and what it said.
+pub(crate) type Readiness = tokio::sync::Mutex<Option<(Instant, bool)>>;
+
 /// The process is alive.
 pub(super) async fn healthz() -> &'static str {
     "alive\n"
@@ -21,9 +27,20 @@ pub(super) async fn healthz() -> &'static str {
 
 /// The service can take work: calls are answered either way, texts need the database.
 pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, &'static str) {
-    match tokio::time::timeout(BUDGET, app.store.ping()).await {
-        Ok(Ok(())) => (StatusCode::OK, "ready\n"),
-        Ok(Err(_)) | Err(_) => (
+    // Anybody may ask, and each look takes the only writer: those who ask meanwhile get the answer of the one before.
+    let mut last = app.readiness.lock().await;
+    let is_ready = match *last {
+        Some((at, is_ready)) if at.elapsed() < LOOKED_AT_ONCE => is_ready,
+        _ => {
+            let looked = tokio::time::timeout(BUDGET, app.store.ping()).await;
+            let is_ready = matches!(looked, Ok(Ok(())));
+            *last = Some((Instant::now(), is_ready));
+            is_ready
+        }
+    };
+    match is_ready {
+        true => (StatusCode::OK, "ready\n"),
+        false => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the database does not answer\n",
         ),

@@ -79,7 +79,7 @@ impl FromRequest<App> for TwilioForm {
         let params = nul::form(params);
         let account = params
             .iter()
-            .find(|(name, _)| name == "AccountSid")
+            .find(|(name, value)| name == "AccountSid" && !value.is_empty())
             .map(|(_, value)| value.as_str());
         if account.is_some_and(|account| account != app.secrets.account_sid) {
             tracing::error!(

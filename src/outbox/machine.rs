@@ -134,8 +134,8 @@ impl Machine {
             ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
             ("TWILIO_AUTH_TOKEN", crate::sandbox::twilio::AUTH_TOKEN),
             ("TWILIO_API_KEY", "SK00000000000000000000000000000000"),
-            ("TWILIO_API_SECRET", "secret"),
-            ("SLACK_BOT_TOKEN", "xoxb-test"),
+            ("TWILIO_API_SECRET", "a-secret-that-is-long"),
+            ("SLACK_BOT_TOKEN", "xoxb-a-test-token"),
             (
                 "SLACK_SIGNING_SECRET",
                 crate::sandbox::slack::SIGNING_SECRET,

@@ -125,7 +125,9 @@ async fn a_picture_that_is_not_there_yet_is_asked_for_again(database: Database) 
         .send()
         .await;
     let root = desk.expect_thread().await;
-    let files = expect_files(&desk, &root.ts, 2).await;
+    let mut files = expect_files(&desk, &root.ts, 2).await;
+    // Which of them runs into the faults is chance, and one in trouble does not hold the other.
+    files.sort();
     assert_eq!(names(&files), ["picture 1.jpg", "picture 2.jpg"]);
     assert_eq!(files[0].1.len(), 4_000);
     assert_eq!(faults.waiting("Media.bytes"), 0);
