@@ -16,16 +16,24 @@ struct Place {
     state: String,
     attempts: i64,
     created_at: i64,
+    message_id: String,
     ts: String,
     written_at: i64,
+    /// Whether any text of its reply was ever tried, also one that is done.
+    begun: i64,
 }
 
 impl Place {
-    /// Whether it may change its place: a reply that was never tried, and stands where it was first put. What somebody
-    /// decided on later stays where that put it.
+    /// Whether it may change its place: a reply of which nothing was tried, and that stands where it was first put. What
+    /// somebody decided on later stays where that put it.
     fn is_free(&self) -> bool {
         let is_waiting = self.state == State::Waiting.as_str() && self.attempts == 0;
-        is_waiting && !self.ts.is_empty() && self.created_at == self.written_at
+        is_waiting && self.begun == 0 && !self.ts.is_empty() && self.created_at == self.written_at
+    }
+
+    fn is_with(&self, next: &Place) -> bool {
+        let is_one_reply = !self.message_id.is_empty() && self.message_id == next.message_id;
+        self.seq == next.seq || is_one_reply
     }
 }
 
@@ -38,7 +46,10 @@ pub(crate) async fn by_writing(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
         .await
         .context("locking a lane")?;
     let places: Vec<Place> = sqlx::query_as(
-        "select o.seq, o.state, o.attempts, o.created_at, coalesce(m.ts, '') as ts, coalesce(m.created_at, 0) as written_at
+        "select o.seq, o.state, o.attempts, o.created_at, o.message_id, coalesce(m.ts, '') as ts,
+             coalesce(m.created_at, 0) as written_at,
+             case when m.id is not null and exists (select 1 from outbox other where other.message_id = o.message_id
+                 and other.lane = o.lane and other.attempts > 0) then 1 else 0 end as begun
          from outbox o left join message m on m.id = o.message_id and m.origin = 'slack'
          where o.lane = $1 and o.pending = 1 order by o.seq, o.part",
     )
@@ -57,23 +68,27 @@ pub(crate) async fn by_writing(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Which place moves where. The parts of one place stay together.
+/// Which place moves where. The parts of one place stay together, and so do the texts of one reply.
 fn moves(places: &[Place]) -> Vec<(i64, i64)> {
-    let units: Vec<&[Place]> = places.chunk_by(|one, next| one.seq == next.seq).collect();
+    let replies: Vec<&[Place]> = places.chunk_by(Place::is_with).collect();
+    let is_free = |reply: &[Place]| reply.iter().all(Place::is_free);
     let mut moves = Vec::new();
-    for run in units
-        .chunk_by(|one, next| one.iter().all(Place::is_free) && next.iter().all(Place::is_free))
-    {
-        let mut written: Vec<&&[Place]> = run.iter().collect();
-        // Stable, so that the texts of one reply stay in their order. A ts has ten digits before its dot and six behind.
+    for run in replies.chunk_by(|one, next| is_free(one) && is_free(next)) {
+        let mut written = run.to_vec();
+        // Stable. A ts has ten digits before its dot and six behind.
         written.sort_by(|one, other| one[0].ts.cmp(&other[0].ts));
-        let changed = written
-            .iter()
-            .zip(run)
-            .map(|(from, to)| (from[0].seq, to[0].seq));
-        moves.extend(changed.filter(|(from, to)| from != to));
+        let from = written.into_iter().flat_map(seqs);
+        let to = run.iter().copied().flat_map(seqs);
+        moves.extend(from.zip(to).filter(|(from, to)| from != to));
     }
     moves
+}
+
+/// The places that a reply's texts have.
+fn seqs(reply: &[Place]) -> impl Iterator<Item = i64> {
+    reply
+        .chunk_by(|one, next| one.seq == next.seq)
+        .map(|parts| parts[0].seq)
 }
 
 async fn set_seq(tx: &mut Tx, lane: &str, from: i64, to: i64) -> anyhow::Result<()> {
@@ -165,8 +180,10 @@ mod tests {
             state: "waiting".into(),
             attempts,
             created_at: 7,
+            message_id: String::new(),
             ts: ts.into(),
             written_at: 7,
+            begun: 0,
         }
     }
 
@@ -202,5 +219,32 @@ mod tests {
         let mut decided = place(1, 0, "2");
         decided.created_at = 9;
         assert_eq!(sorted(&[decided, place(2, 0, "1")]), ["2", "1"]);
+    }
+
+    #[test]
+    fn the_texts_of_one_reply_move_together_or_not_at_all() {
+        let text = |seq, message: &str, ts: &str| Place {
+            message_id: message.into(),
+            ..place(seq, 0, ts)
+        };
+        let long = |later: Place| {
+            [
+                text(1, "a", "2"),
+                text(2, "a", "2"),
+                text(3, "a", "2"),
+                later,
+            ]
+        };
+        let earlier = || text(4, "b", "1");
+        assert_eq!(moves(&long(earlier())), [(4, 1), (1, 2), (2, 3), (3, 4)]);
+        // Its first text is under way, or has left and does not stand there any more.
+        let mut tried = long(earlier());
+        tried[0].attempts = 1;
+        assert_eq!(moves(&tried), []);
+        let left = long(earlier()).map(|place| Place {
+            begun: i64::from(place.message_id == "a"),
+            ..place
+        });
+        assert_eq!(moves(&left[1..]), []);
     }
 }
