@@ -56,8 +56,7 @@ async fn look(
     };
     let mut answered = Vec::new();
     for copy in seen.iter().filter(is_copy) {
-        let is_root = copy.thread_ts.as_ref().is_none_or(|root| *root == copy.ts);
-        if is_root && copy.latest_reply.is_some() {
+        if settle::is_answered(copy) {
             answered.push(PostedIn {
                 channel: channel.as_str().to_owned(),
                 root: copy.ts.as_str().to_owned(),

@@ -213,7 +213,8 @@ async fn in_thread_or_channel(
     }
 }
 
-/// The post that bears the row's id; later copies of it are taken away.
+/// The post that bears the row's id; later copies of it are taken away. One that people have answered stays: `copies` makes
+/// a thread of it.
 async fn only_one(
     outside: &Outside,
     row: &Row,
@@ -228,7 +229,7 @@ async fn only_one(
     let Some((first, copies)) = ours.split_first() else {
         return Outcome::Absent;
     };
-    for copy in copies {
+    for copy in copies.iter().filter(|copy| !is_answered(copy)) {
         if let Err(failure) = outside.slack.delete_message(channel, &copy.ts).await {
             tracing::warn!(outbox = row.id, %failure, "a second copy of a post could not be deleted");
         }
@@ -242,6 +243,12 @@ async fn only_one(
         }),
         proof: "Slack's history",
     }
+}
+
+/// Whether the message is a root that people have answered: what they write there is for the caller.
+pub(super) fn is_answered(message: &ThreadMessage) -> bool {
+    let root = message.thread_ts.as_ref();
+    root.is_none_or(|root| *root == message.ts) && message.latest_reply.is_some()
 }
 
 pub(super) fn bears_id(message: &ThreadMessage, id: &str) -> bool {
