@@ -136,8 +136,10 @@ pub(super) async fn warn(
 }
 
 /// What an absent attempt is kept with, so that it counts where Slack named a trouble of its own.
-pub(super) fn absent_because(row: &Row) -> String {
-    let own = SLACKS_OWN.iter().find(|own| row.why.starts_with(**own));
+/// The row's own reason may have become that of a look that failed.
+pub(super) fn absent_because(row: &Row, attempt: &Attempt) -> String {
+    let detail = attempt.detail.as_str();
+    let own = SLACKS_OWN.iter().find(|own| detail.starts_with(**own));
     let own = own.filter(|_| row.kind != "sms");
     let found = "two complete looks found nothing";
     own.map_or_else(|| found.to_owned(), |own| format!("{own}: {found}"))

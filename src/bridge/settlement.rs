@@ -77,7 +77,7 @@ pub(crate) async fn absent(
     let age = Duration::try_from(tx.now().duration_since(row.created())).unwrap_or_default();
     let is_too_late = outbox::absences(tx, &row.id).await? >= ABSENT_ONCE
         || age >= app.config.delivery.stale_reply;
-    let looked = plainer::absent_because(row);
+    let looked = plainer::absent_because(row, attempt);
     outbox::finish_attempt(tx, &row.id, attempt.n, ABSENT, &looked).await?;
     if is_sms && is_too_late {
         return did_not_leave(tx, app, row, attempt).await;
@@ -105,7 +105,7 @@ pub(crate) async fn absent(
     if is_sms {
         return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
-    plainer::warn(tx, app, row, attempt, &row.why).await
+    plainer::warn(tx, app, row, attempt, &attempt.detail).await
 }
 
 /// A look failed or broke off: it proves nothing.
