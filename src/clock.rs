@@ -47,6 +47,11 @@ impl BootInstant {
     pub fn elapsed(self) -> Duration {
         BootInstant::now().0.saturating_sub(self.0)
     }
+
+    /// How far off it is, zero once it is over.
+    pub fn ahead(self) -> Duration {
+        self.0.saturating_sub(BootInstant::now().0)
+    }
 }
 
 impl Add<Duration> for BootInstant {

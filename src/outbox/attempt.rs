@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use jiff::SignedDuration;
 use serde_json::json;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::failed::{back_off, outcome_of};
 use super::mark::mark;
@@ -63,13 +64,7 @@ pub(super) async fn run(
         );
     }
     crate::trial::point("attempt.before_request");
-    let answered =
-        tokio::time::timeout(allowed, deliver_once(app, outside, &claimed.row, attempt)).await;
-    let answered = answered.unwrap_or_else(|_| {
-        Ok(Err(Failure::Unknown {
-            why: "it took too long".into(),
-        }))
-    });
+    let answered = deliver_once(app, outside, claimed, attempt).await;
     crate::trial::point("attempt.answered");
     match answered {
         Ok(Ok(outcome)) => (outcome, None),
@@ -111,23 +106,34 @@ pub(super) async fn run(
 async fn deliver_once(
     app: &App,
     outside: &Outside,
-    row: &Row,
+    claimed: &Claimed,
     attempt: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
+    let row = &claimed.row;
     let is_post = matches!(row.kind.as_str(), "post" | "announce" | "list");
+    let request_timeout = app.config.delivery.request_timeout;
+    let ends = Instant::now() + request_timeout * REQUESTS;
     // Read before the request leaves: nothing that goes wrong afterwards may make it leave again.
     let before = match is_post && attempt.n > 1 {
-        true => outbox::attempts(&app.store, &row.id).await?,
+        true => timeout_at(ends, outbox::attempts(&app.store, &row.id)).await??,
         false => Vec::new(),
     };
     let form = plainer::form(&before, attempt.n);
-    let answered = deliver(app, outside, row, attempt, form).await?;
+    let answered = match timeout_at(ends, deliver(app, outside, row, attempt, form)).await {
+        Ok(answered) => answered?,
+        Err(_) => Err(Failure::Unknown {
+            why: "it took too long".into(),
+        }),
+    };
     let absent = before.iter().find(|before| before.is_in_vain());
     let (Some(absent), Ok(Outcome::Delivered { .. })) = (absent, &answered) else {
         return Ok(answered);
     };
-    match settle::look_for_post(app, outside, row, absent).await {
-        Ok(Ok(found @ Outcome::Delivered { .. })) => Ok(Ok(found)),
+    // The answer is known: a look that takes long must not make it unknown, nor outlast the lease.
+    let left = claimed.deadline.ahead().saturating_sub(request_timeout);
+    let look = settle::look_for_post(app, outside, row, absent);
+    match timeout(left.min(request_timeout * REQUESTS), look).await {
+        Ok(Ok(Ok(found @ Outcome::Delivered { .. }))) => Ok(Ok(found)),
         _ => Ok(answered),
     }
 }
