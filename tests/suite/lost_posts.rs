@@ -13,6 +13,8 @@ stories! {
     a_post_that_was_not_made_is_made_after_all,
     a_copy_that_is_accepted_late_is_taken_away,
     a_root_that_is_accepted_late_and_answered_stays,
+    a_copy_that_a_look_finds_answered_stays,
+    a_post_made_again_is_known_however_slow_the_look_after_it_is,
     a_reply_under_a_root_not_known_yet_is_texted,
     a_deleted_root_gives_way_to_a_new_one,
     an_archived_channel_holds_what_is_for_it,
@@ -138,6 +140,58 @@ async fn a_root_that_is_accepted_late_and_answered_stays(database: Database) {
     desk.expect_texted(ALICE, &["On our way"]).await;
     desk.expect_quiet().await;
     desk.expect_roots(2).await;
+    desk.close().await;
+}
+
+async fn a_copy_that_a_look_finds_answered_stays(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let faults = desk.slack.faults();
+    let late = Effect::Late(Duration::from_millis(400));
+    faults.push("chat.postMessage", late.not_accepted());
+    // Where the second try has come to nobody knows either.
+    faults.push("chat.postMessage", Effect::Hang.accepted());
+    desk.twilio.text(ALICE, LINE, "Help").await;
+    let first = desk.expect_thread().await;
+    let unreadable = Effect::Status(500).not_accepted();
+    faults.always("conversations.history", unreadable);
+    let copy = desk.expect_roots(2).await.remove(1);
+    assert_ne!(first.ts, copy.ts);
+    desk.reply(&copy, "On our way").await;
+    faults.clear("conversations.history");
+    desk.expect_texted(ALICE, &["On our way"]).await;
+    desk.expect_quiet().await;
+    desk.expect_roots(2).await;
+    assert_eq!(desk.audited("copy_kept").await, 1);
+    desk.close().await;
+}
+
+async fn a_post_made_again_is_known_however_slow_the_look_after_it_is(database: Database) {
+    let desk = Desk::on(database)
+        .replace("request_timeout = \"500ms\"", "request_timeout = \"1s\"")
+        .replace("settle_after = \"2s\"", "settle_after = \"4s\"")
+        .start()
+        .await;
+    let old = desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    desk.slack.delete_message(CHANNEL, &old.ts);
+    let faults = desk.slack.faults();
+    let slow = || Effect::Slow(Duration::from_millis(800)).accepted();
+    faults.push("chat.postMessage", Effect::Reset.not_accepted());
+    faults.push("chat.postMessage", slow());
+    faults.push("chat.update", slow());
+    desk.twilio.text(ALICE, LINE, "Are you there?").await;
+    // It is posted and made a root, and then looked for: all of it together takes longer than a delivery may.
+    desk.expect_roots(1).await;
+    for read in ["conversations.history", "conversations.replies"] {
+        faults.always(read, slow());
+    }
+    let made_again = "select count(*) from attempt where n = 2 and outcome <> ''";
+    while desk.query_one(made_again).await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ended = "select outcome from attempt where n = 2".to_owned();
+    assert_eq!(desk.words(ended).await, ["delivered"]);
+    assert_eq!(desk.audited("unknown").await, 1, "only the first try");
     desk.close().await;
 }
 

@@ -1,5 +1,8 @@
 //! Slack does not take a message, or a thread takes none: that holds nobody, and no words are lost.
 
+use std::time::Duration;
+
+use qdn_relay::sandbox::faults::Effect;
 use qdn_relay::sandbox::slack::Message;
 use serde_json::Value;
 
@@ -8,6 +11,7 @@ use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};
 stories! {
     a_message_that_slack_does_not_take_holds_nobody,
     a_trouble_of_slacks_own_ends_in_a_placeholder_too,
+    a_trouble_of_slacks_own_counts_though_reads_fail_now_and_then,
     words_that_are_too_long_for_slack_are_shown_in_parts,
     a_root_that_slack_does_not_take_is_a_thread_all_the_same,
     words_that_are_refused_to_one_person_too_are_said_to_be_kept,
@@ -106,6 +110,37 @@ async fn a_message_that_slack_does_not_take_holds_nobody(database: Database) {
 
 async fn a_trouble_of_slacks_own_ends_in_a_placeholder_too(database: Database) {
     goes_on(database, "internal_error").await;
+}
+
+async fn a_trouble_of_slacks_own_counts_though_reads_fail_now_and_then(database: Database) {
+    let mut desk = Desk::on(database).start().await;
+    desk.expect_error(ALARM);
+    let root = desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    desk.slack
+        .refuse_words("chat.postMessage", POISON, "internal_error");
+    desk.twilio.text(ALICE, LINE, POISON).await;
+    let placed = || {
+        let shown = desk.replies(&root.ts);
+        shown.iter().any(|words| words.contains(PLACEHOLDER))
+    };
+    let attempts =
+        "select count(*) from attempt a join outbox o on o.id = a.outbox_id where o.kind = 'post'";
+    let (mut seen, deadline) = (1, tokio::time::Instant::now() + PATIENCE);
+    while !placed() {
+        assert!(tokio::time::Instant::now() < deadline, "no placeholder");
+        let made = desk.query_one(attempts).await;
+        if made > seen {
+            // One look for each attempt fails.
+            let fault = Effect::Status(500).not_accepted();
+            desk.slack.faults().push("conversations.history", fault);
+            seen = made;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    desk.slack.let_words_through();
+    desk.expect_quiet().await;
+    desk.close().await;
 }
 
 async fn words_that_are_too_long_for_slack_are_shown_in_parts(database: Database) {
