@@ -176,7 +176,7 @@ pub(super) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
     tx.commit().await?;
     for conversation in conversations {
         for (channel, root) in threads::latest(&app.store, &conversation, OF_CONVERSATION).await? {
-            app.doubts.want(&channel, &root);
+            app.doubts.want(&channel, &root, &conversation);
         }
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! One thread compared with Slack: what it has and we do not is taken in, and what waited for that may leave.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{MARGIN, clock, read};
 use crate::app::App;
 use crate::bridge::edited;
 use crate::bridge::slack_reply::{self, Received};
 use crate::delivery;
+use crate::doubts;
 use crate::outbox::Outside;
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
@@ -37,7 +38,7 @@ pub(super) async fn compare(
             Ok(messages) => messages,
             Err(error) => {
                 // The next round begins with others.
-                keep(app, thread, "").await?;
+                put_behind(app, thread).await?;
                 return Err(error);
             }
         },
@@ -46,13 +47,35 @@ pub(super) async fn compare(
     let found = take_in(app, outside, team, (&channel, &root), messages).await?;
     app.doubts.compared(&thread.channel, &thread.ts, began);
     let newest = newest.as_ref().map_or("", MessageTs::as_str);
-    keep(app, thread, newest).await?;
+    let young = delivery::scaled(app.config.delivery.settle_after, YOUNG);
+    let age = app.store.now().as_millisecond() - thread.compared_at;
+    if is_worth_keeping(found, age, young) {
+        keep(app, thread, newest).await?;
+    }
     let_go(app, thread).await?;
     Ok(found)
 }
 
-/// Lets replies go that waited for this.
+/// For how many seconds a comparison that found nothing is not kept once more.
+const YOUNG: f64 = 5.0;
+
+/// Whether a comparison is kept that comes so many milliseconds after the last that was.
+fn is_worth_keeping(found: usize, age: i64, young: Duration) -> bool {
+    // One that seems to lie ahead was dated by a clock that has been set since then.
+    let is_young = u128::try_from(age).is_ok_and(|age| age < young.as_millis());
+    found > 0 || !is_young
+}
+
+/// Lets replies go that waited for this, unless they wait for another thread of their conversation too.
 pub(super) async fn let_go(app: &App, thread: &Compared) -> anyhow::Result<bool> {
+    let patience = doubts::patience(app.config.delivery.settle_after);
+    let own = (thread.channel.as_str(), thread.ts.as_str());
+    if app
+        .doubts
+        .wants_other(&thread.conversation_id, own, patience)
+    {
+        return Ok(false);
+    }
     let lane = delivery::phone_lane(&thread.line, &thread.conversation_id);
     if !order::is_held_back(&app.store, &lane.id).await? {
         return Ok(false);
@@ -61,6 +84,11 @@ pub(super) async fn let_go(app: &App, thread: &Compared) -> anyhow::Result<bool>
     order::let_go(&mut tx, &lane.id).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Lets the thread come behind all others.
+pub(super) async fn put_behind(app: &App, thread: &Compared) -> anyhow::Result<()> {
+    keep(app, thread, "").await
 }
 
 async fn keep(app: &App, thread: &Compared, newest: &str) -> anyhow::Result<()> {
@@ -161,5 +189,27 @@ fn as_event(channel: &ChannelId, message: ThreadMessage) -> MessageEvent {
         message: None,
         previous_message: None,
         deleted_ts: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_that_finds_nothing_is_kept_once_in_a_while() {
+        let young = Duration::from_secs(5);
+        for (found, age, is_kept) in [
+            (0, 4_999, false),
+            (0, 5_000, true),
+            (1, 0, true),
+            (0, -1, true),
+        ] {
+            assert_eq!(
+                is_worth_keeping(found, age, young),
+                is_kept,
+                "{found} {age}"
+            );
+        }
     }
 }

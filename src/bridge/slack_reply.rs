@@ -339,7 +339,7 @@ async fn put_in_order(
         let patience = doubts::patience(app.config.delivery.settle_after);
         let until = tx.now().checked_add(SignedDuration::try_from(patience)?)?;
         order::hold_back(tx, rows, until).await?;
-        app.doubts.want(reply.channel, reply.root);
+        app.doubts.want(reply.channel, reply.root, &conversation.id);
     }
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     order::by_writing(tx, &lane.id).await

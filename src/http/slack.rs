@@ -43,6 +43,7 @@ pub(super) async fn events(
         }
         Envelope::AppRateLimited => {
             tracing::error!("Slack holds events back: there were more than 30,000 in an hour");
+            app.doubts.refuse_all(app.store.now());
             Ok(StatusCode::OK.into_response())
         }
         Envelope::Other(_) => Ok(StatusCode::OK.into_response()),

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use qdn_relay::sandbox::faults::Effect;
+use qdn_relay::sandbox::slack::Forgery;
+use qdn_relay::sandbox::twilio::Callbacks;
 use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk};
@@ -12,6 +14,8 @@ stories! {
     a_refused_event_is_not_passed_by_a_later_one,
     what_a_start_finds_waiting_waits_too,
     where_slack_cannot_be_read_replies_leave_all_the_same,
+    when_slack_has_held_events_back_a_reply_waits_for_them,
+    a_long_reply_that_has_begun_to_leave_is_not_split,
 }
 
 /// Longer than an event takes to come, shorter than a request may take.
@@ -127,5 +131,73 @@ async fn where_slack_cannot_be_read_replies_leave_all_the_same(database: Databas
     desk.reply(&root, "first").await;
     desk.reply(&root, "second").await;
     desk.expect_texted(ALICE, &["first", "second"]).await;
+    let lines = desk.relay().log();
+    let told = lines
+        .iter()
+        .filter(|line| line.contains("threads whose replies wait"));
+    assert_eq!(told.count(), 1, "however often it was tried");
+    desk.close().await;
+}
+
+async fn a_long_reply_that_has_begun_to_leave_is_not_split(database: Database) {
+    // Nobody is asked first for what it costs.
+    let unasked = "\n[desk]\nwarn_segments = 20\n";
+    let desk = Desk::on(database).toml(unasked).start().await;
+    let root = desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    // Its first text is in doubt while the event of an earlier reply comes, and no callback says what became of it.
+    desk.twilio.set_callbacks(Callbacks {
+        copies: 0,
+        ..Callbacks::automatic(Duration::from_millis(30))
+    });
+    let twilio = desk.twilio.faults();
+    twilio.push("Messages.create", Effect::Reset.accepted());
+    twilio.always("Messages.list", Effect::Status(500).not_accepted());
+    let long = "and on and on it goes ".repeat(100);
+    desk.reply(&root, &long).await;
+    let begun = "select count(*) from outbox where kind = 'sms' and attempts > 0";
+    while desk.query_one(begun).await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let said = desk.slack.say(DORA, CHANNEL, "Written before");
+    let said = said.in_thread(&root.ts).aged(Duration::from_secs(30));
+    said.send().await;
+    let kept = "select count(*) from outbox where kind = 'sms' and pending = 1";
+    while desk.query_one(kept).await < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    twilio.clear("Messages.list");
+    let sent = desk.expect_sms(3).await;
+    let sent: Vec<&str> = sent.iter().map(|sms| sms.body.as_str()).collect();
+    assert_eq!(sent[2], "Written before", "{sent:?}");
+    desk.expect_quiet().await;
+    desk.expect_sms(3).await;
+    desk.close().await;
+}
+
+async fn when_slack_has_held_events_back_a_reply_waits_for_them(database: Database) {
+    let mut desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.reply(&root, "before").await;
+    desk.expect_texted(ALICE, &["before"]).await;
+    desk.expect_quiet().await;
+    let said = desk.slack.say(DORA, CHANNEL, "first").in_thread(&root.ts);
+    said.withheld().send().await;
+    let limited = serde_json::json!({
+        "token": "not-a-real-verification-token", "type": "app_rate_limited", "team_id": "T0QDN",
+        "minute_rate_limited": 1_800_000_000, "api_app_id": "A0QDN",
+    })
+    .to_string();
+    let (path, kind) = ("/api/slack/events", "application/json");
+    let sent = desk.slack.send_raw(path, kind, &limited, Forgery::Genuine);
+    assert_eq!(sent.await.unwrap().status, 200);
+    desk.slack
+        .faults()
+        .always("conversations.replies", slow().accepted());
+    desk.reply(&root, "second").await;
+    desk.expect_texted(ALICE, &["before", "first", "second"])
+        .await;
+    desk.expect_quiet().await;
+    desk.expect_error("Slack holds events back");
     desk.close().await;
 }
