@@ -11,6 +11,7 @@ mod slack;
 mod statuses;
 mod texts;
 mod thread;
+mod unreadable;
 
 use std::time::Duration;
 

@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::thread::{self, compare, compared_from};
+use super::unreadable::Unreadable;
 use super::{MARGIN, clock, move_watermark};
 use crate::app::App;
 use crate::config::Line;
 use crate::delivery;
 use crate::doubts;
 use crate::outbox::Outside;
+use crate::seldom::Seldom;
 use crate::slack::MessageTs;
 use crate::store::threads::{self, Compared};
 use crate::store::{facts, order};
@@ -27,6 +29,9 @@ const APART_FROM: Duration = Duration::from_secs(40);
 
 /// How many reads may come at once after a quiet time.
 const BURST: f64 = 20.0;
+
+/// How many of them the rounds leave: a thread in which replies wait is not to wait for a read too.
+const RESERVE: f64 = 8.0;
 
 /// How many of a line's liveliest threads are thought of; the others have their turn by and by.
 const LIVELY: i64 = 200;
@@ -46,6 +51,8 @@ const LEAST_TRIED_AGAIN: Duration = Duration::from_millis(100);
 pub(super) struct Reads {
     apart: Duration,
     level: Mutex<(f64, Instant)>,
+    /// Where reads are in vain.
+    unreadable: Unreadable,
 }
 
 impl Reads {
@@ -54,6 +61,7 @@ impl Reads {
         Reads {
             apart: APART.mul_f64(part.min(1.0)),
             level: Mutex::new((BURST, Instant::now())),
+            unreadable: Unreadable::new(settle_after),
         }
     }
 
@@ -68,9 +76,23 @@ impl Reads {
         level.0
     }
 
+    /// How many a round may make now.
+    fn spare(&self) -> f64 {
+        (self.allowed() - RESERVE).max(0.0)
+    }
+
     /// Takes one, if one is left.
     fn take(&self) -> bool {
-        let is_allowed = self.allowed() >= 1.0;
+        self.take_above(0.0)
+    }
+
+    /// Takes one for a round.
+    fn take_spare(&self) -> bool {
+        self.take_above(RESERVE)
+    }
+
+    fn take_above(&self, left: f64) -> bool {
+        let is_allowed = self.allowed() >= left + 1.0;
         if is_allowed && let Ok(mut level) = self.level.lock() {
             level.0 -= 1.0;
         }
@@ -88,16 +110,25 @@ pub(super) async fn catch_up(
     let Some(team) = app.directory.team() else {
         return Ok(0);
     };
-    if app.directory.channel_id(&line.channel).await?.is_none() {
+    let Some(current) = app.directory.channel_id(&line.channel).await? else {
         anyhow::bail!("there is no channel {} that the bot can see", line.channel);
-    }
+    };
     let number = line.number.as_str();
     let begun = clock::now(app, outside);
     know_from(app, number, begun).await?;
     // What the bucket holds is a handful; the cast drops its fraction on purpose.
-    let many = (reads.allowed() / app.config.lines.len() as f64).max(1.0) as usize;
-    let lively = threads::lively(&app.store, number, LIVELY).await?;
+    let many = (reads.spare() / app.config.lines.len() as f64).max(1.0) as usize;
+    // That the line's own channel cannot be read is to be said as long as it lasts.
+    let is_left = |thread: &Compared| {
+        thread.channel != current.as_str() && reads.unreadable.contains(&thread.channel)
+    };
+    let mut lively = threads::lively(&app.store, number, LIVELY).await?;
+    lively.retain(|thread| !is_left(thread));
     let resting = threads::longest_unread(&app.store, number, i64::try_from(many)?).await?;
+    let (left, resting): (Vec<_>, Vec<_>) = resting.into_iter().partition(is_left);
+    for thread in left {
+        thread::put_behind(app, &thread).await?;
+    }
     let (mut found, mut failed) = (0, None);
     for thread in choose(
         lively,
@@ -105,12 +136,21 @@ pub(super) async fn catch_up(
         (many, turn),
         app.store.now().as_millisecond(),
     ) {
-        if !reads.take() {
+        if is_left(&thread) {
+            continue;
+        }
+        if !reads.take_spare() {
             break;
         }
         // One thread that cannot be read holds up no other.
         match compare(app, outside, &team, &thread).await {
-            Ok(replies) => found += replies,
+            Ok(replies) => {
+                reads.unreadable.forget(&thread.channel);
+                found += replies;
+            }
+            Err(error)
+                if reads.unreadable.note(&thread.channel, &error)
+                    && thread.channel != current.as_str() => {}
             Err(error) => failed = Some(error),
         }
     }
@@ -187,6 +227,7 @@ pub(super) async fn compare_wanted(app: &App, outside: &Outside, reads: &Reads) 
     let bell = app.store.wake().bell(order::COMPARE);
     let again = delivery::scaled(app.config.delivery.settle_after, TRIED_AGAIN);
     let again = again.max(LEAST_TRIED_AGAIN);
+    let seldom = Seldom::a_minute();
     loop {
         if app.doubts.wanted().is_empty() {
             bell.notified().await;
@@ -198,10 +239,15 @@ pub(super) async fn compare_wanted(app: &App, outside: &Outside, reads: &Reads) 
                 // Its replies may not be committed yet; then their bell is still to ring.
                 Ok(true) => app.doubts.served(&wanted),
                 Ok(false) => {}
-                Err(error) => tracing::warn!(
-                    error = format!("{error:#}"),
-                    "a thread whose replies wait could not be compared"
-                ),
+                Err(error) => {
+                    if let Some(times) = seldom.now() {
+                        tracing::warn!(
+                            times,
+                            error = format!("{error:#}"),
+                            "threads whose replies wait could not be compared"
+                        );
+                    }
+                }
             }
             let patience = doubts::patience(app.config.delivery.settle_after);
             if since.elapsed() > patience * 2 {
@@ -230,9 +276,16 @@ async fn see_to(
     if !reads.take() {
         return Ok(false);
     }
-    compare(app, outside, &team, &thread).await?;
-    // Comparing lets go what waits by then.
-    Ok(false)
+    match compare(app, outside, &team, &thread).await {
+        // Comparing lets go what waits by then.
+        Ok(_) => Ok(false),
+        Err(error) if reads.unreadable.note(channel, &error) => {
+            // What stands there is not found by waiting.
+            thread::let_go(app, &thread).await?;
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]
@@ -289,6 +342,11 @@ mod tests {
         let reads = Reads::new(Duration::from_secs(95));
         let taken = (0..100).filter(|_| reads.take()).count();
         assert_eq!(taken, BURST as usize);
+        let reads = Reads::new(Duration::from_secs(95));
+        let by_rounds = (0..100).filter(|_| reads.take_spare()).count();
+        let waited_for = (0..100).filter(|_| reads.take()).count();
+        assert_eq!(by_rounds, (BURST - RESERVE) as usize);
+        assert_eq!(waited_for, RESERVE as usize, "left by the rounds");
         assert_eq!(reads.apart, APART);
         // The shortest that the usual request_timeout allows stays below 50 a minute.
         let shortest = Reads::new(Duration::from_secs(20));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use qdn_relay::sandbox::faults::Effect;
 use sqlx::{Connection, Executor};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk};
@@ -9,6 +10,8 @@ use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk};
 stories! {
     a_lost_reply_in_a_thread_of_forty_days_is_found,
     the_current_thread_and_those_before_it_are_compared,
+    a_reply_waits_for_each_thread_of_its_conversation_that_is_in_doubt,
+    threads_in_a_channel_that_the_bot_has_left_fail_no_round,
 }
 
 const FORTY_DAYS: Duration = Duration::from_secs(40 * 24 * 3_600);
@@ -23,6 +26,16 @@ impl Desk {
             .withheld()
             .send()
             .await
+    }
+
+    /// Alice's conversation stood in this thread before.
+    async fn had_thread(&self, channel: &str, root: &str) {
+        self.change(format!(
+            "insert into thread (channel, ts, conversation_id, opened_at)
+             select '{channel}', '{root}', conversation_id, opened_at - {} from thread limit 1",
+            FORTY_DAYS.as_millis()
+        ))
+        .await;
     }
 
     async fn change(&self, sql: String) {
@@ -68,13 +81,7 @@ async fn the_current_thread_and_those_before_it_are_compared(database: Database)
     let root = desk.open(ALICE).await;
     desk.expect_quiet().await;
     let old = desk.aged_root().await;
-    // A thread that the conversation had before.
-    desk.change(format!(
-        "insert into thread (channel, ts, conversation_id, opened_at)
-         select channel, '{old}', conversation_id, opened_at - {} from thread",
-        FORTY_DAYS.as_millis()
-    ))
-    .await;
+    desk.had_thread(CHANNEL, &old).await;
     let say = |root: &str, words: &str| {
         let said = desk.slack.say(DORA, CHANNEL, words).in_thread(root);
         said.withheld().send()
@@ -90,5 +97,53 @@ async fn the_current_thread_and_those_before_it_are_compared(database: Database)
     desk.expect_sms(3).await;
     let failed = "qdn_backfill_failed_total{what=\"replies\"}";
     assert_eq!(desk.metric(failed).await, 0.0);
+    desk.close().await;
+}
+
+async fn a_reply_waits_for_each_thread_of_its_conversation_that_is_in_doubt(database: Database) {
+    let mut desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    let old = desk.aged_root().await;
+    desk.had_thread(CHANNEL, &old).await;
+    desk.relay().kill().await;
+    let say = |words: &str| {
+        let said = desk.slack.say(DORA, CHANNEL, words).in_thread(&old);
+        said.withheld().send()
+    };
+    say("first").await;
+    let second = say("second").await;
+    let slow = Effect::Slow(Duration::from_millis(250)).accepted();
+    desk.slack.faults().always("conversations.replies", slow);
+    desk.start_relay().await;
+    // The thread of this one is compared before the old one is.
+    desk.reply(&root, "third").await;
+    desk.slack.deliver_message(CHANNEL, &second).await;
+    desk.expect_texted(ALICE, &["first", "second", "third"])
+        .await;
+    desk.expect_quiet().await;
+    desk.close().await;
+}
+
+async fn threads_in_a_channel_that_the_bot_has_left_fail_no_round(database: Database) {
+    let mut desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    desk.slack.add_channel("C0LEFT", "qdn-before", false);
+    let old = desk.aged_root().await;
+    desk.had_thread("C0LEFT", &old).await;
+    let told = |line: &serde_json::Value| line.to_string().contains("cannot be read any more");
+    desk.relay().wait_for_log(told).await;
+    desk.expect_rounds(3).await;
+    let said = desk.slack.say(DORA, CHANNEL, "On our way");
+    said.in_thread(&root.ts).withheld().send().await;
+    desk.expect_texted(ALICE, &["On our way"]).await;
+    let failed = "qdn_backfill_failed_total{what=\"replies\"}";
+    assert_eq!(desk.metric(failed).await, 0.0);
+    let lines = desk.relay().log();
+    let times = lines
+        .iter()
+        .filter(|line| line.contains("cannot be read any more"));
+    assert_eq!(times.count(), 1);
     desk.close().await;
 }
