@@ -1,7 +1,7 @@
-//! Threads in which replies may stand that no event told of: every thread after a start, when Slack has held events back, or
-//! while our clock is so wrong that they are refused, and one whose event was answered with "no". Nobody but Slack can make
-//! replies wait: no request counts that is not signed. A reply that comes in such a thread waits until the thread was compared
-//! with Slack, so that replies leave in the order in which they were written.
+//! Threads in which replies may stand that no event told of: every thread after a start or when Slack has held events back,
+//! and one whose event was answered with "no". Nobody but Slack can make replies wait: no request counts that is not signed.
+//! A reply that comes in such a thread waits until the thread was compared with Slack, so that replies leave in the order in
+//! which they were written.
 //!
 //! Each process knows this by itself: what another replica failed to take is told again by Slack or found by comparing.
 

@@ -8,9 +8,6 @@ use crate::outbox::Outside;
 /// From when on a difference is worth an alarm: Slack's requests are refused beyond five minutes.
 const WORTH_AN_ALARM: SignedDuration = SignedDuration::from_secs(60);
 
-/// From when on they may be, whatever Twilio's clock and Slack's differ by.
-const REFUSED_FROM: SignedDuration = SignedDuration::from_secs(240);
-
 /// The time by Twilio's clock, or ours as long as Twilio has not said it.
 pub(super) fn now(app: &App, outside: &Outside) -> Timestamp {
     outside.twilio.now().unwrap_or_else(|| app.clock.now())
@@ -20,10 +17,6 @@ pub(super) fn now(app: &App, outside: &Outside) -> Timestamp {
 pub(super) fn compare(app: &App, outside: &Outside) {
     let off = app.clock.now().duration_since(now(app, outside));
     metrics::gauge!("qdn_clock_off_seconds").set(off.as_secs_f64());
-    if off.abs() >= REFUSED_FROM {
-        // By their time alone, so nobody knows what they told of; once the clock is right, that must not be passed.
-        app.doubts.refuse_all(app.store.now());
-    }
     if off.abs() >= WORTH_AN_ALARM {
         tracing::error!(
             seconds = off.as_secs(),

@@ -134,7 +134,7 @@ async fn where_slack_cannot_be_read_replies_leave_all_the_same(database: Databas
     let lines = desk.relay().log();
     let told = lines
         .iter()
-        .filter(|line| line.contains("threads whose replies wait"));
+        .filter(|line| line.contains("whose replies wait"));
     assert_eq!(told.count(), 1, "however often it was tried");
     desk.close().await;
 }
