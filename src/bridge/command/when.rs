@@ -242,7 +242,7 @@ fn one_duration(words: &[&str]) -> Option<(f64, f64, usize)> {
     }
     if first == "half" {
         let article = usize::from(matches!(words.get(1), Some(&"a" | &"an")));
-        let unit = unit(words.get(1 + article)?)?;
+        let unit = unit(words.get(1 + article)?).filter(|unit| *unit >= 60.0)?;
         return Some((unit / 2.0, unit, 2 + article));
     }
     let half = |at: usize| words.get(at..at + 3) == Some(&["and", "a", "half"]);
@@ -252,6 +252,10 @@ fn one_duration(words: &[&str]) -> Option<(f64, f64, usize)> {
         length += 3;
     }
     let unit = unit(words.get(length)?)?;
+    // "a second job" is no time: nobody is away for so few seconds that they are written in words.
+    if unit < 60.0 && !first.starts_with(|letter: char| letter.is_ascii_digit()) {
+        return None;
+    }
     length += 1;
     if half(length) {
         count += 0.5;
@@ -353,6 +357,8 @@ const VAGUE: &[&str] = &[
     "hours",
     "minute",
     "minutes",
+    "seconds",
+    "secs",
     "min",
     "mins",
     "day",

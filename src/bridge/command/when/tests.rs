@@ -31,6 +31,8 @@ fn a_time_is_found_first_last_and_in_between() {
         ("30 min lunch", 30, "lunch"),
         ("45mins", 45, ""),
         ("1.5h", 90, ""),
+        ("120 sec", 2, ""),
+        ("an hour, a second job", 60, "a second job"),
         ("1.5 hours dentist", 90, "dentist"),
         ("an hour", 60, ""),
         ("dentist for an hour", 60, "dentist"),
@@ -93,6 +95,8 @@ fn what_is_no_time_is_left_alone() {
         "<@U0DORA12|dora> has the desk",
         "<https://example.com/2026>",
         "second opinion",
+        "a second job",
+        "one second job, then home",
     ] {
         assert_eq!(found(text), Ok((None, text.to_owned())), "{text}");
     }
@@ -127,6 +131,8 @@ fn what_looks_like_a_time_and_is_not_understood_is_asked_about() {
         ("1h30", "1h30"),
         ("half a mile", "half"),
         ("a few hours", "hours"),
+        ("ten seconds", "seconds"),
+        ("half a second", "half"),
         ("½ hour", "½"),
         ("0m", "0m"),
         ("0 minutes lunch", "0 minutes"),
