@@ -54,6 +54,8 @@ pub(crate) async fn bring_near(store: &Store, farthest: Farthest) -> anyhow::Res
             "update home_view set published_at = $1 where published_at > $2",
             now,
         ),
+        // Else what a caller says from now on would count as said before.
+        clamp("update opt_out set as_of = $1 where as_of > $2", now),
     ] {
         let done = sqlx::query(sql)
             .bind(to)

@@ -15,6 +15,7 @@ stories! {
     a_step_forward_opens_no_resend_early,
     a_step_back_holds_nothing_up,
     a_clock_put_right_while_the_service_is_stopped_holds_nothing_up,
+    a_stop_from_a_clock_that_was_ahead_can_be_taken_back,
 }
 
 const HOUR: i64 = 3_600_000;
@@ -208,4 +209,30 @@ async fn a_clock_put_right_while_the_service_is_stopped_holds_nothing_up(databas
     }
     desk.expect_audited("reminded", 2).await;
     desk.close().await;
+}
+
+async fn a_stop_from_a_clock_that_was_ahead_can_be_taken_back(database: Database) {
+    let clock = Clock::off_by(HOUR);
+    let mut desk = desk(database, &clock).start().await;
+    carriers_are_silent(&desk);
+    desk.expect_error("this machine's clock is off");
+    let root = desk.open(ALICE).await;
+    desk.twilio.text(ALICE, LINE, "STOP").await;
+    expect_said(&desk, "out").await;
+    assert_eq!(desk.relay().terminate().await, Some(0));
+    clock.set(0);
+    desk.start_relay().await;
+    desk.twilio.text(ALICE, LINE, "START").await;
+    expect_said(&desk, "in").await;
+    desk.reply(&root, "Welcome back").await;
+    desk.expect_texted(ALICE, &["Welcome back"]).await;
+    desk.close().await;
+}
+
+async fn expect_said(desk: &Desk, state: &str) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while desk.words("select state from opt_out".into()).await != [state] {
+        assert!(tokio::time::Instant::now() < deadline, "{state}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
