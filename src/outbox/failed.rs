@@ -6,7 +6,7 @@ use rand::RngExt;
 
 use super::picture;
 use crate::app::App;
-use crate::delivery::{self, Outcome};
+use crate::delivery::{self, Delivery, Outcome};
 use crate::remote::Failure;
 use crate::store::outbox::{Attempt, Row};
 use crate::twilio::error_code::{self, Meaning};
@@ -71,7 +71,18 @@ fn refusal(app: &App, row: &Row, attempt: &Attempt, code: String, message: &str)
         };
     }
     if is_about_channel(&code) {
-        return held(why, true);
+        return match row.kind.as_str() {
+            _ if !is_about_one_channel(&code) => held(why, true),
+            // What one person is told stands in a lane of theirs for all channels of the line, and would block it for good where the
+            // bot has left.
+            "ephemeral" | "words" | "copies" | "listing" => Outcome::Refused { code, why },
+            // Of a channel that is no line's any more nobody needs to see how things stand.
+            "root" | "update" if !is_of_a_line(app, row) => Outcome::Refused { code, why },
+            // Worth having when the channel is mended. Until then each holds up nothing but itself: other channels are served by
+            // the same gate.
+            "root" | "update" | "mark" => held(why, false),
+            _ => held(why, true),
+        };
     }
     let after = back_off(app, attempt.n);
     match row.kind.as_str() {
@@ -90,6 +101,18 @@ fn refusal(app: &App, row: &Row, attempt: &Attempt, code: String, message: &str)
 
 /// How often an edit of a call's message is tried that Slack refuses: it stands before all that is yet to be said of the call.
 const EDITS: i64 = 4;
+
+/// Whether this goes to the channel of one of the lines.
+fn is_of_a_line(app: &App, row: &Row) -> bool {
+    let (Ok(Delivery::Root { channel, .. }) | Ok(Delivery::Update { channel, .. })) = row.payload()
+    else {
+        return false;
+    };
+    app.config.lines.iter().any(|line| {
+        let id = app.directory.known_channel_id(&line.channel);
+        id.is_none_or(|id| id.as_str() == channel)
+    })
+}
 
 fn held(why: String, is_of_gate: bool) -> Outcome {
     Outcome::Held { why, is_of_gate }
@@ -141,6 +164,12 @@ pub(super) fn is_about_channel(code: &str) -> bool {
         "token_revoked",
     ];
     MENDABLE.contains(&code) || (code.starts_with("restricted_action") && !is_about_thread(code))
+}
+
+/// Those of them that say nothing of other channels: the bot is not in this one, or nothing is written there any more.
+pub(crate) fn is_about_one_channel(code: &str) -> bool {
+    matches!(code, "channel_not_found" | "is_archived" | "not_in_channel")
+        || (code.starts_with("restricted_action") && code != "restricted_action")
 }
 
 /// How long to wait after the `n`th attempt, give or take a quarter so that rows do not come in step.

@@ -10,7 +10,7 @@ mod call_message;
 mod copies;
 mod desk;
 mod enclosure;
-mod failed;
+pub(crate) mod failed;
 mod fit;
 #[cfg(test)]
 mod machine;
