@@ -1,6 +1,7 @@
 //! `/qdn available`, `away`, `dnd`, `status`: who can be rung, said by whoever may say so.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -23,12 +24,17 @@ use crate::store::{self, Tx};
 /// minutes before and after its own time.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long Slack may take to say whose colleague somebody is who asks how people are.
+const OWN_BUDGET: Duration = Duration::from_secs(1);
+
 pub(super) async fn status(app: &App, user: &UserId) -> String {
     if app.config.people.is_empty() {
         return wording::no_people();
     }
     let all: Vec<&Line> = app.config.lines.iter().collect();
-    let own = membership::own(app, user, &all).await.unwrap_or_default();
+    // How people are is told all the same where Slack is slow: then without the reasons.
+    let own = tokio::time::timeout(OWN_BUDGET, membership::own(app, user, &all)).await;
+    let own = own.map(Result::unwrap_or_default).unwrap_or_default();
     let told = lines(app, &own).await;
     let told: Vec<String> = told.into_iter().map(|(_, line)| line).collect();
     told.join("\n")
