@@ -1,9 +1,15 @@
 //! A command, a press or a form is done once, however often what Slack signed comes: its signature is good for five minutes,
 //! also in the hands of whoever got hold of it. A copy is answered as the first one was.
+//!
+//! What is begun is done to its end, also when its answer comes too late for Slack: cut off in the middle it might have been
+//! done, and whoever was told that it was not would do it again.
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
 use crate::store::taken::{self, Taken};
@@ -11,28 +17,63 @@ use crate::store::taken::{self, Taken};
 /// How often it is looked whether the first one was answered.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Does `work` unless the same request was done before; back comes what it was answered then. `body` is what Slack signed:
-/// no two of its commands, presses or forms are alike, each has a trigger of its own.
-pub(crate) async fn once<E: From<anyhow::Error>>(
+/// What is known of a request when its time is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// It was answered so.
+    To(String),
+    /// It was begun and is not done yet.
+    NotKnownYet,
+}
+
+/// Does `work` unless the same request was done before; back comes what it was answered then. An error says that nothing was
+/// done. `body` is what Slack signed: no two of its commands, presses or forms are alike, each has a trigger of its own.
+pub(crate) async fn once<E: From<anyhow::Error> + Send + Sync + 'static>(
     app: &App,
     body: &[u8],
-    work: impl Future<Output = Result<String, E>>,
-) -> Result<String, E> {
+    until: Instant,
+    work: impl Future<Output = Result<String, E>> + Send + 'static,
+) -> Result<Came, E> {
     let key = hex::encode(Sha256::digest(body));
+    let mut is_worked_on = false;
     loop {
-        match taken::take(&app.store, &key).await? {
-            Taken::Now => break,
-            Taken::WorkedOn => tokio::time::sleep(LOOK).await,
-            Taken::Before(answer) => {
-                tracing::warn!("a command, a press or a form that was done already came again");
-                return Ok(answer);
-            }
+        match timeout_at(until, taken::take(&app.store, &key)).await {
+            Ok(taken) => match taken? {
+                Taken::Now => break,
+                Taken::WorkedOn => {
+                    is_worked_on = true;
+                    tokio::time::sleep(LOOK).await;
+                }
+                Taken::Before(answer) => {
+                    tracing::warn!("a command, a press or a form that was done already came again");
+                    return Ok(Came::To(answer));
+                }
+            },
+            Err(_) if is_worked_on => return Ok(Came::NotKnownYet),
+            Err(_) => return Err(anyhow!("the database took too long to take a request").into()),
         }
     }
-    let done = work.await;
-    let kept = match &done {
-        Ok(answer) => taken::answered(&app.store, &key, answer).await,
-        Err(_) => taken::give_back(&app.store, &key).await,
+    let (tell, told) = oneshot::channel();
+    let app = app.clone();
+    tokio::spawn(async move {
+        let done = work.await;
+        keep(&app, &key, &done).await;
+        if let Err(Err(_)) = tell.send(done) {
+            tracing::warn!("a request came to nothing after the time for its answer");
+        }
+    });
+    match timeout_at(until, told).await {
+        Ok(Ok(done)) => done.map(Came::To),
+        Ok(Err(_)) => Err(anyhow!("whoever worked on a request is gone").into()),
+        Err(_) => Ok(Came::NotKnownYet),
+    }
+}
+
+/// Keeps what a request came to.
+async fn keep<E>(app: &App, key: &str, done: &Result<String, E>) {
+    let kept = match done {
+        Ok(answer) => taken::answered(&app.store, key, answer).await,
+        Err(_) => taken::give_back(&app.store, key).await,
     };
     if let Err(error) = kept {
         tracing::warn!(
@@ -40,5 +81,4 @@ pub(crate) async fn once<E: From<anyhow::Error>>(
             "what a request came to was not kept: a copy of it would be done again"
         );
     }
-    done
 }

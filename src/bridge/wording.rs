@@ -468,6 +468,18 @@ pub(crate) fn not_saved() -> String {
     "That could not be saved just now. Nothing was changed; try again in a minute.".into()
 }
 
+/// A command goes on after the time in which Slack wants its answer.
+pub(crate) fn not_known_yet(command: &str) -> String {
+    format!(
+        "That takes longer than usual, and whether it is done is not known yet. Look in the thread, or type `{command} status`, before you try again."
+    )
+}
+
+/// What only tells something took too long.
+pub(crate) fn not_told() -> String {
+    "That took too long to find out. Try again in a minute.".into()
+}
+
 /// "3 min ago".
 pub(super) fn ago(age: SignedDuration) -> String {
     match age.as_secs() {

@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use super::error::AppError;
 use super::nul;
 use super::signed::SlackBody;
 use crate::app::App;
-use crate::bridge::once::once;
+use crate::bridge::once::{Came, once};
 use crate::bridge::{button, command, home, slack_reply, text_first, wording};
 use crate::slack::TeamId;
 use crate::slack::event::{Envelope, Event, EventCallback, Interaction, SlashCommand};
@@ -109,25 +110,36 @@ pub(super) async fn commands(
     if command.ssl_check {
         return Ok(Json(Value::Object(serde_json::Map::new())));
     }
-    let answered = tokio::time::timeout(BUDGET, async {
-        if ours(&app).await? != command.team_id {
-            return Ok(None);
-        }
-        let work = async { Ok::<_, AppError>(command::receive(&app, &command).await) };
-        if command::only_tells(&command) {
-            return work.await.map(Some);
-        }
-        once(&app, &body, work).await.map(Some)
-    });
-    let answer = match answered.await {
-        Ok(Ok(Some(answer))) => answer,
-        Ok(Ok(None)) => {
+    let until = Instant::now() + BUDGET;
+    match timeout_at(until, ours(&app)).await {
+        Ok(Ok(ours)) if ours == command.team_id => {}
+        Ok(Ok(_)) => {
             tracing::warn!("a command of another workspace was refused");
             return Err(AppError::Forbidden);
         }
-        Ok(Err(_)) | Err(_) => wording::not_saved(),
+        Ok(Err(_)) | Err(_) => return Ok(Json(wording::ephemeral(&wording::not_saved()))),
+    }
+    let answer = match command::only_tells(&command) {
+        true => timeout_at(until, command::receive(&app, &command))
+            .await
+            .unwrap_or_else(|_| wording::not_told()),
+        false => change(&app, command, &body, until).await,
     };
     Ok(Json(wording::ephemeral(&answer)))
+}
+
+/// What to tell whoever typed a command that may change something.
+async fn change(app: &App, command: SlashCommand, body: &[u8], until: Instant) -> String {
+    let (of, name) = (app.clone(), command.command.clone());
+    let work = async move { anyhow::Ok(command::receive(&of, &command).await) };
+    match once(app, body, until, work).await {
+        Ok(Came::To(answer)) => answer,
+        Ok(Came::NotKnownYet) => wording::not_known_yet(&name),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "a command was not taken");
+            wording::not_saved()
+        }
+    }
 }
 
 /// Buttons, shortcuts and forms.
@@ -154,11 +166,18 @@ pub(super) async fn interactions(
         tracing::warn!("a button, shortcut or form of another workspace was refused");
         return Err(AppError::Forbidden);
     }
-    // Slack shows whoever did it a warning sign when this fails: nothing was changed then.
-    let once = once(&app, &body, interact(&app, &interaction));
-    let shown = tokio::time::timeout(BUDGET, once)
-        .await
-        .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}"))??;
+    // Slack shows whoever did it a warning sign when this fails: nothing was changed then, or it is not known yet, and what a
+    // second press or the form sent again asks for is done already.
+    let until = Instant::now() + BUDGET;
+    let of = app.clone();
+    let work = async move { interact(&of, &interaction).await };
+    let shown = match once(&app, &body, until, work).await? {
+        Came::To(shown) => shown,
+        Came::NotKnownYet => {
+            let late = anyhow::anyhow!("it took longer than {BUDGET:?} and goes on");
+            return Err(AppError::Unavailable(late));
+        }
+    };
     Ok(match shown.is_empty() {
         true => StatusCode::OK.into_response(),
         false => ([(header::CONTENT_TYPE, "application/json")], shown).into_response(),

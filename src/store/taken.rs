@@ -5,8 +5,9 @@ use jiff::SignedDuration;
 
 use super::{Store, Tx};
 
-/// How long a request may be worked on. After that, whoever worked on it has failed or died, and a copy is taken in its place.
-const WORKED_ON: SignedDuration = SignedDuration::from_secs(3);
+/// How long a request may be worked on, far longer than Slack and the database may take together. After that, whoever worked
+/// on it has failed or died, and a copy is taken in its place.
+const WORKED_ON: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is known of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

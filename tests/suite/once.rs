@@ -1,7 +1,11 @@
 //! What Slack signed is done once, and only for members of the channel that it is about.
 
+use std::time::Duration;
+
+use qdn_relay::sandbox::faults::Effect;
 use qdn_relay::sandbox::slack::Forgery;
 use serde_json::Value;
+use sqlx::{Connection, Executor};
 
 use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, STRANGER};
 
@@ -9,6 +13,7 @@ stories! {
     a_copy_of_a_press_changes_nothing,
     a_copy_of_a_command_or_a_form_is_answered_the_same,
     a_button_asks_who_is_in_its_conversations_channel,
+    a_text_that_takes_too_long_to_keep_is_not_said_to_be_lost,
 }
 
 async fn send(desk: &Desk, payload: &Value) -> String {
@@ -135,5 +140,56 @@ async fn a_button_asks_who_is_in_its_conversations_channel(database: Database) {
     desk.expect_quiet().await;
     assert_eq!(desk.audited("claimed").await, 0);
     assert_eq!(desk.audited("closed").await, 0);
+    desk.close().await;
+}
+
+async fn a_text_that_takes_too_long_to_keep_is_not_said_to_be_lost(database: Database) {
+    let desk = Desk::on(database)
+        .replace("request_timeout = \"500ms\"", "request_timeout = \"3s\"")
+        .replace("settle_after = \"2s\"", "settle_after = \"12s\"")
+        .start()
+        .await;
+    desk.open(ALICE).await;
+    desk.expect_quiet().await;
+    // The command is taken; before its text is kept, somebody holds the database.
+    let slow = Effect::Slow(Duration::from_millis(1_500));
+    desk.slack
+        .faults()
+        .always("conversations.members", slow.not_accepted());
+    let text = "text 619-555-0142 Gate 4";
+    let typed = async { desk.slack.command(DORA, CHANNEL, "/qdn", text).await.text };
+    let hold = async {
+        let mut holder = desk.connection().await;
+        while desk
+            .words("select key from taken_request".into())
+            .await
+            .is_empty()
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        match database {
+            Database::Sqlite => holder.execute("begin immediate").await.unwrap(),
+            Database::Postgres => {
+                holder.execute("begin").await.unwrap();
+                let held = "lock table message in access exclusive mode";
+                holder.execute(held).await.unwrap()
+            }
+        };
+        holder
+    };
+    let (told, mut holder) = tokio::join!(typed, hold);
+    assert!(told.contains("not known yet"), "{told}");
+    holder.execute("rollback").await.unwrap();
+    holder.close().await.unwrap();
+    desk.slack.faults().clear("conversations.members");
+    desk.expect_texted(ALICE, &["Gate 4"]).await;
+    desk.expect_quiet().await;
+    // What it came to is kept for a copy of the command.
+    let kept = "select answer from taken_request where is_answered = 1";
+    let answers = desk.words(kept.into()).await;
+    assert!(
+        answers.len() == 1 && answers[0].contains("Texting"),
+        "{answers:?}"
+    );
     desk.close().await;
 }
