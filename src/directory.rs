@@ -1,5 +1,7 @@
 //! Who is who in Slack, cached: our workspace, channel ids, members, people's names. Reads only.
 
+pub(crate) mod people;
+
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -53,6 +55,7 @@ struct Inner {
     channels: DashMap<String, ChannelId>,
     members: Cache<Arc<Vec<UserId>>>,
     user_names: Cache<String>,
+    people: people::People,
     channel_names: Cache<String>,
 }
 
@@ -67,6 +70,7 @@ impl Directory {
             channels: DashMap::new(),
             members: DashMap::new(),
             user_names: DashMap::new(),
+            people: people::People::default(),
             channel_names: DashMap::new(),
         }))
     }
@@ -84,7 +88,8 @@ impl Directory {
             .is_ok_and(|bot| bot.as_ref() == Some(user))
     }
 
-    /// Takes what Slack last said from the database: our workspace, the bot's user and the ids of these channels.
+    /// Takes what Slack last said from the database: our workspace, the bot's user, what people are called and the ids of these
+    /// channels.
     pub(crate) async fn recall(&self, store: &Store, channels: &[&str]) -> anyhow::Result<()> {
         if let Some(bot) = store::facts::read(store, BOT_FACT).await? {
             self.set_bot(UserId::new(bot));
@@ -95,6 +100,7 @@ impl Directory {
         if let Some(url) = store::facts::read(store, TEAM_URL_FACT).await? {
             self.set_team_url(url);
         }
+        self.recall_people(store).await?;
         for channel in channels {
             let fact = format!("{CHANNEL_FACT}{channel}");
             if let Some(id) = store::facts::read(store, &fact).await? {
@@ -254,21 +260,16 @@ impl Directory {
         Ok(Names { users, channels })
     }
 
-    /// The names of the people whom Slack has named so far, but for this one.
-    pub(crate) fn known_names(&self, but: &UserId) -> Vec<String> {
-        let known = self.0.user_names.iter();
-        known
-            .filter(|entry| entry.key() != but.as_str())
-            .map(|entry| entry.value().1.clone())
-            .collect()
-    }
-
     async fn user_name(&self, user: &UserId) -> Result<String, Failure> {
         if let Some(name) = self.fresh(&self.0.user_names, user.as_str()) {
             return Ok(name);
         }
-        let name = match self.0.slack.user_name(user).await {
-            Ok(name) => name,
+        let name = match self.0.slack.user_info(user).await {
+            Ok(info) => {
+                self.set_called(&info);
+                self.look_at_people();
+                info.name
+            }
             // Somebody of another workspace, or gone: the caller reads a word instead of an id.
             Err(Failure::Refused { code, .. }) if is_nobody(&code) => wording::SOMEBODY.to_owned(),
             Err(failure) => return Err(failure),

@@ -18,7 +18,7 @@ use crate::doubts::Doubts;
 use crate::outbox::{self, Outside};
 use crate::store::Store;
 use crate::twilio::AccountSid;
-use crate::{backfill, connections, http, slack, twilio};
+use crate::{backfill, connections, directory, http, slack, twilio};
 
 /// How long what is in flight may take to finish after the service was told to stop: it promises to be gone in 25 s.
 const GRACE: Duration = Duration::from_secs(20);
@@ -63,6 +63,7 @@ pub async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut workers = outbox::start(&app, &outside, &stopped);
     workers.spawn(backfill::run(app.clone(), outside, stopped.clone()));
+    workers.spawn(directory::people::watch(app.clone(), stopped.clone()));
     let introduction = tokio::spawn(introduce(app.clone()));
     tracing::info!(address = %listener.local_addr()?, public_url = app.config.public_url, "ready");
 
@@ -167,6 +168,7 @@ async fn introduce(app: App) {
             ),
         }
     }
+    app.directory.look_at_people();
 }
 
 /// One recorder for the process: tests run several services in one.

@@ -168,6 +168,7 @@ pub(super) fn read(
         true => Err("written by ourselves"),
         false => {
             let mut written = conversation::read(message, team, app_id)?;
+            app.directory.note_writer(&written.user);
             if written.kind == Kind::Reply && speaks_to_colleague(app, &written, &message.text) {
                 written.kind = Kind::ToColleague;
             }

@@ -19,6 +19,7 @@ impl SlackStandIn {
         self.put_user(User {
             id: id.to_owned(),
             display_name: display_name.to_owned(),
+            real_name: String::new(),
             team_id,
             restricted: false,
             stranger: false,

@@ -19,6 +19,8 @@ pub struct User {
     pub id: String,
     /// The display name; Slack allows it to be empty.
     pub display_name: String,
+    /// What they are called in full; like the display name where this is empty.
+    pub real_name: String,
     /// The workspace they belong to; another one for a guest of Slack Connect.
     pub team_id: String,
     /// A guest with limited rights.
@@ -184,6 +186,7 @@ impl World {
         let bot = User {
             id: world.settings.bot_user_id.clone(),
             display_name: world.settings.bot_name.clone(),
+            real_name: String::new(),
             team_id: world.settings.team_id.clone(),
             restricted: false,
             stranger: false,

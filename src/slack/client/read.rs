@@ -47,6 +47,8 @@ pub struct UserInfo {
     pub team_id: Option<TeamId>,
     /// What people call them: display name, else real name, else user name.
     pub name: String,
+    /// Their display name and their real name, as far as they have them.
+    pub names: Vec<String>,
     pub deleted: bool,
     pub is_bot: bool,
     /// A guest of the workspace.
@@ -256,7 +258,15 @@ impl UserInfo {
             lenient::word(value, "real_name"),
             lenient::word(value, "name"),
         ];
+        let mut names: Vec<String> = name[..3]
+            .iter()
+            .flatten()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
+        names.dedup();
         Some(Self {
+            names,
             name: name
                 .into_iter()
                 .flatten()

@@ -27,18 +27,22 @@ pub(super) fn info(world: &mut World, arguments: &Arguments) -> Outcome {
         .get(id)
         .ok_or_else(|| Refusal::state("user_not_found"))?;
     let handle = user.display_name.to_lowercase().replace(' ', ".");
+    let real_name = match user.real_name.as_str() {
+        "" => &user.display_name,
+        name => name,
+    };
     Ok(json!({"ok": true, "user": {
         "id": user.id,
         "team_id": user.team_id,
         "name": handle,
         "deleted": false,
-        "real_name": user.display_name,
+        "real_name": real_name,
         "tz": "America/Los_Angeles",
         "tz_offset": -28800,
         "profile": {
-            "real_name": user.display_name,
+            "real_name": real_name,
             "display_name": user.display_name,
-            "real_name_normalized": user.display_name,
+            "real_name_normalized": real_name,
             "display_name_normalized": user.display_name,
             "team": user.team_id,
         },

@@ -170,6 +170,7 @@ async fn files_guests_and_deleted_heads_look_as_slack_shows_them() {
     slack.put_user(User {
         id: "U0GUEST".into(),
         display_name: "Gast".into(),
+        real_name: String::new(),
         team_id: "T0OTHER".into(),
         restricted: false,
         stranger: true,

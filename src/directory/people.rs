@@ -1,0 +1,241 @@
+//! What the people are called who write beside each other in our channels: a reply that begins with one of their names speaks
+//! to them and not to the caller.
+//!
+//! It is learned in the background, from the members of the lines' channels and from whoever writes there, and remembered over
+//! a restart: no reply waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dashmap::{DashMap, DashSet};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::Directory;
+use crate::app::App;
+use crate::remote::Failure;
+use crate::slack::UserId;
+use crate::slack::client::UserInfo;
+use crate::store::{self, Store};
+
+/// The name under which they are remembered.
+const PEOPLE_FACT: &str = "slack.people";
+
+/// How often the members are looked through.
+const ROUND: Duration = Duration::from_secs(3_600);
+
+/// The same until it has succeeded once.
+const SOON: Duration = Duration::from_secs(60);
+
+/// How long what somebody is called is believed.
+const CALLED_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// How many people are known at most: far more than a desk has.
+const MOST: usize = 500;
+
+/// How many are asked about without a pause, and the pause after that: Slack allows a hundred a minute.
+const AT_ONCE: usize = 20;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Everyday words that are names of somebody's, too. Taken for a name they would hold every other reply.
+const WORDS: [&str; 32] = [
+    "a", "am", "an", "as", "at", "be", "by", "do", "go", "ha", "he", "hi", "i", "if", "in", "is",
+    "it", "me", "my", "no", "of", "oh", "ok", "on", "or", "so", "to", "u", "up", "us", "we", "ya",
+];
+
+/// What is known of them.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    /// By id; without a name for bots and whoever is gone.
+    called: DashMap<String, (Timestamp, Vec<String>)>,
+    /// Who has written and is not known.
+    wanted: DashSet<String>,
+    /// Whether something was learned that is not remembered yet.
+    is_new: AtomicBool,
+    look: Notify,
+}
+
+impl Directory {
+    /// The names of the people of our channels, but for this one.
+    pub(crate) fn known_names(&self, but: &UserId) -> Vec<String> {
+        let known = self.0.people.called.iter();
+        known
+            .filter(|entry| entry.key() != but.as_str())
+            .flat_map(|entry| entry.value().1.clone())
+            .filter(|name| is_telling(name))
+            .collect()
+    }
+
+    /// Somebody writes in a channel of ours: what they are called is learned later, if it is not known.
+    pub(crate) fn note_writer(&self, user: &UserId) {
+        let people = &self.0.people;
+        if !people.called.contains_key(user.as_str()) && people.wanted.len() < MOST {
+            people.wanted.insert(user.as_str().to_owned());
+            people.look.notify_one();
+        }
+    }
+
+    /// The channels are known: their members can be looked through.
+    pub(crate) fn look_at_people(&self) {
+        self.0.people.look.notify_one();
+    }
+
+    /// Slack has told of somebody.
+    pub(super) fn set_called(&self, user: &UserInfo) {
+        let is_person = !user.is_bot && !user.deleted && user.id.as_str() != "USLACKBOT";
+        let names = if is_person {
+            user.names.clone()
+        } else {
+            Vec::new()
+        };
+        self.call(&user.id, names);
+    }
+
+    fn call(&self, user: &UserId, names: Vec<String>) {
+        let people = &self.0.people;
+        let now = self.0.clock.now();
+        let before = people
+            .called
+            .insert(user.as_str().to_owned(), (now, names.clone()));
+        people.wanted.remove(user.as_str());
+        if before.is_none_or(|(_, before)| before != names) {
+            people.is_new.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) async fn recall_people(&self, store: &Store) -> anyhow::Result<()> {
+        let known = store::facts::read(store, PEOPLE_FACT).await?;
+        for (user, names) in read(known) {
+            let called = &self.0.people.called;
+            called.insert(user, (Timestamp::UNIX_EPOCH, names));
+        }
+        Ok(())
+    }
+
+    /// Asks Slack about whoever is not known well enough, in a round about all members.
+    async fn learn_people(&self, channels: &[&str], is_round: bool) -> Result<(), Failure> {
+        let people = &self.0.people;
+        let mut users: Vec<UserId> = people
+            .wanted
+            .iter()
+            .map(|id| UserId::new(id.key()))
+            .collect();
+        for channel in channels.iter().filter(|_| is_round) {
+            if let Some(channel) = self.known_channel_id(channel) {
+                users.extend(self.0.slack.members(&channel).await?);
+            }
+        }
+        users.sort();
+        users.dedup();
+        let now = self.0.clock.now();
+        users.retain(|user| {
+            let known = people.called.get(user.as_str());
+            let is_fresh = known.is_some_and(|known| now.duration_since(known.0) < CALLED_FOR);
+            !is_fresh && !self.is_bot(user)
+        });
+        for (asked, user) in users.iter().enumerate() {
+            if people.called.len() >= MOST {
+                break;
+            }
+            if asked >= AT_ONCE {
+                tokio::time::sleep(PAUSE).await;
+            }
+            match self.0.slack.user_info(user).await {
+                Ok(info) => self.set_called(&info),
+                Err(Failure::Refused { code, .. }) if super::is_nobody(&code) => {
+                    self.call(user, Vec::new());
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        people.wanted.clear();
+        Ok(())
+    }
+
+    /// Remembers what was learned, beside what another process has.
+    async fn remember_people(&self, store: &Store) -> anyhow::Result<()> {
+        let people = &self.0.people;
+        if !people.is_new.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut tx = store.begin().await?;
+        let mut known = read(store::facts::read_in(&mut tx, PEOPLE_FACT).await?);
+        for entry in &people.called {
+            known.insert(entry.key().clone(), entry.value().1.clone());
+        }
+        known.retain(|_, names| !names.is_empty());
+        store::facts::write(&mut tx, PEOPLE_FACT, &serde_json::to_string(&known)?).await?;
+        tx.commit().await
+    }
+}
+
+fn read(known: Option<String>) -> BTreeMap<String, Vec<String>> {
+    known
+        .and_then(|known| serde_json::from_str(&known).ok())
+        .unwrap_or_default()
+}
+
+/// Whether a reply that begins with this name may well speak to somebody.
+fn is_telling(name: &str) -> bool {
+    let first = name.split_whitespace().next().unwrap_or_default();
+    let first = first.trim_start_matches('@').to_lowercase();
+    !WORDS.contains(&first.as_str())
+}
+
+/// Learns what people are called until `stop`.
+pub(crate) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = learn(&app) => {}
+    }
+}
+
+async fn learn(app: &App) {
+    let lines = app.config.lines.iter();
+    let channels: Vec<&str> = lines.map(|line| line.channel.as_str()).collect();
+    let mut last: Option<Instant> = None;
+    loop {
+        let wait = if last.is_some() { ROUND } else { SOON };
+        // Ignoring whether it was told: whatever is due is seen below.
+        let _ = tokio::time::timeout(wait, app.directory.0.people.look.notified()).await;
+        let is_round = last.is_none_or(|last| last.elapsed() >= ROUND);
+        let told = app.directory.learn_people(&channels, is_round).await;
+        if let Err(error) = app.directory.remember_people(&app.store).await {
+            app.directory.0.people.is_new.store(true, Ordering::Relaxed);
+            tracing::debug!(
+                error = format!("{error:#}"),
+                "what people are called is kept later"
+            );
+        }
+        match told {
+            Ok(()) if is_round => last = Some(Instant::now()),
+            Ok(()) => {}
+            Err(failure) => {
+                tracing::debug!(?failure, "what people are called is learned later");
+                tokio::time::sleep(SOON).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyday_words_are_no_names() {
+        for (name, expected) in [
+            ("Al", true),
+            ("Jo Lee", true),
+            ("J", true),
+            ("We", false),
+            ("No Name", false),
+            ("@ok", false),
+            ("Will", true),
+        ] {
+            assert_eq!(is_telling(name), expected, "{name}");
+        }
+    }
+}
