@@ -77,7 +77,12 @@ pub(crate) enum Delivery {
     /// Bring the mark on a dispatcher's message up to date with what became of it.
     Mark,
     /// A dispatcher's words whose mentions still need names.
-    Reply { slack_text: String },
+    Reply {
+        slack_text: String,
+        /// How many parts of it were counted when a person decided about it; 0 where nobody did.
+        #[serde(default, skip_serializing_if = "is_none")]
+        counted: usize,
+    },
     /// The same with files, which still have to be fetched and made fit.
     Enclosing(Enclosing),
     /// An SMS.
@@ -153,6 +158,17 @@ pub(crate) struct Picture {
 pub(crate) struct Enclosing {
     pub(crate) slack_text: String,
     pub(crate) files: Vec<Enclosure>,
+    /// How many parts of it were counted when a person decided about it; 0 where nobody did.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) counted: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_none(counted: &usize) -> bool {
+    *counted == 0
 }
 
 /// A file that a dispatcher put beside their words.

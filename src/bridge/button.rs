@@ -5,7 +5,9 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::outcome::after_now;
 use crate::bridge::wording::{self, replies};
-use crate::bridge::{claim, edited, held, home, matter, members, newcomers, opt_out, plainer};
+use crate::bridge::{
+    claim, counted, edited, held, home, matter, members, newcomers, opt_out, plainer,
+};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -158,7 +160,7 @@ async fn decide(
             drop(tx);
             return tell(app, pressed, why).await;
         }
-        let parts = held::parts(&open);
+        let parts = counted::uncounted(app, &open);
         if let Some(held::Why::Limit { reached, at }) =
             held::over_limit(&mut tx, app, &conversation, user, parts).await?
         {
@@ -166,6 +168,7 @@ async fn decide(
             return tell(app, pressed, replies::limit_reached(&reached, &at)).await;
         }
         held::spend(&mut tx, &conversation, user, parts).await?;
+        counted::note(&mut tx, app, &open).await?;
     }
     let (state, decision) = match action {
         wording::BUTTON_SEND => (State::Waiting, "decided_send"),

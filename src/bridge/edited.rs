@@ -11,7 +11,7 @@ use crate::bridge::held::{self as holding, Reply};
 use crate::bridge::inbound_sms::storable;
 use crate::bridge::slack_reply::{self, Received};
 use crate::bridge::wording::{self, replies};
-use crate::bridge::{button, limits, matter, members, opt_out};
+use crate::bridge::{button, counted, limits, matter, members, opt_out};
 use crate::conversation::{Kind, Written};
 use crate::delivery::{self, Delivery};
 use crate::slack::TeamId;
@@ -191,12 +191,9 @@ async fn follow(
         let question = replies::still_held(&asked.writer, &known.id, body);
         return delivery::reword(tx, &conversation, &asked.notice, question).await;
     }
-    let words: Vec<String> = outbox::of_message_in(tx, &known.id)
-        .await?
-        .iter()
-        .filter(|row| rows.contains(&row.id))
-        .map(Row::words)
-        .collect();
+    let mut open = outbox::of_message_in(tx, &known.id).await?;
+    open.retain(|row| rows.contains(&row.id));
+    let words = counted::bodies(app, &open);
     let why = match written.kind {
         Kind::ToColleague => Some(holding::Why::Colleague),
         Kind::Command => Some(holding::Why::Command),
@@ -357,6 +354,9 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
     for one in slack_reply::deliveries(app, &edit.body, &[]) {
         rows.push(delivery::enqueue(&mut tx, &lane, &conversation.id, &known.id, &one).await?);
     }
+    let mut counted = outbox::of_message_in(&mut tx, &known.id).await?;
+    counted.retain(|row| rows.contains(&row.id));
+    counted::note(&mut tx, app, &counted).await?;
     edits::close(&mut tx, id, "sent").await?;
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),

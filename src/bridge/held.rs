@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::app::App;
+use crate::bridge::counted;
 use crate::bridge::limits::{self, Reached};
 use crate::bridge::wording::{self, Moment, replies};
 use crate::bridge::{button, matter, members, opt_out, text_first};
@@ -131,12 +132,6 @@ fn text<'a>(conversation: &'a Conversation, author: &'a str, parts: usize) -> li
     }
 }
 
-/// In how many parts these deliveries are billed.
-pub(crate) fn parts(rows: &[Row]) -> usize {
-    let words: Vec<String> = rows.iter().map(Row::words).collect();
-    limits::parts(words.iter().map(String::as_str))
-}
-
 /// Sets the reply's deliveries aside and asks its writer.
 pub(crate) async fn hold(
     tx: &mut Tx,
@@ -149,6 +144,10 @@ pub(crate) async fn hold(
     for row in rows {
         outbox::set_state(tx, row, State::Asked, 0, why.reason()).await?;
     }
+    let mut texts = outbox::of_message_in(tx, reply.message_id).await?;
+    texts.retain(|row| rows.contains(&row.id));
+    let words = counted::bodies(app, &texts);
+    let long = too_long(app, words.iter().map(String::as_str));
     held::open(
         tx,
         reply.message_id,
@@ -161,7 +160,7 @@ pub(crate) async fn hold(
         channel: reply.channel.to_owned(),
         user: reply.writer.to_owned(),
         thread_ts: reply.root.to_owned(),
-        content: replies::question(why, reply.message_id),
+        content: replies::question(why, long.as_ref(), reply.message_id),
     };
     let lane = delivery::ephemeral_lane(&conversation.line, reply.writer);
     delivery::enqueue(tx, &lane, &conversation.id, "", &question).await?;
@@ -236,7 +235,7 @@ pub(crate) async fn decide(
     }
     let rows = set_aside(&mut tx, message_id).await?;
     if sends {
-        let (writer, parts) = (&held.writer, parts(&rows));
+        let (writer, parts) = (&held.writer, counted::uncounted(app, &rows));
         if let Some(Why::Limit { reached, at }) =
             over_limit(&mut tx, app, &conversation, writer, parts).await?
         {
@@ -244,6 +243,7 @@ pub(crate) async fn decide(
             return button::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
         }
         spend(&mut tx, &conversation, writer, parts).await?;
+        counted::note(&mut tx, app, &rows).await?;
     }
     let message = messages::by_id_in(&mut tx, message_id).await?;
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);

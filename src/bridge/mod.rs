@@ -11,6 +11,7 @@ pub(crate) mod call_thread;
 pub(crate) mod claim;
 pub(crate) mod command;
 mod copies;
+mod counted;
 pub(crate) mod delivery_status;
 pub(crate) mod edited;
 mod flood;

@@ -8,10 +8,11 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::wording::{opt_outs, pictures};
 use crate::bridge::{
-    self, copies, delivery_status, limits, matter, newcomers, opt_out, page, pictures_in,
+    self, copies, counted, delivery_status, limits, matter, newcomers, opt_out, page, pictures_in,
     pictures_out, plainer, settlement, slack_reply, wording,
 };
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
+use crate::outbox::failed;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
@@ -369,16 +370,22 @@ async fn resolved(
     let message = messages::by_id_in(tx, &row.message_id).await?;
     let (words, author) = (|| bodies.iter().map(String::as_str), &message.author);
     let parts = limits::parts(words());
-    if held::of_message(tx, &row.message_id).await?.is_none() {
-        let why = match bridge::held::over_limit(tx, app, &conversation, author, parts).await? {
-            Some(limit) => Some(limit),
-            None => bridge::held::too_long(app, words()),
-        };
-        let Some(why) = why else {
-            matter::answered(tx, &conversation, &format!("<@{author}>")).await?;
-            bridge::held::spend(tx, &conversation, author, parts).await?;
-            return take_its_place(tx, app, row, attempt, &texts).await;
-        };
+    let before = counted::before(row);
+    let is_decided = before > 0 || held::of_message(tx, &row.message_id).await?.is_some();
+    // What a person decided about was counted then, or before that was noted as one part.
+    let more = match is_decided {
+        true => parts.saturating_sub(before.max(1)),
+        false => parts,
+    };
+    let why = match more {
+        0 => None,
+        more => bridge::held::over_limit(tx, app, &conversation, author, more).await?,
+    };
+    let why = match is_decided {
+        true => why,
+        false => why.or_else(|| bridge::held::too_long(app, words())),
+    };
+    if let Some(why) = why {
         let reply = bridge::held::Reply {
             message_id: &message.id,
             external_id: &message.external_id,
@@ -390,9 +397,11 @@ async fn resolved(
         let rows = [row.id.clone()];
         return bridge::held::hold(tx, app, &conversation, &reply, &rows, &why).await;
     }
-    // When its writer decided, its words were not known and counted as one part.
-    if parts > 1 {
-        bridge::held::spend(tx, &conversation, author, parts - 1).await?;
+    if !is_decided {
+        matter::answered(tx, &conversation, &format!("<@{author}>")).await?;
+    }
+    if more > 0 {
+        bridge::held::spend(tx, &conversation, author, more).await?;
     }
     take_its_place(tx, app, row, attempt, &texts).await
 }
@@ -481,6 +490,13 @@ async fn refused(
         tracing::info!(
             outbox = row.id,
             "somebody outside the channel could not be told"
+        );
+    } else if failed::is_about_one_channel(code) {
+        tracing::warn!(
+            outbox = row.id,
+            kind = row.kind,
+            code,
+            "what is for a channel that the bot cannot use was given up: only that channel shows it"
         );
     } else if row.kind == "words" {
         tracing::warn!(

@@ -29,6 +29,7 @@ pub(crate) fn enclose(slack_text: &str, files: &[File]) -> Delivery {
     Delivery::Enclosing(Enclosing {
         slack_text: slack_text.to_owned(),
         files: files.collect(),
+        counted: 0,
     })
 }
 

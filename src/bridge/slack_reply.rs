@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::bridge::held::{self, Why};
 use crate::bridge::wording;
 use crate::bridge::{
-    edited, inbound_sms::storable, matter, newcomers, opt_out, pictures_out, text_first,
+    counted, edited, inbound_sms::storable, matter, newcomers, opt_out, pictures_out, text_first,
 };
 use crate::conversation::{self, Kind, Written, colleague};
 use crate::delivery::{self, Delivery};
@@ -290,7 +290,8 @@ async fn keep(
     if age == Age::Live && !rows.is_empty() && is_resolved {
         let by = format!("<@{}>", written.user.as_str());
         matter::answered(tx, conversation, &by).await?;
-        held::spend(tx, conversation, reply.writer, held::parts(&texts)).await?;
+        let parts = counted::parts(app, &texts);
+        held::spend(tx, conversation, reply.writer, parts).await?;
     }
     if age == Age::Stale && !rows.is_empty() {
         for row in &rows {
@@ -369,11 +370,11 @@ async fn question(
         return Ok(None);
     }
     let texts = outbox::of_message_in(tx, reply.message_id).await?;
-    let parts = held::parts(&texts);
+    let parts = counted::parts(app, &texts);
     if let Some(why) = held::over_limit(tx, app, conversation, reply.writer, parts).await? {
         return Ok(Some(why));
     }
-    let words: Vec<String> = texts.iter().map(outbox::Row::words).collect();
+    let words = counted::bodies(app, &texts);
     match held::too_long(app, words.iter().map(String::as_str)) {
         Some(why) => Ok(Some(why)),
         None => held::collision(tx, app, conversation, reply).await,
@@ -446,6 +447,7 @@ pub(super) fn deliveries(app: &App, text: &str, files: &[File]) -> Vec<Delivery>
         // Names have to be asked for, which only the worker may do.
         vec![Delivery::Reply {
             slack_text: text.to_owned(),
+            counted: 0,
         }]
     }
 }

@@ -150,7 +150,7 @@ async fn deliver(
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
             text(app, outside, row, attempt, &conversation, body, &[]).await?
         }
-        Delivery::Reply { slack_text } => {
+        Delivery::Reply { slack_text, .. } => {
             let names = app.directory.names(&mrkdwn::mentions(&slack_text)).await;
             names.map(|names| Outcome::Resolved(slack_reply::to_texts(app, &slack_text, &names)))
         }

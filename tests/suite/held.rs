@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::slack::{Ephemeral, Forgery, Message};
+use qdn_relay::sandbox::faults::Effect;
+use qdn_relay::sandbox::slack::{Ephemeral, Forgery, Message, User};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, PATIENCE, SERGIO, STRANGER};
 
@@ -15,6 +16,10 @@ stories! {
     a_dear_reply_is_asked_about,
     a_forgotten_question_is_asked_in_the_thread,
     only_who_may_decides_and_only_once,
+    a_colleague_is_known_before_anybody_has_mentioned_them,
+    a_held_reply_with_a_mention_counts_in_parts,
+    a_correction_with_a_mention_is_counted_once,
+    questions_for_a_channel_that_the_bot_has_left_hold_nobody,
 }
 
 impl Desk {
@@ -287,5 +292,142 @@ async fn only_who_may_decides_and_only_once(database: Database) {
     desk.expect_texted(ALICE, &["@Sergio is on his way"]).await;
     assert_eq!(desk.audited("decided_send").await, 1);
     desk.slack.take_violations();
+    desk.close().await;
+}
+
+async fn a_colleague_is_known_before_anybody_has_mentioned_them(database: Database) {
+    let mut desk = Desk::on(database)
+        .toml("\n[desk]\ncollision_guard = false\n")
+        .prepare()
+        .await;
+    desk.slack.put_user(User {
+        id: "U0MIKE".into(),
+        display_name: "mo".into(),
+        real_name: "Michael Ortega".into(),
+        team_id: "T0QDN".into(),
+        restricted: false,
+        stranger: false,
+        bot: false,
+    });
+    desk.slack.join(CHANNEL, "U0MIKE");
+    desk.start_relay().await;
+    let known = "select value from fact where name = 'slack.people'";
+    while !desk
+        .words(known.into())
+        .await
+        .iter()
+        .any(|known| known.contains("Michael") && known.contains("Dora"))
+    {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let root = desk.open(ALICE).await;
+    desk.says(SERGIO, &root, "Dora, are you there?").await;
+    desk.expect_audited("asked_writer", 1).await;
+    desk.reply(&root, "Michael can you take this?").await;
+    desk.expect_audited("asked_writer", 2).await;
+    // Known over a restart, whatever Slack tells then.
+    let silent = Effect::Error("fatal_error".into());
+    for method in ["conversations.members", "users.info"] {
+        desk.slack
+            .faults()
+            .always(method, silent.clone().not_accepted());
+    }
+    assert_eq!(desk.relay().terminate().await, Some(0));
+    desk.start_relay().await;
+    desk.reply(&root, "michael? He sounds drunk").await;
+    desk.expect_audited("asked_writer", 3).await;
+    desk.slack.faults().clear_all();
+    // Whom Slack does not know is nobody's name.
+    desk.reply(&root, "Ask <@U0NOBODY> at the gate").await;
+    desk.expect_sms(1).await;
+    desk.reply(&root, "Somebody will be there at 5").await;
+    desk.expect_sms(2).await;
+    desk.expect_quiet().await;
+    assert_eq!(desk.audited("asked_writer").await, 3);
+    desk.close().await;
+}
+
+async fn a_held_reply_with_a_mention_counts_in_parts(database: Database) {
+    let desk = Desk::on(database)
+        .toml("\n[limits]\nperson_per_hour = 8\n[desk]\ncollision_guard = false\n")
+        .start()
+        .await;
+    let root = desk.open(ALICE).await;
+    let dear = format!("<@U0SERGIO> {}", "c".repeat(5 * 153));
+    desk.reply(&root, &dear).await;
+    let question = desk.expect_ephemeral(DORA, "begins with a colleague").await;
+    assert!(question.text.contains("as 6 texts"), "{}", question.text);
+    desk.slack
+        .press(DORA, CHANNEL, &question.ts, "held_send")
+        .await;
+    desk.expect_sms(1).await;
+    let counted = "select cast(parts as text) from text_count".to_owned();
+    desk.expect_quiet().await;
+    assert_eq!(desk.words(counted.clone()).await, ["6"]);
+    // Two more may leave: this is asked about as a whole before any of it does.
+    let again = desk
+        .reply(&root, &format!("<@U0SERGIO> {}", "d".repeat(3 * 153)))
+        .await;
+    desk.expect_audited("asked_writer", 2).await;
+    let asked = desk.slack.wait_for(crate::desk::PATIENCE, |world| {
+        world
+            .ephemerals(DORA)
+            .filter(|one| one.text.contains("colleague") && one.ts != question.ts)
+            .last()
+            .cloned()
+    });
+    let asked = asked.await.expect("a second question");
+    desk.slack
+        .press(DORA, CHANNEL, &asked.ts, "held_send")
+        .await;
+    desk.expect_ephemeral(DORA, "The next can leave at").await;
+    desk.expect_marks(&again, &[]).await;
+    desk.expect_quiet().await;
+    assert_eq!(desk.words(counted).await, ["6"]);
+    desk.close().await;
+}
+
+async fn a_correction_with_a_mention_is_counted_once(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let reply = desk.reply(&root, "Gate 4").await;
+    desk.expect_texted(ALICE, &["Gate 4"]).await;
+    desk.expect_quiet().await;
+    desk.slack
+        .edit_as(DORA, CHANNEL, &reply, "Gate 5, ask for <@U0SERGIO>");
+    let told = desk
+        .expect_words_in_thread(&root.ts, "This edit did not reach the caller")
+        .await;
+    desk.slack.press(DORA, CHANNEL, &told.ts, "edit_send").await;
+    desk.expect_texted(ALICE, &["Gate 4", "Gate 5, ask for @Sergio"])
+        .await;
+    desk.expect_quiet().await;
+    let counted = "select cast(parts as text) from text_count order by at".to_owned();
+    assert_eq!(desk.words(counted).await, ["1", "1"]);
+    desk.close().await;
+}
+
+async fn questions_for_a_channel_that_the_bot_has_left_hold_nobody(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    desk.slack.faults().push(
+        "chat.postEphemeral",
+        Effect::Error("not_in_channel".into()).not_accepted(),
+    );
+    desk.reply(&root, "<@U0SERGIO> is on his way").await;
+    desk.reply(&root, "<@U0SERGIO> has a white car").await;
+    // The first is asked about in the thread, the second of its writer.
+    let question = desk.expect_ephemeral(DORA, "begins with a colleague").await;
+    desk.slack
+        .press(DORA, CHANNEL, &question.ts, "held_send")
+        .await;
+    desk.expect_texted(ALICE, &["@Sergio has a white car"])
+        .await;
+    desk.expect_words_in_thread(&root.ts, "has not said whether")
+        .await;
+    desk.expect_quiet().await;
+    let kept = "select state from outbox where kind = 'ephemeral' order by seq".to_owned();
+    let states = desk.words(kept).await;
+    assert_eq!(states[0], "refused", "{states:?}");
     desk.close().await;
 }

@@ -15,8 +15,10 @@ pub(crate) const HELD_SEND: &str = "held_send";
 pub(crate) const HELD_INSIDE: &str = "held_inside";
 
 /// Asks the writer of a reply, who alone sees it. `message` is the id that the buttons carry.
-pub(crate) fn question(why: &Why, message: &str) -> Content {
-    let sentence = match why {
+///
+/// `long`: it takes many parts, whatever else it is held for.
+pub(crate) fn question(why: &Why, long: Option<&Why>, message: &str) -> Content {
+    let mut sentence = match why {
         Why::Colleague => {
             "Not texted to the caller, because it begins with a colleague's name. Send it all the same?".to_owned()
         }
@@ -33,6 +35,11 @@ pub(crate) fn question(why: &Why, message: &str) -> Content {
             format!("{} Send it then?", limit_reached(reached, at))
         }
     };
+    if let (Some(Why::Long { parts }), false) = (long, matches!(why, Why::Long { .. })) {
+        sentence.push_str(&format!(
+            " It is long: it goes out, and is billed, as {parts} texts."
+        ));
+    }
     let shown = vec![blocks::section(&sentence), held_buttons(message)];
     Content {
         text: sentence,
