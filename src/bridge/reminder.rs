@@ -161,29 +161,50 @@ async fn page(tx: &mut Tx, app: &App, line: &Line, due: &[Due]) -> anyhow::Resul
     if due.len() > PAGED_SINGLY
         && let Some(first) = due.first()
     {
-        let words = desk::page_many(&line.name, due.len(), first.told(tx, app).link.as_deref());
-        for person in page::people(&app.config, line, "") {
-            let occasion = first.occasion();
-            page::send(tx, line, person, &first.conversation.id, &occasion, &words).await?;
-        }
+        return page_together(tx, app, line, (first, due.len())).await;
     }
     for one in due {
         let people = page::people(&app.config, line, &one.conversation.caller);
         if people.is_empty() {
             continue;
         }
-        if due.len() <= PAGED_SINGLY {
-            let words = desk::page_one(&line.name, &one.told(tx, app));
-            for person in &people {
-                let (id, occasion) = (&one.conversation.id, one.occasion());
-                page::send(tx, line, person, id, &occasion, &words).await?;
-            }
+        let words = desk::page_one(&line.name, &one.told(tx, app));
+        for person in &people {
+            let (id, occasion) = (&one.conversation.id, one.occasion());
+            page::send(tx, line, person, id, &occasion, &words).await?;
         }
         let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
         let notice = desk::paged(&names, one.matter.unanswered_for(tx.now()));
         let (number, id) = (&one.conversation.line, &one.conversation.id);
         delivery::enqueue_notice(tx, number, id, notice.into()).await?;
     }
+    Ok(())
+}
+
+/// Texts about many callers at once, and says so once in the channel: a post in each thread would keep the channel busy.
+async fn page_together(
+    tx: &mut Tx,
+    app: &App,
+    line: &Line,
+    (first, count): (&Due, usize),
+) -> anyhow::Result<()> {
+    let people = page::people(&app.config, line, "");
+    if people.is_empty() {
+        return Ok(());
+    }
+    let words = desk::page_many(&line.name, count, first.told(tx, app).link.as_deref());
+    for person in &people {
+        let occasion = first.occasion();
+        page::send(tx, line, person, &first.conversation.id, &occasion, &words).await?;
+    }
+    let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
+    let announce = Delivery::Announce {
+        channel: line.channel.clone(),
+        content: desk::paged_for_many(&names, count).into(),
+        thread_ts: String::new(),
+    };
+    let lane = delivery::channel_lane(line.number.as_str());
+    delivery::enqueue(tx, &lane, "", "", &announce).await?;
     Ok(())
 }
 

@@ -379,6 +379,14 @@ pub(crate) fn paged(people: &[&str], age: SignedDuration) -> String {
     )
 }
 
+/// Told in the channel when people of the desk were texted about many callers at once.
+pub(crate) fn paged_for_many(people: &[&str], count: usize) -> String {
+    format!(
+        ":pager: Nobody has answered *{count} callers* yet: {} was texted. `/qdn open` lists them.",
+        escape(&people.join(" and "))
+    )
+}
+
 /// What became of a text to a person of the desk.
 pub(crate) fn about_page(person: &str, content: Content) -> Content {
     let about = format!("About the text to {}:", escape(person));
