@@ -587,26 +587,26 @@ pub(crate) async fn enqueue_root(
     Ok(())
 }
 
-/// Puts a sentence of ours into the conversation's thread.
+/// Puts a sentence of ours into the conversation's thread. Of a caller who is only listed it waits for their thread, and does
+/// not begin one.
 pub(crate) async fn enqueue_notice(
     tx: &mut Tx,
     line: &str,
     conversation_id: &str,
     content: Content,
 ) -> anyhow::Result<()> {
+    let lane = thread_lane(line, conversation_id);
+    if !store::lanes::is_waiting(tx, &lane.id).await?
+        && store::listed::say_later(tx, conversation_id, &content).await?
+    {
+        return Ok(());
+    }
     let notice = Delivery::Post {
         reply: content,
         root: None,
         new_thread: false,
         broadcast: false,
     };
-    enqueue(
-        tx,
-        &thread_lane(line, conversation_id),
-        conversation_id,
-        "",
-        &notice,
-    )
-    .await?;
+    enqueue(tx, &lane, conversation_id, "", &notice).await?;
     Ok(())
 }

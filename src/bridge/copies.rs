@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::outcome::after_now;
-use crate::bridge::slack_reply;
+use crate::bridge::{newcomers, slack_reply};
 use crate::delivery::{self, Delivery, PostedIn};
 use crate::store::audit::NewEntry;
 use crate::store::outbox::{Attempt, Row, State};
@@ -50,6 +50,12 @@ pub(super) async fn cleared(
         return Ok(());
     };
     if row.conversation_id.is_empty() {
+        let of = outbox::by_id(tx, &of).await?;
+        if let Some(list) = of.filter(|row| row.kind == "list") {
+            for PostedIn { channel, root } in answered {
+                newcomers::keep_copy(tx, app, &list, (channel, root)).await?;
+            }
+        }
         return Ok(());
     }
     for PostedIn { channel, root } in answered {

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::late::Found;
 use crate::bridge::opt_out;
-use crate::bridge::pictures_in::{self, Enclosed};
+use crate::bridge::pictures_in::{self, Enclosed, Words};
 use crate::bridge::wording::{self, Moment, TextIn};
 use crate::bridge::{away, flood, matter, newcomers};
 use crate::config::Line;
@@ -111,18 +111,21 @@ pub(crate) async fn receive(
             ),
     };
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
-    let mut together = None;
-    if sms.media.is_empty() {
-        together = newcomers::list(&mut tx, &conversation, &message_id, &post).await?;
-        if together.is_none() {
-            together = flood::gather(&mut tx, &lane, &post, &app.config.desk.timezone).await?;
-        }
+    let listed = newcomers::list(&mut tx, &conversation, &message_id, &post).await?;
+    let is_listed = listed.is_some();
+    let mut together = listed;
+    if together.is_none() && sms.media.is_empty() {
+        together = flood::gather(&mut tx, &lane, &post, &app.config.desk.timezone).await?;
     }
     let row = match together {
         Some(row) => row,
         None => delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?,
     };
-    pictures_in::enqueue(&mut tx, &conversation, &message_id, &row, sms, &enclosed).await?;
+    let words = match is_listed {
+        true => Words::Listed(&row),
+        false => Words::Posted(&row),
+    };
+    pictures_in::enqueue(&mut tx, &conversation, (&message_id, words), sms, &enclosed).await?;
     let as_of = came_at.unwrap_or(tx.now());
     opt_out::hear(&mut tx, app, &conversation, sms, as_of).await?;
     crate::trial::point("sms.row_kept");

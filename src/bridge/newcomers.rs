@@ -5,6 +5,7 @@
 //! listed of them, in the order of their texts, and the lists then lead there: so whoever opens a thread, by a button, by
 //! texting again or because there is room, no text is lost or shown twice for good. A text goes into a list only while nothing
 //! of its caller waits in their own lane, and into their lane only while nothing of them waits in a list: nothing overtakes.
+//! What we have to say of a listed caller, and the files of their texts, wait for the thread: they must not begin it.
 
 use serde_json::{Value, json};
 
@@ -19,13 +20,19 @@ use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::listed::{self, Listed};
 use crate::store::outbox::{Row, State};
-use crate::store::{Tx, conversations, lanes, outbox};
+use crate::store::{Tx, conversations, lanes, outbox, threads};
 
 /// From how many on new callers who wait for their threads are a flood: a quiet channel takes so many at once.
 const FLOOD: i64 = 10;
 
-/// How many texts one list shows: each has up to three blocks, of which Slack takes 50.
+/// How many texts one list shows.
 const TEXTS: usize = 15;
+
+/// How many blocks one list has below its head: Slack takes 50 in all.
+const BLOCKS: usize = 49;
+
+/// How many blocks a text may have besides its own: who wrote it, and that it came late.
+const BESIDES: usize = 2;
 
 /// How many characters: Slack recommends no more than 4,000.
 const CHARACTERS: usize = 3_000;
@@ -84,10 +91,13 @@ pub(super) async fn list(
 async fn has_room(tx: &mut Tx, list: &str, reply: &Content) -> anyhow::Result<bool> {
     let texts = listed::of_list_in(tx, list).await?;
     let mut characters = reply.text.chars().count();
+    let mut shown = blocks_of(reply).len() + BESIDES;
     for text in &texts {
-        characters += text.content()?.text.chars().count();
+        let content = text.content()?;
+        characters += content.text.chars().count();
+        shown += blocks_of(&content).len() + BESIDES;
     }
-    Ok(texts.len() < TEXTS && characters <= CHARACTERS)
+    Ok(texts.len() < TEXTS && shown <= BLOCKS && characters <= CHARACTERS)
 }
 
 /// The thread of a caller who is new gives way: those who are known and those who call come first.
@@ -202,12 +212,72 @@ async fn open(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<bool> 
     Ok(true)
 }
 
-/// A thread has begun that shows what was listed: the lists lead there from now on.
-pub(super) async fn began(tx: &mut Tx, conversation_id: &str, post: &str) -> anyhow::Result<()> {
-    for list in listed::open(tx, conversation_id, post).await? {
-        show_again(tx, &list).await?;
+/// A thread has begun that shows what was listed: the lists lead there from now on, and what waited for it follows.
+pub(super) async fn began(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    post: &str,
+) -> anyhow::Result<()> {
+    let opened = listed::open(tx, &conversation.id, post).await?;
+    if opened.lists.is_empty() {
+        return Ok(());
+    }
+    for list in &opened.lists {
+        show_again(tx, list).await?;
+    }
+    for notice in opened.notices {
+        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, notice).await?;
+    }
+    for lane in outbox::rouse_pictures(tx, &conversation.id).await? {
+        lanes::advance(tx, &lane).await?;
     }
     Ok(())
+}
+
+/// Changes what is shown of a listed text, wherever it stands by now; `false` where it is not listed, cannot be changed, or its
+/// list or root is just being posted.
+pub(super) async fn add(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    message_id: &str,
+    change: impl FnOnce(&Content) -> Option<Content>,
+) -> anyhow::Result<bool> {
+    let Some(text) = listed::of_message(tx, message_id).await? else {
+        return Ok(false);
+    };
+    let shown_by = match text.is_opened() {
+        true => text.opened_by(),
+        false => text.list(),
+    };
+    let row = outbox::by_id(tx, shown_by).await?;
+    let Some(changed) = change(&text.content()?) else {
+        return Ok(false);
+    };
+    if row.as_ref().is_some_and(is_under_way) {
+        return Ok(false);
+    }
+    // What begins the thread is made of the listed texts.
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    if !text.is_opened() && lanes::is_waiting(tx, &lane.id).await? {
+        return Ok(false);
+    }
+    listed::change(tx, message_id, changed).await?;
+    match row.filter(|_| text.is_opened()) {
+        Some(root) => {
+            let ts = root.external_id.as_str();
+            if let Some((channel, _)) = threads::holding(tx, &conversation.id, ts).await? {
+                delivery::enqueue_root(tx, &conversation.id, &channel, ts).await?;
+            }
+        }
+        None => show_again(tx, text.list()).await?,
+    }
+    Ok(true)
+}
+
+/// Whether a row is just being delivered or looked for: what it shows must not change.
+pub(super) fn is_under_way(row: &Row) -> bool {
+    let state = State::parse(&row.state);
+    matches!(state, Some(State::Sending | State::Unknown))
 }
 
 /// A list was posted; what of it has a thread already is said by an edit.
@@ -319,6 +389,25 @@ pub(crate) async fn open_next(app: &App) -> anyhow::Result<()> {
             give_way(&mut tx, &conversation).await?;
         }
         tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// A copy of a list stays, because people have answered under it: it is nobody's thread either, and they are told.
+pub(super) async fn keep_copy(
+    tx: &mut Tx,
+    app: &App,
+    list: &Row,
+    (channel, ts): (&str, &str),
+) -> anyhow::Result<()> {
+    let lane = delivery::copies_lane(&list.id);
+    let copy = delivery::enqueue(tx, &lane, "", "", &list.payload()?).await?;
+    outbox::set_external_id(tx, &copy, ts).await?;
+    let why = "a copy of a list that people have answered";
+    outbox::set_state(tx, &copy, State::Delivered, 0, why).await?;
+    lanes::advance(tx, &lane.id).await?;
+    for writer in slack_reply::parked_writers(tx, app, channel, ts).await? {
+        tell(tx, app, (channel, ts, &writer)).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::wording::pictures;
 use crate::delivery::{self, Delivery, Picture};
 use crate::store::conversations::Conversation;
 use crate::store::outbox::{Attempt, Row, State};
-use crate::store::{Tx, conversations, outbox};
+use crate::store::{Tx, conversations, lanes, outbox};
 use crate::twilio::form::InboundSms;
 
 /// More than this Twilio sends with no text.
@@ -66,15 +66,26 @@ impl Enclosed {
     }
 }
 
-/// Asks for everything that came with a text whose words `post` puts into the thread.
+/// The row that posts the words of a text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Words<'a> {
+    Posted(&'a str),
+    /// In a list: there is no thread yet that could show files.
+    Listed(&'a str),
+}
+
+/// When the file of a listed text is looked at though nothing has told that its caller has a thread.
+const LISTED: Duration = Duration::from_mins(5);
+
+/// Asks for everything that came with a text, whose words go first.
 pub(crate) async fn enqueue(
     tx: &mut Tx,
     conversation: &Conversation,
-    message_id: &str,
-    post: &str,
+    (message_id, words): (&str, Words<'_>),
     sms: &InboundSms,
     enclosed: &Enclosed,
 ) -> anyhow::Result<()> {
+    let (Words::Posted(post) | Words::Listed(post)) = words;
     let text = sms.message_sid.as_str();
     let mut behind = String::new();
     let mut not_shown = Vec::new();
@@ -93,6 +104,11 @@ pub(crate) async fn enqueue(
                 let lane = delivery::picture_lane(&conversation.line, text, sid);
                 behind =
                     delivery::enqueue(tx, &lane, &conversation.id, message_id, &picture).await?;
+                if let Words::Listed(_) = words {
+                    let later = after_now(tx, LISTED);
+                    outbox::set_state(tx, &behind, State::Waiting, later, "").await?;
+                    lanes::advance(tx, &lane.id).await?;
+                }
             }
             Fate::OfNoKind => not_shown.push(pictures::of_no_kind(&file.name, &file.content_type)),
             Fate::Lost => not_shown.push(pictures::lost(&file.name, "")),

@@ -17,11 +17,17 @@ use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::{Attempt, Row, State};
-use crate::store::{conversations, outbox};
+use crate::store::{conversations, listed, outbox};
 use crate::twilio::MessageSid;
 
 /// Why a file waits that has come before its words.
 const WORDS_FIRST: &str = "its words are not posted yet";
+
+/// Why a file waits whose words are only listed. It is roused when the thread begins.
+const THREAD_FIRST: &str = "its caller has no thread yet";
+
+/// How long it waits otherwise.
+const FOR_THREAD: Duration = Duration::from_mins(5);
 
 /// Why a file waits that has come before the one in front of it.
 const IN_ORDER: &str = "the file before it is not shown yet";
@@ -65,7 +71,13 @@ pub(super) async fn deliver(
     attempt: &Attempt,
     picture: &Picture,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    if let Some(why) = waits_for(app, picture).await? {
+    if let Some(why) = waits_for(app, row, picture).await? {
+        if why == THREAD_FIRST {
+            return Ok(Ok(Outcome::Again {
+                after: FOR_THREAD,
+                why: why.to_owned(),
+            }));
+        }
         let tries = u32::try_from(attempt.n).unwrap_or(u32::MAX);
         return Ok(Ok(Outcome::Again {
             after: FOR_WORDS.saturating_mul(tries).min(FOR_WORDS_AT_MOST),
@@ -90,10 +102,21 @@ pub(super) async fn deliver(
 }
 
 /// What has to be shown first. A file that is in trouble keeps none back, and an upload is seen by nobody.
-async fn waits_for(app: &App, picture: &Picture) -> anyhow::Result<Option<&'static str>> {
-    let words = outbox::state(&app.store, &picture.after).await?;
-    if words.is_some_and(State::is_pending) {
-        return Ok(Some(WORDS_FIRST));
+async fn waits_for(
+    app: &App,
+    row: &Row,
+    picture: &Picture,
+) -> anyhow::Result<Option<&'static str>> {
+    match listed::is_opened(&app.store, &row.message_id).await? {
+        // The root shows its words, whatever has become of the list.
+        Some(true) => {}
+        Some(false) => return Ok(Some(THREAD_FIRST)),
+        None => {
+            let words = outbox::state(&app.store, &picture.after).await?;
+            if words.is_some_and(State::is_pending) {
+                return Ok(Some(WORDS_FIRST));
+            }
+        }
     }
     if picture.uploaded.is_none() {
         return Ok(None);
@@ -108,7 +131,7 @@ async fn waits_for(app: &App, picture: &Picture) -> anyhow::Result<Option<&'stat
 
 /// Whether a file waits for nothing but its turn.
 pub(super) fn is_for_order(why: &str) -> bool {
-    why == WORDS_FIRST || why == IN_ORDER
+    why == WORDS_FIRST || why == IN_ORDER || why == THREAD_FIRST
 }
 
 /// Fetches the file and uploads it.

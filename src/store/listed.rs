@@ -2,16 +2,34 @@
 
 use anyhow::Context;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::outbox::{self, Row};
 use super::{Store, Tx, timestamp};
 use crate::delivery::Content;
 
+/// What is kept of a text in a list.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    content: Content,
+    /// What we have to say of it, once its caller has a thread.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<Content>,
+}
+
+impl Kept {
+    fn read(kept: &str) -> anyhow::Result<Kept> {
+        serde_json::from_str(kept).context("reading a listed text")
+    }
+}
+
 /// A text in a list.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Listed {
     pub(crate) conversation_id: String,
+    list_id: String,
     content: String,
     came_at: i64,
     opened_by: String,
@@ -20,11 +38,21 @@ pub(crate) struct Listed {
 impl Listed {
     /// What is shown of it.
     pub(crate) fn content(&self) -> anyhow::Result<Content> {
-        serde_json::from_str(&self.content).context("reading a listed text")
+        Ok(Kept::read(&self.content)?.content)
     }
 
     pub(crate) fn came(&self) -> Timestamp {
         timestamp(self.came_at)
+    }
+
+    /// The row of its list.
+    pub(crate) fn list(&self) -> &str {
+        &self.list_id
+    }
+
+    /// The row of the root that shows it since; empty while there is none.
+    pub(crate) fn opened_by(&self) -> &str {
+        &self.opened_by
     }
 
     /// Whether it stands in a thread since.
@@ -33,7 +61,7 @@ impl Listed {
     }
 }
 
-const COLUMNS: &str = "conversation_id, content, came_at, opened_by";
+const COLUMNS: &str = "conversation_id, list_id, content, came_at, opened_by";
 
 /// Puts a text at the end of a list.
 pub(crate) async fn put(
@@ -51,7 +79,10 @@ pub(crate) async fn put(
     .bind(message_id)
     .bind(conversation_id)
     .bind(list)
-    .bind(serde_json::to_string(content)?)
+    .bind(serde_json::to_string(&Kept {
+        content: content.clone(),
+        notices: Vec::new(),
+    })?)
     .bind(now)
     .execute(&mut *tx.inner)
     .await
@@ -120,23 +151,102 @@ pub(crate) async fn count_waiting(
     .context("counting a caller's listed texts")
 }
 
-/// Keeps that a root shows what was listed of its conversation; the lists that change by it.
-pub(crate) async fn open(
-    tx: &mut Tx,
-    conversation_id: &str,
-    post: &str,
-) -> anyhow::Result<Vec<String>> {
-    let mut lists: Vec<String> = sqlx::query_scalar(
-        "update listed set opened_by = $1 where conversation_id = $2 and opened_by = '' returning list_id",
+/// What changes when the texts of a conversation have a thread.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    pub(crate) lists: Vec<String>,
+    /// What has to be said below the root, in order.
+    pub(crate) notices: Vec<Content>,
+}
+
+/// Keeps that a root shows what was listed of its conversation.
+pub(crate) async fn open(tx: &mut Tx, conversation_id: &str, post: &str) -> anyhow::Result<Opened> {
+    let mut texts: Vec<(i64, String, i64, String)> = sqlx::query_as(
+        "update listed set opened_by = $1 where conversation_id = $2 and opened_by = ''
+         returning came_at, list_id, n, content",
     )
     .bind(post)
     .bind(conversation_id)
     .fetch_all(&mut *tx.inner)
     .await
     .context("keeping that listed texts have a thread")?;
-    lists.sort();
-    lists.dedup();
-    Ok(lists)
+    texts.sort();
+    let mut opened = Opened::default();
+    for (_, list, _, kept) in texts {
+        opened.lists.push(list);
+        opened.notices.extend(Kept::read(&kept)?.notices);
+    }
+    opened.lists.sort();
+    opened.lists.dedup();
+    Ok(opened)
+}
+
+/// Keeps a sentence about a caller who is only listed until they have a thread: it must not begin one. `false` where nothing
+/// of them is only listed.
+pub(crate) async fn say_later(
+    tx: &mut Tx,
+    conversation_id: &str,
+    notice: &Content,
+) -> anyhow::Result<bool> {
+    let last: Option<(String, String)> = sqlx::query_as(
+        "select l.message_id, l.content from listed l join conversation c on c.id = l.conversation_id
+         where l.conversation_id = $1 and l.opened_by = '' and c.thread_ts = ''
+         order by l.came_at desc, l.list_id desc, l.n desc limit 1",
+    )
+    .bind(conversation_id)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking for a caller's last listed text")?;
+    let Some((message_id, kept)) = last else {
+        return Ok(false);
+    };
+    let mut kept = Kept::read(&kept)?;
+    kept.notices.push(notice.clone());
+    keep(tx, &message_id, &kept).await?;
+    Ok(true)
+}
+
+/// The listed text of this message.
+pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Listed>> {
+    let sql = format!("select {COLUMNS} from listed where message_id = $1");
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(message_id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking for a listed text")
+}
+
+/// Replaces what is shown of a listed text.
+pub(crate) async fn change(tx: &mut Tx, message_id: &str, content: Content) -> anyhow::Result<()> {
+    let Some(text) = of_message(tx, message_id).await? else {
+        return Ok(());
+    };
+    let kept = Kept {
+        content,
+        ..Kept::read(&text.content)?
+    };
+    keep(tx, message_id, &kept).await
+}
+
+async fn keep(tx: &mut Tx, message_id: &str, kept: &Kept) -> anyhow::Result<()> {
+    sqlx::query("update listed set content = $1 where message_id = $2")
+        .bind(serde_json::to_string(kept)?)
+        .bind(message_id)
+        .execute(&mut *tx.inner)
+        .await
+        .context("changing a listed text")?;
+    Ok(())
+}
+
+/// Whether a text that was listed stands in a thread since; `None` if it was not listed.
+pub(crate) async fn is_opened(store: &Store, message_id: &str) -> anyhow::Result<Option<bool>> {
+    let opened_by: Option<String> =
+        sqlx::query_scalar("select opened_by from listed where message_id = $1")
+            .bind(message_id)
+            .fetch_optional(store.reader())
+            .await
+            .context("looking whether a text is listed")?;
+    Ok(opened_by.map(|post| !post.is_empty()))
 }
 
 /// The list at the end of this lane, if it was never tried.

@@ -247,6 +247,23 @@ pub(crate) async fn rouse_waiting(tx: &mut Tx, lane: &str) -> anyhow::Result<boo
     Ok(roused.rows_affected() > 0)
 }
 
+/// Makes a conversation's files due now; the lanes they wait in.
+pub(crate) async fn rouse_pictures(
+    tx: &mut Tx,
+    conversation_id: &str,
+) -> anyhow::Result<Vec<String>> {
+    let now = tx.now_ms();
+    sqlx::query_scalar(
+        "update outbox set next_at = $1 where conversation_id = $2 and pending = 1 and kind = 'picture'
+             and state = 'waiting' returning lane",
+    )
+    .bind(now)
+    .bind(conversation_id)
+    .fetch_all(&mut *tx.inner)
+    .await
+    .context("rousing a conversation's files")
+}
+
 /// Whether a delivery in this lane has yet to be begun: it will be made of what is known then.
 pub(crate) async fn is_to_come(tx: &mut Tx, lane: &str) -> anyhow::Result<bool> {
     let found: Option<String> = sqlx::query_scalar(

@@ -29,6 +29,24 @@ pub(crate) async fn read(store: &Store, channel: &str, ts: &str) -> anyhow::Resu
     .context("reading a thread")
 }
 
+/// The thread of a conversation in which a post of ours stands, or which it begins: the one that was begun last before it.
+/// Back come its channel and its root.
+pub(crate) async fn holding(
+    tx: &mut Tx,
+    conversation_id: &str,
+    ts: &str,
+) -> anyhow::Result<Option<(String, String)>> {
+    // A ts has ten digits before its dot and six behind, so that text order is time order.
+    sqlx::query_as(
+        "select channel, ts from thread where conversation_id = $1 and ts <= $2 order by ts desc limit 1",
+    )
+    .bind(conversation_id)
+    .bind(ts)
+    .fetch_optional(&mut *tx.inner)
+    .await
+    .context("looking for the thread of a post")
+}
+
 /// Keeps which outbox row posted a root.
 pub(crate) async fn set_post(
     tx: &mut Tx,

@@ -14,6 +14,12 @@ stories! {
     listed_texts_survive_a_kill,
     a_list_that_slack_does_not_take_falls_into_threads,
     hang_ups_of_a_flood_share_a_thread,
+    who_wants_no_texts_is_listed_too,
+    files_of_a_listed_text_follow_its_thread,
+    a_listed_text_that_came_late_says_so,
+    words_in_a_list_under_way_are_not_erased_yet,
+    a_copy_of_a_list_is_nobodys_thread,
+    lists_are_kept_while_they_name_somebody,
 }
 
 /// An honest new caller.
@@ -253,6 +259,210 @@ async fn hang_ups_of_a_flood_share_a_thread(database: Database) {
     expect_all_opened(&desk).await;
     let calls = "select count(*) from call";
     assert_eq!(desk.query_one(calls).await, FLOOD as i64 + 6);
+    desk.close().await;
+}
+
+/// The flood came long before: its threads give way no more.
+async fn age_flood(desk: &Desk) {
+    desk.execute("update lane set served_at = served_at - 20000 where id like 'thread:%' and due is not null")
+        .await;
+}
+
+async fn who_wants_no_texts_is_listed_too(database: Database) {
+    let desk = with_slack_at_rest(database).await;
+    for n in 0..30 {
+        desk.twilio.text(&made_up(n), LINE, "stop").await;
+    }
+    age_flood(&desk).await;
+    desk.twilio
+        .text(CAROL, LINE, "please stop texting me")
+        .await;
+    expect_shown(&desk, "please stop texting me").await;
+    let honest = place(&desk, "please stop texting me");
+    assert!(honest < 25, "Carol waits for {honest} posts");
+    // What we say of somebody who is only listed waits for their thread.
+    let deadline = Instant::now() + 3 * PATIENCE;
+    let asks = "sounds as if the caller wants no more texts";
+    while times_shown(&desk, asks) == 0 {
+        assert!(Instant::now() < deadline, "Carol has no thread");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    expect_all_opened(&desk).await;
+    assert_eq!(times_shown(&desk, "wants no more texts"), 31);
+    desk.close().await;
+}
+
+async fn files_of_a_listed_text_follow_its_thread(database: Database) {
+    let desk = with_slack_at_rest(database).await;
+    stop_posts(&desk);
+    for n in 0..FLOOD + 2 {
+        let inbound = desk
+            .twilio
+            .inbound(&made_up(n), LINE, &format!("made-up text {n:03}"))
+            .media("image/jpeg", &b"a picture"[..]);
+        inbound.send().await;
+    }
+    desk.twilio
+        .inbound(CAROL, LINE, "the gate is open")
+        .media("image/jpeg", &b"the gate"[..])
+        .media("application/zip", &b"no picture"[..])
+        .send()
+        .await;
+    assert_eq!(desk.query_one("select count(*) from listed").await, 3);
+    desk.slack.faults().clear("chat.postMessage");
+    expect_all_opened(&desk).await;
+    expect_each_once(&desk, FLOOD + 2);
+    let sql = format!("select thread_ts from conversation where caller = '{CAROL}'");
+    let root = desk.words(sql).await.remove(0);
+    let thread = desk.slack.thread(CHANNEL, &root);
+    let files = thread.iter().filter(|message| !message.files.is_empty());
+    assert_eq!(files.count(), 1, "{thread:#?}");
+    desk.expect_words_in_thread(&root, "application/zip").await;
+    let roots = "select count(*) from outbox where kind = 'picture' and state = 'delivered'";
+    assert_eq!(desk.query_one(roots).await, FLOOD as i64 + 3);
+    desk.close().await;
+}
+
+async fn a_listed_text_that_came_late_says_so(database: Database) {
+    let desk = with_slack_at_rest(database).await;
+    let faults = desk.twilio.faults();
+    faults.always("Messages.list", Effect::Status(500).not_accepted());
+    flood(&desk, FLOOD + 1).await;
+    let late = desk
+        .twilio
+        .inbound(CAROL, LINE, "please send a taxi")
+        .aged(Duration::from_secs(5))
+        .withhold_webhook()
+        .send()
+        .await;
+    desk.twilio
+        .text(CAROL, LINE, "no wait, cancel that, please")
+        .await;
+    assert_eq!(desk.twilio.deliver_webhook(&late.sid).await.status, 200);
+    let listed = "select count(*) from listed l join message m on m.id = l.message_id \
+                  where m.body in ('please send a taxi', 'no wait, cancel that, please')";
+    assert_eq!(desk.query_one(listed).await, 2);
+    faults.clear("Messages.list");
+    let deadline = Instant::now() + PATIENCE;
+    while desk.audited("text_marked_late").await == 0 {
+        assert!(Instant::now() < deadline, "it is not marked");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    expect_all_opened(&desk).await;
+    let sql = format!("select thread_ts from conversation where caller = '{CAROL}'");
+    let ts = desk.words(sql).await.remove(0);
+    let roots = desk.slack.roots(CHANNEL);
+    let root = roots.into_iter().find(|it| it.ts == ts).expect("her root");
+    let shown = desk.slack.rendered(&root);
+    assert_eq!(
+        shown.matches("A text above was written after it.").count(),
+        1,
+        "{shown}"
+    );
+    assert_eq!(desk.audited("text_marked_late").await, 1);
+    desk.close().await;
+}
+
+/// Slack takes no posts until that is taken back.
+fn stop_posts(desk: &Desk) {
+    let rest = Effect::RateLimited {
+        retry_after: Some(1),
+    };
+    desk.slack
+        .faults()
+        .always("chat.postMessage", rest.not_accepted());
+}
+
+async fn words_in_a_list_under_way_are_not_erased_yet(database: Database) {
+    let desk = with_slack_at_rest(database).await;
+    stop_posts(&desk);
+    flood(&desk, FLOOD).await;
+    desk.twilio.text(CAROL, LINE, "an honest text").await;
+    desk.execute(
+        "update outbox set state = 'unknown', next_at = next_at + 600000 where kind = 'list'",
+    )
+    .await;
+    let said = desk.run(&["erase", "--yes", CAROL]).await.unwrap_err();
+    assert!(said.contains("are just being made"), "{said}");
+    for sql in [
+        "update outbox set state = 'waiting', next_at = next_at - 600000 where kind = 'list'",
+        "update lane set due = 1 where id like 'list:%'",
+    ] {
+        desk.execute(sql).await;
+    }
+    desk.erase(&[CAROL]).await.unwrap();
+    assert_eq!(desk.query_one("select count(*) from listed").await, 0);
+    desk.slack.faults().clear("chat.postMessage");
+    desk.expect_quiet().await;
+    assert_eq!(times_shown(&desk, "an honest text"), 0);
+    desk.close().await;
+}
+
+async fn a_copy_of_a_list_is_nobodys_thread(database: Database) {
+    let desk = with_slack_at_rest(database).await;
+    // Every first try, the list's among them, is accepted after it has been looked for in vain.
+    let late = Effect::Late(Duration::from_millis(500));
+    desk.slack
+        .faults()
+        .push_many("chat.postMessage", FLOOD + 1, late.not_accepted());
+    flood(&desk, FLOOD).await;
+    desk.twilio.text(CAROL, LINE, "an honest text").await;
+    let copy = desk.slack.wait_for(PATIENCE, |world| {
+        let mut roots = world.roots(CHANNEL);
+        roots.retain(|root| world.rendered(root).contains("Open thread"));
+        roots.get(1).map(|root| (*root).clone())
+    });
+    let copy = copy.await.expect("a copy of the list");
+    let told = async |times: usize| {
+        desk.slack
+            .wait_until(
+                |world| {
+                    let shown = world.ephemerals(DORA);
+                    let told = shown.filter(|it| it.text.contains("list of several callers"));
+                    told.count() >= times
+                },
+                PATIENCE,
+            )
+            .await
+    };
+    desk.reply(&copy, "To whom?").await;
+    assert!(told(1).await, "who wrote before the copy was known is told");
+    expect_all_opened(&desk).await;
+    desk.reply(&copy, "And now?").await;
+    assert!(told(2).await, "and who writes afterwards");
+    desk.expect_quiet().await;
+    desk.expect_sms(0).await;
+    desk.close().await;
+}
+
+async fn lists_are_kept_while_they_name_somebody(database: Database) {
+    let desk = with_slack_at_rest(database).await;
+    flood(&desk, FLOOD).await;
+    desk.twilio.text(CAROL, LINE, "an honest text").await;
+    let list = expect_shown(&desk, "Open thread").await;
+    stop_posts(&desk);
+    assert!(desk.slack.rendered(&list).contains("an honest text"));
+    let posted = "select count(*) from outbox where kind = 'list' and state = 'delivered'";
+    while desk.query_one(posted).await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    desk.execute("update outbox set updated_at = updated_at - 2700000000 where kind = 'list'")
+        .await;
+    desk.expect_rounds(2).await;
+    assert_eq!(desk.query_one(posted).await, 1, "Carol is in it");
+    desk.slack.faults().clear("chat.postMessage");
+    expect_all_opened(&desk).await;
+    // Her root is made of what was listed while it may be edited.
+    desk.execute("update listed set came_at = came_at - 2700000000")
+        .await;
+    desk.expect_rounds(2).await;
+    assert_eq!(desk.query_one("select count(*) from listed").await, 1);
+    desk.execute("update thread set next_ts = ts").await;
+    let deadline = Instant::now() + PATIENCE;
+    while desk.query_one("select count(*) from listed").await > 0 {
+        assert!(Instant::now() < deadline, "it is still kept");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     desk.close().await;
 }
 
