@@ -13,12 +13,16 @@ use crate::config::Line;
 use crate::outbox::Outside;
 use crate::phone::Address;
 use crate::remote::Failure;
+use crate::seldom::Seldom;
 use crate::store::facts;
 use crate::store::messages::{self, KeptText};
 use crate::twilio::AccountSid;
 use crate::twilio::client::MessageFilter;
 use crate::twilio::form::{InboundSms, Media};
 use crate::twilio::message::Message;
+
+/// A text that cannot be marked is met by every look at the log.
+static NOT_MARKED: Seldom = Seldom::a_minute();
 
 /// Takes in every text to the line that Twilio has and we do not; how many there were.
 pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
@@ -46,8 +50,16 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
             continue;
         }
         if let Some(kept) = kept {
-            if let Some(came_at) = overtaken(message, *kept, later) {
-                late::mark(app, &message.sid, came_at).await?;
+            if let Some(came_at) = overtaken(message, *kept, later)
+                && let Err(error) = late::mark(app, &message.sid, came_at).await
+                && let Some(times) = NOT_MARKED.now()
+            {
+                tracing::warn!(
+                    sid = message.sid.as_str(),
+                    times,
+                    error = format!("{error:#}"),
+                    "a text cannot be marked as late"
+                );
             }
             continue;
         }

@@ -12,6 +12,7 @@ stories! {
     texts_sent_while_the_service_was_down_say_how_late_they_are,
     a_text_found_behind_a_newer_one_says_so,
     texts_whose_webhooks_come_in_the_wrong_order_are_told_apart,
+    a_text_that_cannot_be_marked_holds_no_other,
     what_comes_twice_is_one_message,
     replies_whose_event_never_came_are_texted,
     old_replies_are_asked_about_first,
@@ -184,6 +185,44 @@ async fn texts_whose_webhooks_come_in_the_wrong_order_are_told_apart(database: D
     let shown = desk.replies(&root.ts).join("\n");
     assert_eq!(shown.matches("delivered late").count(), 1, "{shown}");
     assert_eq!(desk.audited("text_marked_late").await, 2);
+    desk.close().await;
+}
+
+async fn a_text_that_cannot_be_marked_holds_no_other(database: Database) {
+    let desk = Desk::on(database).start().await;
+    let root = desk.open(ALICE).await;
+    let faults = desk.twilio.faults();
+    faults.always("Messages.list", Effect::Status(500).not_accepted());
+    let late = desk
+        .twilio
+        .inbound(ALICE, LINE, "please send a taxi")
+        .aged(Duration::from_secs(5))
+        .withhold_webhook()
+        .send()
+        .await;
+    desk.twilio.text(ALICE, LINE, "no wait, cancel that").await;
+    assert_eq!(desk.twilio.deliver_webhook(&late.sid).await.status, 200);
+    desk.expect_words_in_thread(&root.ts, "please send a taxi")
+        .await;
+    desk.expect_quiet().await;
+    desk.execute("update message set conversation_id = 'nobody' where body = 'please send a taxi'")
+        .await;
+    desk.twilio
+        .inbound(BOB, LINE, "nobody told of this")
+        .aged(Duration::from_secs(5))
+        .withhold_webhook()
+        .send()
+        .await;
+    faults.clear("Messages.list");
+    let bob = desk.expect_roots(2).await.remove(1);
+    assert!(desk.slack.rendered(&bob).contains("nobody told of this"));
+    desk.execute(
+        "update message set conversation_id = (select id from conversation where caller = '+16195550142') \
+         where body = 'please send a taxi'",
+    )
+    .await;
+    desk.expect_words_in_thread(&root.ts, "A text above was written after it.")
+        .await;
     desk.close().await;
 }
 
