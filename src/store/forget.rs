@@ -25,10 +25,14 @@ pub(crate) struct Forgotten {
 /// What leads to a conversation's rows in outbox and message: its own, and those of texts to colleagues about it.
 const OF_CONVERSATION: &str = "(conversation_id = $1 or message_id in (select message_id from page where conversation_id = $1))";
 
+/// The lists in which a conversation's texts stand, and their edits.
+const OF_LISTS: &str = "id in (select list_id from listed where conversation_id = $1) \
+                        or lane in (select 'listing:' || list_id from listed where conversation_id = $1)";
+
 /// How many deliveries of a conversation are under way: their words are still needed.
 pub(crate) async fn under_way(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<i64> {
     let sql = format!(
-        "select count(*) from outbox where {OF_CONVERSATION} and state in ('sending', 'unknown')"
+        "select count(*) from outbox where state in ('sending', 'unknown') and ({OF_CONVERSATION} or {OF_LISTS})"
     );
     sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
         .bind(conversation_id)
@@ -106,8 +110,13 @@ pub(crate) async fn older_than(store: &Store, before: Timestamp) -> anyhow::Resu
              select id from outbox where created_at < $1 and pending = 0
              and state in ('delivered', 'refused', 'dropped') and payload <> '{}' limit $2)",
         "delete from edit where id in (select id from edit where created_at < $1 limit $2)",
-        "delete from listed where message_id in
-             (select message_id from listed where came_at < $1 and opened_by <> '' limit $2)",
+        // Who has had no thread for so long was shown in a list at least.
+        "delete from listed where message_id in (
+             select l.message_id from listed l where l.came_at < $1 and (l.opened_by <> '' or (
+                 exists (select 1 from outbox o where o.id = l.list_id and o.state = 'delivered')
+                 and not exists (select 1 from outbox p where p.conversation_id = l.conversation_id
+                                 and p.kind = 'post' and p.pending = 1)))
+             limit $2)",
     ] {
         let done = sqlx::query(sql)
             .bind(before.as_millisecond())

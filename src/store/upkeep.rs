@@ -19,17 +19,29 @@ const TAKEN: SignedDuration = SignedDuration::from_mins(15);
 const AT_ONCE: i64 = 200;
 
 /// What is taken away: each with the time from which on it is kept and how many at once.
-const SWEEPS: [(&str, SignedDuration); 7] = [
+const SWEEPS: [(&str, SignedDuration); 8] = [
     (
         "delete from attempt where outbox_id in
              (select id from outbox where pending = 0 and state in ('delivered', 'dropped') and updated_at < $1
-              and kind not in ('sms', 'reply', 'post', 'announce') order by updated_at limit $2)",
+              and kind not in ('sms', 'reply', 'post', 'announce')
+              and not exists (select 1 from listed where listed.list_id = outbox.id and listed.opened_by = '')
+              order by updated_at limit $2)",
         KEPT,
     ),
     (
         "delete from outbox where id in
              (select id from outbox where pending = 0 and state in ('delivered', 'dropped') and updated_at < $1
-              and kind not in ('sms', 'reply', 'post', 'announce') order by updated_at limit $2)",
+              and kind not in ('sms', 'reply', 'post', 'announce')
+              and not exists (select 1 from listed where listed.list_id = outbox.id and listed.opened_by = '')
+              order by updated_at limit $2)",
+        KEPT,
+    ),
+    (
+        // A root that may still be edited is made of them.
+        "delete from listed where message_id in
+             (select l.message_id from listed l where l.opened_by <> '' and l.came_at < $1
+              and not exists (select 1 from thread t where t.conversation_id = l.conversation_id
+                              and t.post_id = l.opened_by and t.next_ts = '') limit $2)",
         KEPT,
     ),
     (
