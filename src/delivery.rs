@@ -163,10 +163,6 @@ pub(crate) struct Enclosing {
     pub(crate) counted: usize,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
 fn is_none(counted: &usize) -> bool {
     *counted == 0
 }
