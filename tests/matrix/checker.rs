@@ -59,7 +59,10 @@ pub(crate) fn run(checks: &[Check], seen: &Seen) -> Vec<String> {
 /// Whether a problem can come of a machine that stands still: what was late, or a person asked because requests were.
 pub(crate) fn may_be_slowness(problem: &str) -> bool {
     let mut names = AT_THE_END.iter().map(|(name, _)| *name);
-    problem.starts_with(ASKED_WITHOUT_NEED) || names.any(|name| problem.starts_with(name))
+    problem.starts_with(ASKED_WITHOUT_NEED)
+        || names.any(|name| problem.starts_with(name))
+        // A press that could not be kept within its budget.
+        || problem.ends_with(": answered with 503")
 }
 
 const ASKED_WITHOUT_NEED: &str = "nobody is asked without need";

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use qdn_relay::sandbox::slack::Message;
 use qdn_relay::sandbox::twilio::{Callback, Created, MessageView};
 use serde_json::Value;
@@ -252,14 +254,10 @@ impl Seen {
 
     /// The delivery and the attempt that an accepted create names in its `StatusCallback`.
     pub(crate) fn origin_of(created: &Created) -> Option<(String, i64)> {
-        let url = url::Url::parse(created.status_callback.as_deref()?).ok()?;
-        let find = |name: &str| {
-            let mut pairs = url.query_pairs();
-            pairs
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.into_owned())
-        };
-        Some((find("o")?, find("a")?.parse().ok()?))
+        let (_, value) = created.status_callback.as_deref()?.rsplit_once('/')?;
+        let carried: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(value).ok()?).ok()?;
+        let outbox_id = carried["o"].as_str()?.to_owned();
+        Some((outbox_id, carried["a"].as_i64()?))
     }
 
     pub(crate) fn row(&self, id: &str) -> Option<&OutboxRow> {
