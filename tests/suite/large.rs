@@ -8,7 +8,7 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use qdn_relay::sandbox::twilio;
@@ -21,6 +21,9 @@ use crate::desk::{ALICE, CHANNEL, Database, Desk, LINE, PUBLIC_URL, http};
 const PATH: &str = "/api/twilio/dispatch-route";
 const CALLS: usize = 150;
 const VIEWERS: usize = 10;
+
+/// How often each of them opens their home at least.
+const OPENED: usize = 20;
 
 #[expect(
     clippy::disallowed_methods,
@@ -152,29 +155,29 @@ async fn calls_while_homes_are_opened() {
         desk.slack.join(CHANNEL, &user);
     }
     let over = Arc::new(AtomicBool::new(false));
+    let opened = Arc::new(AtomicUsize::new(0));
     let opening: Vec<_> = (0..VIEWERS)
         .map(|viewer| {
-            let (slack, over) = (desk.slack.clone(), over.clone());
+            let (slack, over, opened) = (desk.slack.clone(), over.clone(), opened.clone());
             tokio::spawn(async move {
-                let mut opened = 0;
                 while !over.load(Ordering::Relaxed) {
                     slack.open_home(&format!("U0VIEWER{viewer}")).await;
-                    opened += 1;
+                    opened.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
-                opened
             })
         })
         .collect();
     let mut beside = Vec::new();
-    for number in 0..CALLS {
-        beside.push(call(&url, CALLS + number).await);
+    // Calls are faster than homes: they go on until many homes have been opened beside them.
+    while beside.len() < CALLS || opened.load(Ordering::Relaxed) < OPENED * VIEWERS {
+        beside.push(call(&url, CALLS + beside.len()).await);
     }
     over.store(true, Ordering::Relaxed);
-    let mut opened = 0;
     for opening in opening {
-        opened += opening.await.unwrap();
+        opening.await.unwrap();
     }
+    let opened = opened.load(Ordering::Relaxed);
     let beside = row(&format!("a call beside {opened} opened homes"), beside);
     println!(
         "{messages} messages: p99 beside homes is {:.1} times that alone",
