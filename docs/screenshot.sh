@@ -39,7 +39,7 @@ thread=$(events | grep -o '"ts":"[0-9.]*"' | sed -n 1p | cut -d'"' -f4)
 does say '{"user": "U0DANA", "thread_ts": "'"$thread"'", "broadcast": false,
     "text": "It is! Boarding at *5 pm* at pier 3 :sailboat: and bring a jacket."}'
 wait_for shows white_check_mark
-does say '{"user": "U0DANA", "thread_ts": "'"$thread"'", "broadcast": false, "text": "// regulars, give them the bow"}'
+does say '{"user": "U0DANA", "thread_ts": "'"$thread"'", "broadcast": false, "text": "note: regulars, give them the bow"}'
 wait_for shows '"lock"'
 does command '{"user": "U0SERGIO", "text": "/qdn away 30m lunch"}'
 wait_for shows '(lunch)'
