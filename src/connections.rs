@@ -43,7 +43,7 @@ const FIRST_REQUEST: Duration = Duration::from_millis(300);
 /// How much of a request's head is buffered. Twilio's and Slack's take about 2 KiB.
 const HEAD: usize = 32 * 1024;
 
-/// The same for HTTP/2, where one connection holds several heads at once.
+/// How much of a request's head is buffered in HTTP/2, where one connection holds several heads at once.
 const H2_HEAD: u32 = 8 * 1024;
 
 /// How many requests of one HTTP/2 connection are answered at once; their heads count as nobody's memory until then.

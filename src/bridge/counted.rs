@@ -29,7 +29,7 @@ pub(crate) fn parts(app: &App, rows: &[Row]) -> usize {
     limits::parts(bodies(app, rows).iter().map(String::as_str))
 }
 
-/// The same without what was counted already.
+/// In how many parts these rows are billed beyond what was counted for them already.
 pub(crate) fn uncounted(app: &App, rows: &[Row]) -> usize {
     let before: usize = rows.iter().map(before).sum();
     parts(app, rows).saturating_sub(before)

@@ -152,7 +152,7 @@ impl Store {
         &self.reader
     }
 
-    /// The same database for a call, which waits for nobody else's reads.
+    /// This store with connections on which calls alone read: they wait for nobody else's reads.
     pub(crate) fn for_calls(&self) -> Store {
         Store {
             reader: self.call_reader.clone(),

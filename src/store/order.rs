@@ -120,7 +120,7 @@ pub(crate) async fn hold_back(
     Ok(())
 }
 
-/// The same for every reply that waits and was never tried; the conversations they are in.
+/// Holds every waiting, never tried reply back until then; returns the conversations they are in.
 pub(crate) async fn hold_all_back(tx: &mut Tx, until: Timestamp) -> anyhow::Result<Vec<String>> {
     let mut held: Vec<(String, String)> = sqlx::query_as(
         "update outbox set next_at = $1 where pending = 1 and state = 'waiting' and attempts = 0
