@@ -1,14 +1,14 @@
 //! One phone number, one Slack channel: texts become threads, replies become texts, calls find a person.
 //!
-//! **The way in.** A caller's text: `http` checks Twilio's signature → `bridge::inbound_sms` decides → one
+//! **The way in.** A caller's text: `http` checks Twilio's signature → `bridge::texts::inbound_sms` decides → one
 //! transaction keeps the message *and* the row that asks for its post → 200 → the worker in `outbox` → [`slack`].
 //!
-//! **The way back.** A dispatcher's reply: `http` checks Slack's signature → `bridge::slack_reply` → one
-//! transaction → 200 → the worker → [`twilio`] → later a status callback → `bridge::delivery_status` → a row →
+//! **The way back.** A dispatcher's reply: `http` checks Slack's signature → `bridge::replies::slack_reply` → one
+//! transaction → 200 → the worker → [`twilio`] → later a status callback → `bridge::deliveries::delivery_status` → a row →
 //! the mark on the reply.
 //!
 //! `bridge` holds no client, so nothing happens outside without a durable row first; `outbox` alone sends, and hands
-//! how each delivery ended to `bridge::outcome`. [`twilio`] and [`slack`] know nothing of us and read with only the
+//! how each delivery ended to `bridge::deliveries::outcome`. [`twilio`] and [`slack`] know nothing of us and read with only the
 //! vendor's documentation at hand. [`sandbox`] stands in for both vendors, in the demo and in the tests.
 
 mod app;

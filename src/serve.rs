@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, Inner};
 use crate::availability::sources::Sources;
-use crate::bridge::inbound_call::Calls;
+use crate::bridge::calls::inbound_call::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::directory::Directory;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{begin, clock, left_to_webhook, move_watermark, read};
 use crate::app::App;
-use crate::bridge::found_call::{self, Found};
+use crate::bridge::calls::found_call::{self, Found};
 use crate::clock::BootInstant;
 use crate::config::Line;
 use crate::outbox::Outside;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::bridge::home::fallback_fact;
+use crate::bridge::slack::home::fallback_fact;
 use crate::bridge::wording::home::Fallback;
 use crate::config::Line;
 use crate::outbox::Outside;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::read;
 use crate::app::App;
-use crate::bridge::unheard_call::{self, Unheard};
+use crate::bridge::calls::unheard_call::{self, Unheard};
 use crate::config::Line;
 use crate::outbox::Outside;
 use crate::phone::Address;

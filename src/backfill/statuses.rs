@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::app::App;
-use crate::bridge::delivery_status;
+use crate::bridge::deliveries::delivery_status;
 use crate::outbox::Outside;
 use crate::remote::Failure;
 use crate::store::sms;

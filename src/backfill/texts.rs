@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{begin, clock, left_to_webhook, move_watermark, read};
 use crate::app::App;
-use crate::bridge::inbound_sms::{self, Received};
-use crate::bridge::late::{self, Found};
+use crate::bridge::texts::inbound_sms::{self, Received};
+use crate::bridge::texts::late::{self, Found};
 use crate::clock::BootInstant;
 use crate::config::Line;
 use crate::outbox::Outside;

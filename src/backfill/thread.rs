@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{MARGIN, clock, read};
 use crate::app::App;
-use crate::bridge::edited;
-use crate::bridge::slack_reply::{self, Received};
+use crate::bridge::replies::edited;
+use crate::bridge::replies::slack_reply::{self, Received};
 use crate::delivery;
 use crate::doubts;
 use crate::outbox::Outside;

@@ -9,10 +9,12 @@ use axum::response::{IntoResponse, Response};
 use super::error::AppError;
 use super::signed::{TwilioCallback, TwilioForm};
 use crate::app::App;
-use crate::bridge::delivery_status::Echo;
-use crate::bridge::inbound_call::{LegOf, Progress, recovered};
-use crate::bridge::voicemail::MessageOf;
-use crate::bridge::{call_screening, delivery_status, inbound_call, inbound_sms, voicemail};
+use crate::bridge::calls::inbound_call::{LegOf, Progress, recovered};
+use crate::bridge::calls::voicemail::MessageOf;
+use crate::bridge::calls::{call_screening, inbound_call, voicemail};
+use crate::bridge::deliveries::delivery_status;
+use crate::bridge::deliveries::delivery_status::Echo;
+use crate::bridge::texts::inbound_sms;
 use crate::twilio::form::{
     CallProgress, DialResult, FormError, GatherResult, InboundCall, InboundSms, MessageStatus,
     RecordResult, RecordingStatus, Transcription, is_text,

@@ -6,9 +6,9 @@
 use super::root::{edit, is_beyond_editing};
 use super::{Outside, attempt};
 use crate::app::App;
-use crate::bridge::call_thread::Scene;
-use crate::bridge::newcomers;
-use crate::bridge::root::{self, Neighbours};
+use crate::bridge::calls::call_thread::Scene;
+use crate::bridge::desk::newcomers;
+use crate::bridge::desk::root::{self, Neighbours};
 use crate::delivery::Outcome;
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};

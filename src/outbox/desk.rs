@@ -29,16 +29,16 @@ pub(super) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
     let mut seldom = Seldom::default();
     while !*stop.borrow() {
         tokio::select! {
-            () = tokio::time::sleep(every.min(bridge::home::LOOKS)) => {}
+            () = tokio::time::sleep(every.min(bridge::slack::home::LOOKS)) => {}
             _ = stop.changed() => return,
         }
-        let mut ended = vec![bridge::home::tick(&app).await];
+        let mut ended = vec![bridge::slack::home::tick(&app).await];
         if begun.elapsed() >= first {
-            ended.push(bridge::reminder::tick(&app).await);
+            ended.push(bridge::desk::reminder::tick(&app).await);
         }
         if away_at <= Instant::now() {
             away_at = Instant::now() + AWAY;
-            ended.push(bridge::away::tick(&app).await);
+            ended.push(bridge::desk::away::tick(&app).await);
         }
         for error in ended.into_iter().filter_map(Result::err) {
             if seldom.is_due() {

@@ -12,7 +12,8 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use crate::app::App;
-use crate::bridge::{self, delivery_status::Echo};
+use crate::bridge;
+use crate::bridge::deliveries::delivery_status::Echo;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Secrets};
 use crate::delivery::{self, Delivery, Outcome};
@@ -340,7 +341,7 @@ impl Machine {
     }
 
     async fn keep(&mut self, claimed: &Claimed, outcome: &Outcome, lease: &Lease) {
-        bridge::outcome::receive(&self.app, claimed, outcome, lease)
+        bridge::deliveries::outcome::receive(&self.app, claimed, outcome, lease)
             .await
             .unwrap();
         let now = self.now.load(Ordering::SeqCst);
@@ -375,7 +376,7 @@ impl Machine {
             outbox_id: text.outbox_id,
             attempt: text.attempt,
         };
-        bridge::delivery_status::receive(&self.app, &status, Some(&echo))
+        bridge::deliveries::delivery_status::receive(&self.app, &status, Some(&echo))
             .await
             .unwrap();
     }

@@ -160,8 +160,8 @@ async fn tell_stuck(app: App, mut stop: watch::Receiver<bool>) {
         let (Some(since), Some(asked)) = (ago(patience), ago(forgotten.max(LEAST_STUCK))) else {
             continue;
         };
-        let told = match bridge::stuck::tell(&app, since).await {
-            Ok(()) => bridge::held::remind(&app, asked).await,
+        let told = match bridge::desk::stuck::tell(&app, since).await {
+            Ok(()) => bridge::replies::held::remind(&app, asked).await,
             failed => failed,
         };
         match told {
@@ -189,7 +189,7 @@ async fn open_newcomers(app: App, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep(every) => {}
             _ = stop.changed() => return,
         }
-        match bridge::newcomers::open_next(&app).await {
+        match bridge::desk::newcomers::open_next(&app).await {
             Err(error) if seldom.is_due() => tracing::warn!(
                 error = format!("{error:#}"),
                 "listed callers cannot be looked for; trying again"

@@ -4,8 +4,8 @@
 
 use super::{Outside, attempt};
 use crate::app::App;
-use crate::bridge::newcomers;
-use crate::bridge::root::{self, Neighbours};
+use crate::bridge::desk::newcomers;
+use crate::bridge::desk::root::{self, Neighbours};
 use crate::delivery::{Content, Delivery, Outcome};
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};

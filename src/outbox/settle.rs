@@ -1,7 +1,7 @@
 //! Looking for what became of an attempt whose answer was lost.
 //!
 //! A look says one of four things: found, complete and not there, several, or nothing at all because it failed or
-//! broke off. Only complete looks count as absence, and what follows from them is decided in `bridge::outcome`.
+//! broke off. Only complete looks count as absence, and what follows from them is decided in `bridge::deliveries::outcome`.
 
 use jiff::{SignedDuration, Timestamp};
 

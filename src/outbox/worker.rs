@@ -180,7 +180,7 @@ impl Worker {
                         Outcome::Held {
                             is_of_gate: true, ..
                         } => {
-                            let held = bridge::outcome::held_again(&self.app);
+                            let held = bridge::deliveries::outcome::held_again(&self.app);
                             pace.hold(Instant::now(), &claimed.row.lane, held);
                         }
                         Outcome::Delivered { .. } | Outcome::Refused { .. } => pace.open(),
@@ -212,7 +212,9 @@ impl Worker {
         let mut is_late = false;
         loop {
             let now = BootInstant::now();
-            match bridge::outcome::receive(&self.app, claimed, outcome, &self.lease).await {
+            match bridge::deliveries::outcome::receive(&self.app, claimed, outcome, &self.lease)
+                .await
+            {
                 Ok(()) => return Ok(()),
                 Err(error) if now >= claimed.deadline + KEPT_FOR => return Err(error),
                 Err(error) => {

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::bridge::matter::Standing;
+use crate::bridge::desk::matter::Standing;
 use crate::delivery::Content;
 use crate::phone::Address;
 use crate::slack::blocks::{self, Button};

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::bridge::matter::Standing;
+use crate::bridge::desk::matter::Standing;
 use crate::sandbox::slack::Message;
 
 /// Pieces of everything that Slack would act on, and of what breaks it apart.

@@ -1,0 +1,325 @@
+//! What is newly known of a call, and what follows from it in one transaction: the call's row, the turns of the people it
+//! rang, its audit rows, and the deliveries that show it.
+
+use anyhow::Context;
+use jiff::Timestamp;
+
+use crate::bridge::calls::{call_thread, missed_text, unheard_call};
+use crate::bridge::desk::{matter, newcomers};
+use crate::config::{Config, Line};
+use crate::conversation;
+use crate::phone::Address;
+use crate::slack::mrkdwn::escape;
+use crate::store::audit::NewEntry;
+use crate::store::call_turns::{Turn, TurnRow};
+use crate::store::calls::{self, Call, NewCall, State};
+use crate::store::{Tx, call_events, call_turns, conversations};
+
+/// Something that became known of a call. It counts once, by `call` and `event`.
+#[derive(Debug, Clone)]
+pub(crate) struct Fact {
+    /// The CallSid of the caller's side.
+    pub(crate) call: String,
+    /// What Twilio told: `start`, `dial:1`, `leg:CA…:completed`, ….
+    pub(crate) event: String,
+    /// The TwiML it was answered, where that has to be the same again; empty otherwise.
+    pub(crate) answer: String,
+    /// Our number, where the request says it.
+    pub(crate) line: Option<String>,
+    /// Who calls, where the request says it.
+    pub(crate) from: Option<Address>,
+    /// "San Diego, CA".
+    pub(crate) place: String,
+    pub(crate) at: Timestamp,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) audit: Vec<NewEntry>,
+}
+
+/// One thing that is different now.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    /// A round of ringing begins: everybody who was thought of, and whether they ring.
+    Round {
+        round: i64,
+        turns: Vec<(String, Turn)>,
+    },
+    /// Something is newly known of one person's telephone.
+    Turn {
+        round: i64,
+        person: String,
+        leg: String,
+        keys: String,
+        outcome: Turn,
+    },
+    /// A round is over: what still rings has stopped.
+    RoundEnded {
+        round: i64,
+        /// What became of those of whom nothing else is known.
+        others: Turn,
+    },
+    /// Somebody talks with the caller.
+    Talking { person: String },
+    /// Somebody's telephone was put down.
+    HasHungUp { person: String },
+    /// A round is over and nobody talks with the caller, whatever was thought before.
+    NobodyTalks,
+    /// The talk is over.
+    Answered { person: String, seconds: i64 },
+    /// It is over by Twilio's log: they talked for so many seconds, or nobody did.
+    Over { talked: Option<i64> },
+    /// The caller hung up before anybody took the call.
+    HungUp,
+    /// Nobody took it.
+    Missed,
+    /// The caller left a message.
+    Recording { sid: String, seconds: i64 },
+    /// What the message says.
+    Transcription { words: String },
+}
+
+/// What has to be done once the call's own message is up to date.
+pub(crate) enum Then {
+    Missed { hung_up: bool },
+    Recording { sid: String },
+    Transcription { words: String },
+}
+
+/// Writes a fact down; nothing happens if it is known already.
+pub(crate) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::Result<()> {
+    if !call_events::keep(tx, &fact.call, &fact.event, &fact.answer).await? {
+        return Ok(());
+    }
+    let (call, begins_thread) = open(tx, config, fact).await?;
+    if unheard_call::is_outdated(fact, &call) {
+        return Ok(());
+    }
+    let turns = call_turns::of_call(tx, &call.sid).await?;
+    let before = call_thread::story(&call, &turns);
+    let mut then = Vec::new();
+    for change in &fact.changes {
+        then.extend(make(tx, &call.sid, change).await?);
+    }
+    for change in &fact.changes {
+        if let Change::Talking { person } | Change::Answered { person, .. } = change {
+            let conversation = conversations::by_id_in(tx, &call.conversation_id).await?;
+            matter::answered(tx, &conversation, &escape(person)).await?;
+        }
+    }
+    for entry in &fact.audit {
+        tx.audit_logged(entry.clone());
+    }
+    let mut scene = call_thread::Scene {
+        call: reread(tx, &call.sid).await?,
+        turns: call_turns::of_call(tx, &call.sid).await?,
+        conversation: conversations::by_id_in(tx, &call.conversation_id).await?,
+        config,
+    };
+    if scene.is_hung_up_at_once(fact.at) {
+        then.retain(|then| !matches!(then, Then::Missed { .. }));
+    }
+    if then.iter().any(|then| matches!(then, Then::Missed { .. })) {
+        missed_text::send(tx, &mut scene, fact.at).await?;
+    }
+    call_thread::show(tx, &mut scene, &before, begins_thread).await?;
+    if scene.caller().is_withheld() {
+        newcomers::give_way(tx, &scene.conversation).await?;
+    }
+    for then in then {
+        call_thread::follow(tx, &scene, then).await?;
+    }
+    Ok(())
+}
+
+/// The call's row, made if this is the first that is heard of it; and whether its conversation begins a new thread.
+pub(crate) async fn open(
+    tx: &mut Tx,
+    config: &Config,
+    fact: &Fact,
+) -> anyhow::Result<(Call, bool)> {
+    if let Some(call) = calls::by_sid(tx, &fact.call).await? {
+        return Ok((call, false));
+    }
+    let from = fact
+        .from
+        .as_ref()
+        .context("nothing was heard of the beginning of this call yet")?;
+    let line = fact
+        .line
+        .as_deref()
+        .and_then(|number| config.line_of(number));
+    let line: &Line = line
+        .or_else(|| config.lines.first())
+        .context("there is no line in the configuration")?;
+    // Many of them at once are mostly one and the same: they share a thread and keep nobody waiting.
+    let is_one_of_many =
+        from.is_withheld() && newcomers::is_flood(tx, line.number.as_str()).await?;
+    let key = match is_one_of_many {
+        true => MANY_WITHHELD.to_owned(),
+        false => conversation_key(from, &fact.call),
+    };
+    let conversation = conversations::open(tx, line.number.as_str(), &key, &fact.place).await?;
+    let begins_thread = conversation::is_idle(
+        conversation.last_at(),
+        tx.now(),
+        config.desk.new_thread_after,
+    );
+    let new = NewCall {
+        sid: &fact.call,
+        conversation_id: &conversation.id,
+        line: line.number.as_str(),
+        caller: &crate::bridge::texts::inbound_sms::storable(from.as_str()),
+        started: fact.at,
+    };
+    calls::insert(tx, &new).await?;
+    if begins_thread {
+        matter::call_began(tx, &conversation).await?;
+    }
+    Ok((reread(tx, &fact.call).await?, begins_thread))
+}
+
+/// The conversation of calls from withheld numbers while there are too many for a thread each.
+const MANY_WITHHELD: &str = "anonymous calls";
+
+/// A withheld number is nobody in particular: each of its calls is a conversation of its own.
+fn conversation_key(from: &Address, call: &str) -> String {
+    let from_text = crate::bridge::texts::inbound_sms::storable(from.as_str());
+    match from.is_withheld() {
+        true if from_text.trim().is_empty() => format!("anonymous {call}"),
+        true => format!("{from_text} {call}"),
+        false => from_text,
+    }
+}
+
+pub(crate) async fn reread(tx: &mut Tx, sid: &str) -> anyhow::Result<Call> {
+    calls::by_sid(tx, sid)
+        .await?
+        .context("a call that was just written")
+}
+
+async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option<Then>> {
+    match change {
+        Change::Round { round, turns } => {
+            for (person, outcome) in turns {
+                call_turns::put(tx, call, *round, person, "", "", *outcome).await?;
+            }
+        }
+        Change::Turn {
+            round,
+            person,
+            leg,
+            keys,
+            outcome,
+        } => {
+            let turns = call_turns::of_call(tx, call).await?;
+            let known = turns
+                .iter()
+                .find(|turn| turn.round == *round && turn.person == *person);
+            let outcome = known.map_or(*outcome, |known| later(known.outcome(), *outcome));
+            call_turns::put(tx, call, *round, person, leg, keys, outcome).await?;
+        }
+        Change::RoundEnded { round, others } => {
+            let turns = call_turns::of_call(tx, call).await?;
+            for turn in turns.iter().filter(|turn| turn.round == *round) {
+                if let Some(outcome) = ended(turn, *others) {
+                    call_turns::put(tx, call, *round, &turn.person, "", "", outcome).await?;
+                }
+            }
+        }
+        Change::Talking { person } => {
+            calls::advance(tx, call, State::Talking, person, 0).await?;
+        }
+        Change::HasHungUp { person } => {
+            calls::talk_over(tx, call, person).await?;
+        }
+        Change::NobodyTalks => {
+            calls::talk_over(tx, call, "").await?;
+        }
+        Change::Answered { person, seconds } => {
+            calls::advance(tx, call, State::Answered, person, *seconds).await?;
+        }
+        Change::Over { talked } => return unheard_call::end(tx, call, *talked).await,
+        Change::HungUp => {
+            let hung_up = true;
+            let moved = calls::advance(tx, call, State::HungUp, "", 0).await?;
+            return Ok(moved.then_some(Then::Missed { hung_up }));
+        }
+        Change::Missed => {
+            let hung_up = false;
+            let moved = calls::advance(tx, call, State::Missed, "", 0).await?;
+            return Ok(moved.then_some(Then::Missed { hung_up }));
+        }
+        Change::Recording { sid, seconds } => {
+            calls::set_recording(tx, call, sid, *seconds).await?;
+            return Ok(Some(Then::Recording { sid: sid.clone() }));
+        }
+        Change::Transcription { words } => {
+            let words = words.clone();
+            return Ok(Some(Then::Transcription { words }));
+        }
+    }
+    Ok(None)
+}
+
+/// What is known of a turn after something was told of it, perhaps late.
+fn later(known: Turn, told: Turn) -> Turn {
+    match (known, told) {
+        (Turn::Took, _) | (_, Turn::Took) => Turn::Took,
+        (Turn::Refused, _) | (_, Turn::Refused) => Turn::Refused,
+        (Turn::Rings, told) => told,
+        (Turn::PickedUp, Turn::NotTaken) => Turn::NotTaken,
+        // The round ended before it was told that somebody had picked up or pressed it away.
+        (Turn::NoAnswer, Turn::PickedUp | Turn::NotTaken) => Turn::NotTaken,
+        (Turn::NoAnswer | Turn::CutOff, told @ (Turn::Busy | Turn::Failed)) => told,
+        (known, _) => known,
+    }
+}
+
+/// What a turn of a round that is over has come to, where that was open.
+fn ended(turn: &TurnRow, others: Turn) -> Option<Turn> {
+    match turn.outcome() {
+        Turn::Rings => Some(others),
+        Turn::PickedUp => Some(Turn::NotTaken),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_late_lowers_nothing() {
+        use Turn::{Busy, CutOff, Failed, NoAnswer, NotTaken, PickedUp, Refused, Rings, Took};
+        for (known, told, then) in [
+            (Rings, PickedUp, PickedUp),
+            (Rings, Busy, Busy),
+            (PickedUp, NotTaken, NotTaken),
+            (PickedUp, Took, Took),
+            (NotTaken, Took, Took),
+            (Took, NotTaken, Took),
+            (Took, PickedUp, Took),
+            (Refused, NotTaken, Refused),
+            (NoAnswer, PickedUp, NotTaken),
+            (NoAnswer, Busy, Busy),
+            (CutOff, Failed, Failed),
+            (CutOff, NoAnswer, CutOff),
+            (NotTaken, PickedUp, NotTaken),
+            (Busy, PickedUp, Busy),
+        ] {
+            assert_eq!(later(known, told), then, "{known:?}, then {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_withheld_number_is_nobody_in_particular() {
+        let sid = "CA00000000000000000000000000000001";
+        for (from, key) in [
+            ("+16195550142", "+16195550142".to_owned()),
+            ("anonymous", format!("anonymous {sid}")),
+            ("+266696687", format!("+266696687 {sid}")),
+            ("", format!("anonymous {sid}")),
+        ] {
+            assert_eq!(conversation_key(&Address::new(from), sid), key);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What a caller's thread shows of a call: one message, edited as the call goes on, and what has to be said aloud.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::call_record::Then;
+use crate::bridge::desk::{matter, root};
+use crate::bridge::wording;
+use crate::config::Config;
+use crate::delivery::{self, Content, Delivery};
+use crate::phone::Address;
+use crate::store::call_turns::TurnRow;
+use crate::store::calls::{self, Call, State};
+use crate::store::conversations::Conversation;
+use crate::store::{Tx, outbox};
+
+/// Who hangs up before this may have misdialled: the thread says so, the channel need not.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(8);
+
+/// Everything that is shown of a call.
+pub(crate) struct Scene<'a> {
+    pub(crate) call: Call,
+    pub(crate) turns: Vec<TurnRow>,
+    pub(crate) conversation: Conversation,
+    pub(crate) config: &'a Config,
+}
+
+impl Scene<'_> {
+    /// Whether the caller, who was gone at `over`, hardly let the first people ring.
+    pub(crate) fn is_hung_up_at_once(&self, over: Timestamp) -> bool {
+        self.call.state() == State::HungUp
+            && !self.turns.is_empty()
+            && self.turns.iter().all(|turn| turn.round <= 1)
+            && over.duration_since(self.call.started()) < AT_ONCE
+    }
+
+    pub(crate) fn caller(&self) -> Address {
+        Address::new(&self.call.caller)
+    }
+
+    /// The line's name where there are several to tell apart.
+    fn line_name(&self) -> Option<&str> {
+        let line = self.config.line_of(&self.call.line)?;
+        (self.config.lines.len() > 1).then_some(line.name.as_str())
+    }
+
+    /// The message as a reply in a thread.
+    pub(crate) fn as_reply(&self) -> Content {
+        wording::calls::in_thread(&story(&self.call, &self.turns))
+    }
+
+    /// The message as a thread's root, below its head.
+    pub(crate) fn as_root(&self) -> Content {
+        self.root_saying(&story(&self.call, &self.turns))
+    }
+
+    /// A thread's root that says this of the call.
+    pub(crate) fn root_saying(&self, story: &str) -> Content {
+        wording::calls::root(&self.caller(), story)
+    }
+}
+
+/// The call in one sentence.
+pub(crate) fn story(call: &Call, turns: &[TurnRow]) -> String {
+    wording::calls::story(call, turns)
+}
+
+/// Puts the call's message into its thread, or asks for it to be brought up to date if it says something else now.
+pub(crate) async fn show(
+    tx: &mut Tx,
+    scene: &mut Scene<'_>,
+    before: &str,
+    begins_thread: bool,
+) -> anyhow::Result<()> {
+    if scene.call.post_id.is_empty() {
+        let post = Delivery::Post {
+            reply: scene.as_reply(),
+            root: Some(scene.as_root()),
+            new_thread: begins_thread,
+            broadcast: false,
+        };
+        scene.call.post_id = enqueue(tx, scene, &post).await?;
+        return calls::set_post(tx, &scene.call.sid, &scene.call.post_id).await;
+    }
+    let call = &scene.call;
+    // What waits to be shown is rendered when it is shown, so one that has not begun is enough.
+    if story(call, &scene.turns) == before || outbox::waits(tx, &call.sid, "call").await? {
+        return Ok(());
+    }
+    let update = Delivery::Call {
+        call: call.sid.clone(),
+    };
+    enqueue(tx, scene, &update).await?;
+    Ok(())
+}
+
+/// Whether the call's own message is the root of its thread, or is about to be: then it stands in the channel itself.
+async fn is_root(tx: &mut Tx, scene: &Scene<'_>) -> anyhow::Result<bool> {
+    let current = scene.conversation.thread_ts.as_str();
+    let Some(row) = outbox::by_id(tx, &scene.call.post_id).await? else {
+        return Ok(false);
+    };
+    let begins_thread = matches!(
+        row.payload(),
+        Ok(Delivery::Post {
+            new_thread: true,
+            ..
+        })
+    );
+    Ok(begins_thread || current.is_empty() || row.external_id == current)
+}
+
+async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow::Result<String> {
+    let conversation = &scene.conversation;
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    delivery::enqueue(tx, &lane, &conversation.id, &scene.call.sid, delivery).await
+}
+
+/// Does what follows from a change, behind the call's own message.
+pub(crate) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow::Result<()> {
+    match then {
+        Then::Missed { hung_up } => {
+            let name = root::name_in(tx, scene.config, &scene.caller()).await?;
+            let notice = Delivery::Post {
+                reply: wording::calls::missed(
+                    &scene.caller(),
+                    name.as_deref(),
+                    &scene.conversation.place,
+                    scene.line_name(),
+                    hung_up,
+                ),
+                root: None,
+                new_thread: false,
+                broadcast: !is_root(tx, scene).await?,
+            };
+            matter::call_missed(tx, &scene.conversation).await?;
+            enqueue(tx, scene, &notice).await?;
+        }
+        Then::Recording { sid } => {
+            matter::call_missed(tx, &scene.conversation).await?;
+            let conversation = &scene.conversation;
+            let lane = delivery::recording_lane(&conversation.line, &sid);
+            let zone = &scene.config.desk.timezone;
+            let upload = Delivery::Recording {
+                file: wording::calls::recording_file(
+                    &scene.caller(),
+                    &time(&scene.call, zone, "%Y-%m-%d %H.%M.%S"),
+                    &sid,
+                ),
+                title: wording::calls::recording_title(
+                    &scene.caller(),
+                    &time(&scene.call, zone, "%Y-%m-%d %H:%M"),
+                ),
+                recording: sid,
+            };
+            delivery::enqueue(tx, &lane, &conversation.id, &scene.call.sid, &upload).await?;
+        }
+        Then::Transcription { words } => {
+            let post = Delivery::Post {
+                reply: wording::calls::transcription(&words),
+                root: None,
+                new_thread: false,
+                broadcast: false,
+            };
+            enqueue(tx, scene, &post).await?;
+        }
+    }
+    Ok(())
+}
+
+fn time(call: &Call, zone: &TimeZone, format: &str) -> String {
+    call.started()
+        .to_zoned(zone.clone())
+        .strftime(format)
+        .to_string()
+}

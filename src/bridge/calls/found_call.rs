@@ -1,0 +1,103 @@
+//! A call that never reached us was found in Twilio's log: its caller's thread says so, and that somebody should call back.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::call_record::{self, Fact};
+use super::call_thread::Scene;
+use crate::app::App;
+use crate::bridge::calls::missed_text;
+use crate::bridge::desk::matter;
+use crate::bridge::wording::{self, Moment, found::Rang};
+use crate::config::Line;
+use crate::delivery::{self, Delivery};
+use crate::phone::Address;
+use crate::store::audit::NewEntry;
+use crate::store::calls::{self, State};
+use crate::store::conversations;
+
+/// A call that is over, as Twilio's log tells of it.
+pub(crate) struct Found<'a> {
+    pub(crate) sid: &'a str,
+    pub(crate) from: &'a Address,
+    pub(crate) started: Timestamp,
+    /// The telephones that it was put through to without us, and how long they talked.
+    pub(crate) rang: Vec<(Address, Option<u32>)>,
+}
+
+/// Keeps the call, its message and its audit row in one transaction; `false` if it was known.
+pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow::Result<bool> {
+    let mut tx = app.store.begin().await?;
+    if calls::by_sid(&mut tx, found.sid).await?.is_some() {
+        return Ok(false);
+    }
+    let fact = Fact {
+        call: found.sid.to_owned(),
+        event: String::new(),
+        answer: String::new(),
+        line: Some(line.number.as_str().to_owned()),
+        from: Some(found.from.clone()),
+        place: String::new(),
+        at: found.started,
+        changes: Vec::new(),
+        audit: Vec::new(),
+    };
+    let (_, begins_thread) = call_record::open(&mut tx, &app.config, &fact).await?;
+    let talked = found.rang.iter().find_map(|(_, talked)| *talked);
+    let (state, seconds) = match talked {
+        Some(seconds) => (State::Answered, i64::from(seconds)),
+        None => (State::Missed, 0),
+    };
+    calls::advance(&mut tx, found.sid, state, "", seconds).await?;
+    let call = call_record::reread(&mut tx, found.sid).await?;
+    let mut scene = Scene {
+        conversation: conversations::by_id_in(&mut tx, &call.conversation_id).await?,
+        turns: Vec::new(),
+        call,
+        config: &app.config,
+    };
+    if state == State::Missed {
+        missed_text::send(&mut tx, &mut scene, found.started).await?;
+        matter::call_missed(&mut tx, &scene.conversation).await?;
+    }
+    let at = Moment::new(found.started, tx.now(), &app.config.desk.timezone);
+    let rang: Vec<Rang> = found.rang.iter().map(|rang| named(app, rang)).collect();
+    let sentence = wording::found::call(&at, &rang, scene.call.is_texted());
+    let post = Delivery::Post {
+        reply: wording::calls::in_thread(&sentence),
+        root: Some(scene.root_saying(&sentence)),
+        new_thread: begins_thread,
+        // Nobody was there to hear it: somebody should call back.
+        broadcast: state == State::Missed,
+    };
+    let conversation = &scene.conversation;
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    let row = delivery::enqueue(&mut tx, &lane, &conversation.id, found.sid, &post).await?;
+    calls::set_post(&mut tx, found.sid, &row).await?;
+    tx.audit(NewEntry {
+        line: line.name.clone(),
+        number: conversation.caller.clone(),
+        subject: found.sid.to_owned(),
+        decision: "call_found_late",
+        reason: "it never reached us and was found in Twilio's log".into(),
+        detail: json!({
+            "conversation": conversation.id, "outbox": row, "started": found.started.to_string(),
+            "rang": rang.iter().map(|rang| json!({ "who": rang.who, "talked": rang.talked })).collect::<Vec<_>>(),
+        }),
+        at: None,
+    });
+    tx.commit().await?;
+    Ok(true)
+}
+
+fn named(app: &App, (to, talked): &(Address, Option<u32>)) -> Rang {
+    let person = app
+        .config
+        .people
+        .iter()
+        .find(|person| person.phone.as_str() == to.as_str());
+    Rang {
+        who: person.map_or_else(|| to.display(), |person| person.name.clone()),
+        talked: talked.map(i64::from),
+    }
+}

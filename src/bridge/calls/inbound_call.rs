@@ -1,0 +1,217 @@
+//! A call came in, or one of its rings ended: TwiML says what happens next.
+//!
+//! The answer never waits for Slack, nor for a database or a source of availability that does not answer in time: each is
+//! read within a budget, all at once, and what the call leaves behind is written apart from answering it. Where a call
+//! stands is carried by the URLs that Twilio is given, so a request can be answered from itself and what is remembered;
+//! each answer is kept, so a request that comes twice gets the same again.
+//!
+//! A ring ends in one of the ways of `ring_end`; from that and from what is `known` follows what is `next`, which `dial`
+//! puts into TwiML and `explained` into the audit. What it leaves behind goes to the [`CallLedger`].
+
+mod dial;
+mod explained;
+mod known;
+mod next;
+pub(crate) mod recovered;
+mod ring_end;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+pub(crate) use self::dial::{LegOf, Progress, address};
+pub(crate) use self::known::situation;
+use self::next::{Led, Rang};
+use self::ring_end::Ended;
+use super::call_ledger::{CallLedger, Writing};
+use super::call_memory::CallMemory;
+use super::call_record::Fact;
+use crate::app::App;
+use crate::bridge::texts::inbound_sms;
+use crate::config::{Config, Line};
+use crate::phone::Address;
+use crate::store::Store;
+use crate::store::audit::NewEntry;
+use crate::twilio::CallSid;
+use crate::twilio::form::{DialResult, InboundCall};
+
+/// The calls of this process: what it remembers of them, and where it writes down what they leave behind.
+#[derive(Debug, Clone)]
+pub(crate) struct Calls {
+    pub(crate) memory: CallMemory,
+    pub(crate) ledger: CallLedger,
+}
+
+impl Calls {
+    /// Starts the task that writes. It ends, with nothing left unwritten, once every handle is gone.
+    pub(crate) fn start(store: Store, config: Config) -> (Calls, tokio::task::JoinHandle<()>) {
+        let (ledger, writer) = CallLedger::start(store, config);
+        let memory = CallMemory::default();
+        (Calls { memory, ledger }, writer)
+    }
+}
+
+/// A caller rings.
+pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {
+    let sid = sid_of(call.call_sid.as_ref(), "");
+    let sid = sid.as_str();
+    let mut writing = None;
+    let answer = answer_once(app, sid, "start", async {
+        let line = line_of(app, &call.to);
+        let (known, situation) =
+            tokio::join!(known::kept_answer(app, sid, "start"), situation(app, sid));
+        if let Some(answer) = known {
+            return answer;
+        }
+        let of_call = OfCall {
+            sid,
+            line,
+            from: &call.from,
+        };
+        let rang = Rang {
+            from: 0,
+            round: 1,
+            last: None,
+        };
+        let mut led = next::lead_on(app, &of_call, &situation, &rang, "a caller rings");
+        led.fact.place = inbound_sms::place(call.from_city.as_deref(), call.from_state.as_deref());
+        "start".clone_into(&mut led.fact.event);
+        keep(app, led, &mut writing)
+    })
+    .await;
+    wait(writing).await;
+    answer
+}
+
+/// A ring ended. `carried` is what its address says of where the call stands, where that could be read.
+pub(crate) async fn dial_ended(
+    app: &App,
+    result: &DialResult,
+    carried: Option<Progress>,
+) -> String {
+    let told = carried.as_ref();
+    let sid = sid_of(
+        result.call_sid.as_ref(),
+        told.map_or("", |told| told.call.as_str()),
+    );
+    let sid = sid.as_str();
+    let line = app
+        .config
+        .line_of(result.to.as_str())
+        .or_else(|| app.config.line_of(&told?.line))
+        .unwrap_or_else(|| line_of(app, &result.to));
+    let progress = match carried {
+        Some(progress) => progress,
+        None => recovered::progress(app, sid, line).await,
+    };
+    let progress = &progress;
+    let event = format!("dial:{}", progress.round);
+    let mut writing = None;
+    let answer = answer_once(app, sid, &event, async {
+        let (known, turns, mut situation) = tokio::join!(
+            known::kept_answer(app, sid, &event),
+            known::legs(app, sid),
+            situation(app, sid)
+        );
+        if let Some(answer) = known {
+            return answer;
+        }
+        let of_call = OfCall {
+            sid,
+            line,
+            from: &result.from,
+        };
+        let ended = Ended::of(result, progress, line, &turns);
+        let mut led = next::follow(app, &of_call, &ended, result, progress, &mut situation);
+        led.fact.event.clone_from(&event);
+        for entry in &mut led.fact.audit {
+            entry.detail["rang"] = explained::how_it_rang(result, progress, &turns);
+        }
+        keep(app, led, &mut writing)
+    })
+    .await;
+    wait(writing).await;
+    answer
+}
+
+/// Which call it is: as the request says, or what its address carries. A call of which neither says it is led on all the
+/// same, under a SID that nothing has at Twilio.
+pub(crate) fn sid_of(told: Option<&CallSid>, carried: &str) -> String {
+    match (told, carried) {
+        (Some(sid), _) => sid.to_string(),
+        (None, "") => {
+            tracing::error!("a call's request does not say which call it is: it is led on alone");
+            format!("CA{}", Uuid::new_v4().simple())
+        }
+        (None, carried) => carried.to_owned(),
+    }
+}
+
+async fn answer_once(
+    app: &App,
+    sid: &str,
+    event: &str,
+    decide: impl Future<Output = String>,
+) -> String {
+    let now = app.clock.now();
+    app.calls.memory.answer_once(sid, event, now, decide).await
+}
+
+fn keep(app: &App, mut led: Led, writing: &mut Option<Writing>) -> String {
+    let answer = led.response.to_xml();
+    led.fact.answer.clone_from(&answer);
+    *writing = Some(app.calls.ledger.put(led.fact));
+    answer
+}
+
+async fn wait(writing: Option<Writing>) {
+    if let Some(writing) = writing {
+        writing.wait().await;
+    }
+}
+
+/// A call to a number that no line has still has to reach somebody: it takes the first line's way.
+pub(crate) fn line_of<'a>(app: &'a App, to: &Address) -> &'a Line {
+    app.config.line_of(to.as_str()).unwrap_or_else(|| {
+        tracing::error!(
+            number = to.redacted(),
+            "a call came for a number that is no line: add it under [[lines]]"
+        );
+        // The configuration has at least one, or it was refused.
+        &app.config.lines[0]
+    })
+}
+
+/// Which call is led on.
+pub(crate) struct OfCall<'a> {
+    pub(crate) sid: &'a str,
+    pub(crate) line: &'a Line,
+    pub(crate) from: &'a Address,
+}
+
+impl OfCall<'_> {
+    pub(crate) fn entry(&self, app: &App, decision: &'static str, reason: &str) -> NewEntry {
+        NewEntry {
+            line: self.line.name.clone(),
+            number: self.from.as_str().to_owned(),
+            subject: self.sid.to_owned(),
+            decision,
+            reason: reason.to_owned(),
+            detail: Value::Null,
+            at: Some(app.clock.now()),
+        }
+    }
+
+    pub(crate) fn fact(&self, app: &App) -> Fact {
+        Fact {
+            call: self.sid.to_owned(),
+            event: String::new(),
+            answer: String::new(),
+            line: Some(self.line.number.as_str().to_owned()),
+            from: Some(self.from.clone()),
+            place: String::new(),
+            at: app.clock.now(),
+            changes: Vec::new(),
+            audit: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Calls.
+
+pub(crate) mod call_ledger;
+pub(crate) mod call_memory;
+pub(crate) mod call_record;
+pub(crate) mod call_screening;
+pub(crate) mod call_thread;
+pub(crate) mod found_call;
+pub(crate) mod inbound_call;
+pub(crate) mod missed_text;
+pub(crate) mod unheard_call;
+pub(crate) mod voicemail;

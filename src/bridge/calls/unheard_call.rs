@@ -1,0 +1,89 @@
+//! Twilio's log has a call that is over, and nothing was heard of its end: the request was lost, or came while we were
+//! down.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::call_record::{Change, Fact, Then};
+use crate::app::App;
+use crate::config::Line;
+use crate::phone::Address;
+use crate::store::Tx;
+use crate::store::audit::NewEntry;
+use crate::store::call_turns::{self, Turn};
+use crate::store::calls::{self, Call, State};
+
+/// A call as Twilio's log has it.
+pub(crate) struct Unheard<'a> {
+    pub(crate) sid: &'a str,
+    pub(crate) line: &'a Line,
+    pub(crate) from: &'a Address,
+    /// Of the caller's side; final.
+    pub(crate) status: &'a str,
+    /// Since the caller's side was picked up, which happens when somebody takes the call.
+    pub(crate) seconds: i64,
+    pub(crate) ended: Timestamp,
+}
+
+/// Brings the call to its end, once; nothing happens if what was heard of it meanwhile does that.
+pub(crate) async fn receive(app: &App, call: &Unheard<'_>) {
+    app.calls.memory.is_over(call.sid, app.clock.now());
+    let talked = call.status == "completed" && call.seconds > 0;
+    let entry = NewEntry {
+        line: call.line.name.clone(),
+        number: call.from.as_str().to_owned(),
+        subject: call.sid.to_owned(),
+        decision: "call_ended_unheard",
+        reason: "nothing was heard of the end of the call: Twilio's log has it".to_owned(),
+        detail: json!({ "status": call.status, "seconds": call.seconds }),
+        at: Some(app.clock.now()),
+    };
+    let fact = Fact {
+        call: call.sid.to_owned(),
+        event: "over".to_owned(),
+        answer: String::new(),
+        line: Some(call.line.number.as_str().to_owned()),
+        from: Some(call.from.clone()),
+        place: String::new(),
+        at: call.ended,
+        changes: vec![Change::Over {
+            talked: talked.then_some(call.seconds),
+        }],
+        audit: vec![entry],
+    };
+    app.calls.ledger.put(fact).wait().await;
+}
+
+/// Whether this is told of a call of which more is known by now: it was on its way when Twilio's log was read.
+pub(crate) fn is_outdated(fact: &Fact, call: &Call) -> bool {
+    let tells_the_end = |change: &Change| matches!(change, Change::Over { .. });
+    let is_open = matches!(call.state(), State::Ringing | State::Talking);
+    fact.changes.iter().any(tells_the_end) && !is_open
+}
+
+/// The call is over: somebody has talked with the caller for so long, or nobody has.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    call: &str,
+    talked: Option<i64>,
+) -> anyhow::Result<Option<Then>> {
+    let turns = call_turns::of_call(tx, call).await?;
+    let is_taken = turns.iter().any(|turn| turn.outcome() == Turn::Took);
+    for turn in turns {
+        let came_to = match turn.outcome() {
+            Turn::Rings => Turn::CutOff,
+            Turn::PickedUp if talked.is_some() && !is_taken => Turn::Took,
+            Turn::PickedUp => Turn::NotTaken,
+            _ => continue,
+        };
+        call_turns::put(tx, call, turn.round, &turn.person, "", "", came_to).await?;
+    }
+    if let Some(seconds) = talked {
+        // Who it was stands in the turns, where it is known.
+        calls::advance(tx, call, State::Answered, "", seconds).await?;
+        return Ok(None);
+    }
+    let hung_up = true;
+    let moved = calls::advance(tx, call, State::HungUp, "", 0).await?;
+    Ok(moved.then_some(Then::Missed { hung_up }))
+}

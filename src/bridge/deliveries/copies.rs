@@ -1,0 +1,78 @@
+//! A post was made again because its first try seemed to have come to nothing: it is looked for once more later.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::deliveries::outcome::after_now;
+use crate::bridge::desk::newcomers;
+use crate::bridge::replies::slack_reply;
+use crate::delivery::{self, Delivery, PostedIn};
+use crate::store::audit::NewEntry;
+use crate::store::outbox::{Attempt, Row, State};
+use crate::store::{Tx, conversations, lanes, outbox, threads};
+
+/// After how many seconds: Slack has acted on a request by then or never will.
+const LOOK_AGAIN: f64 = 60.0;
+
+/// Asks for the later look at a post that is there, if it was made more than once.
+pub(crate) async fn ask(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    posted_in: &PostedIn,
+) -> anyhow::Result<()> {
+    let attempts = outbox::attempts_in(tx, &row.id).await?;
+    if !attempts.iter().any(Attempt::is_in_vain) {
+        return Ok(());
+    }
+    let lane = delivery::copies_lane(&row.id);
+    let look = Delivery::Copies {
+        of: row.id.clone(),
+        channel: posted_in.channel.clone(),
+        root: posted_in.root.clone(),
+    };
+    let id = delivery::enqueue(tx, &lane, &row.conversation_id, "", &look).await?;
+    let later = delivery::scaled(app.config.delivery.settle_after, LOOK_AGAIN);
+    let later = after_now(tx, later);
+    outbox::set_state(tx, &id, State::Waiting, later, "").await?;
+    lanes::advance(tx, &lane.id).await
+}
+
+/// Copies were taken away; those that people have answered become threads of their conversation.
+pub(crate) async fn cleared(
+    tx: &mut Tx,
+    app: &App,
+    (row, attempt): (&Row, &Attempt),
+    answered: &[PostedIn],
+) -> anyhow::Result<()> {
+    outbox::finish_attempt(tx, &row.id, attempt.n, "delivered", "its answer").await?;
+    outbox::set_state(tx, &row.id, State::Delivered, 0, "").await?;
+    let Ok(Delivery::Copies { of, .. }) = row.payload() else {
+        return Ok(());
+    };
+    if row.conversation_id.is_empty() {
+        let of = outbox::by_id(tx, &of).await?;
+        if let Some(list) = of.filter(|row| row.kind == "list") {
+            for PostedIn { channel, root } in answered {
+                newcomers::keep_copy(tx, app, &list, (channel, root)).await?;
+            }
+        }
+        return Ok(());
+    }
+    for PostedIn { channel, root } in answered {
+        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+        conversations::add_thread(tx, &conversation.id, channel, root).await?;
+        threads::set_post(tx, channel, root, &of).await?;
+        slack_reply::receive_parked(tx, app, &conversation, channel, root).await?;
+        tx.audit(NewEntry {
+            line: app.line_name(&conversation.line),
+            number: conversation.caller,
+            subject: of.clone(),
+            decision: "copy_kept",
+            reason: "people have answered under it".into(),
+            detail: json!({ "conversation": conversation.id, "outbox": of, "channel": channel, "root": root }),
+            at: None,
+        });
+    }
+    Ok(())
+}

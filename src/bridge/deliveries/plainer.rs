@@ -1,0 +1,240 @@
+//! A post that Slack does not take though channel and token are in order: it is tried again, then as bare text, and then a
+//! placeholder stands in its place, so that what comes behind it goes on. Its words stay here, and a button shows them.
+//!
+//! Which form an attempt has follows from the attempts before it. Where not even the placeholder is taken, the trouble is not
+//! in the words: the whole message is tried again.
+
+use crate::app::App;
+use crate::bridge::deliveries::outcome;
+use crate::bridge::desk::newcomers;
+use crate::bridge::wording;
+use crate::delivery::{Content, Delivery};
+use crate::slack::event::BlockActions;
+use crate::store::outbox::{Attempt, Row};
+use crate::store::{Store, Tx, outbox};
+
+/// How a post is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Whole,
+    Plain,
+    Placeholder,
+}
+
+/// The forms of a post, one after another, each until Slack does not take it.
+const FORMS: [Form; 5] = [
+    Form::Whole,
+    Form::Whole,
+    Form::Whole,
+    Form::Plain,
+    Form::Placeholder,
+];
+
+/// The place of the placeholder.
+const LAST: usize = FORMS.len() - 1;
+
+/// How an attempt ended that Slack did not take.
+const NOT_TAKEN: &str = "not taken";
+
+/// How one ended that it did not take as bare text either.
+const NOT_TAKEN_PLAIN: &str = "not taken as text";
+
+/// Slack's words for a trouble of its own that may lie in the message. A look comes first: it may have been accepted.
+const SLACKS_OWN: [&str; 2] = ["internal_error", "fatal_error"];
+
+/// How often a post was not taken before its `n`th attempt; bare text that was refused counts for all before the last.
+fn refusals(attempts: &[Attempt], n: i64) -> usize {
+    let mut refusals = 0;
+    for attempt in attempts.iter().filter(|attempt| attempt.n < n) {
+        let is_slacks_own = || SLACKS_OWN.iter().any(|it| attempt.detail.starts_with(it));
+        match attempt.outcome.as_str() {
+            NOT_TAKEN => refusals += 1,
+            NOT_TAKEN_PLAIN if refusals % FORMS.len() == LAST => refusals += 1,
+            NOT_TAKEN_PLAIN => refusals += LAST - refusals % FORMS.len(),
+            "absent" if is_slacks_own() => refusals += 1,
+            _ => {}
+        }
+    }
+    refusals
+}
+
+/// The form of a post's `n`th attempt.
+pub(crate) fn form(attempts: &[Attempt], n: i64) -> Form {
+    FORMS[refusals(attempts, n) % FORMS.len()]
+}
+
+/// What a post shows in this form.
+pub(crate) fn content(form: Form, content: &Content, row: &str) -> Content {
+    match form {
+        Form::Whole => content.clone(),
+        Form::Plain => Content {
+            text: match content.text.trim().is_empty() {
+                true => wording::NO_WORDS.to_owned(),
+                false => content.text.clone(),
+            },
+            blocks: None,
+        },
+        Form::Placeholder => wording::delivery::placeholder(row),
+    }
+}
+
+/// What a post shows that is there already.
+pub(crate) async fn as_posted(store: &Store, row: &Row, whole: Content) -> anyhow::Result<Content> {
+    let attempts = outbox::attempts(store, &row.id).await?;
+    let delivered = attempts.iter().rfind(|one| one.outcome == "delivered");
+    Ok(match delivered {
+        Some(delivered) => content(form(&attempts, delivered.n), &whole, &row.id),
+        None => whole,
+    })
+}
+
+/// Slack did not take an attempt; it comes again after `after`.
+pub(crate) async fn not_taken(
+    tx: &mut Tx,
+    app: &App,
+    (row, attempt): (&Row, &Attempt),
+    why: &str,
+    was_plain: bool,
+) -> anyhow::Result<()> {
+    let outcome = match was_plain {
+        true => NOT_TAKEN_PLAIN,
+        false => NOT_TAKEN,
+    };
+    outbox::finish_attempt(tx, &row.id, attempt.n, outcome, why).await?;
+    metrics::counter!("qdn_not_taken_total", "kind" => row.kind.clone()).increment(1);
+    warn(tx, app, row, attempt, why).await
+}
+
+/// Says so once when a placeholder is about to take a post's place.
+pub(crate) async fn warn(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    why: &str,
+) -> anyhow::Result<()> {
+    let attempts = outbox::attempts_in(tx, &row.id).await?;
+    let has_changed =
+        refusals(&attempts, attempt.n + 1) == LAST && refusals(&attempts, attempt.n) < LAST;
+    if !has_changed {
+        return Ok(());
+    }
+    if row.kind == "list" {
+        tracing::warn!(
+            outbox = row.id,
+            why,
+            "Slack does not take a list of new callers"
+        );
+        return newcomers::dissolve(tx, row).await;
+    }
+    tracing::error!(
+        outbox = row.id,
+        kind = row.kind,
+        why,
+        "Slack does not take a message: a placeholder with a button takes its place, and what comes behind it goes on"
+    );
+    outcome::trouble_changed(tx, row).await?;
+    outcome::audit(tx, app, row, attempt, "not_taken", why).await
+}
+
+/// What an absent attempt is kept with, so that it counts where Slack named a trouble of its own.
+/// The row's own reason may have become that of a look that failed.
+pub(crate) fn absent_because(row: &Row, attempt: &Attempt) -> String {
+    let detail = attempt.detail.as_str();
+    let own = SLACKS_OWN.iter().find(|own| detail.starts_with(**own));
+    let own = own.filter(|_| row.kind != "sms");
+    let found = "two complete looks found nothing";
+    own.map_or_else(|| found.to_owned(), |own| format!("{own}: {found}"))
+}
+
+/// The button of a placeholder was pressed: its words are shown to whoever pressed it.
+pub(crate) async fn show(app: &App, pressed: &BlockActions, row: &str) -> anyhow::Result<()> {
+    let (Some(channel), Some(line)) = (&pressed.channel, app.config.lines.first()) else {
+        return Ok(());
+    };
+    let root = pressed.thread_ts.as_ref();
+    let shown = Delivery::Words {
+        of: row.to_owned(),
+        channel: channel.as_str().to_owned(),
+        user: pressed.user.as_str().to_owned(),
+        thread_ts: root.map_or_else(String::new, |root| root.as_str().to_owned()),
+    };
+    let mut tx = app.store.begin().await?;
+    let lane = crate::delivery::ephemeral_lane(line.number.as_str(), pressed.user.as_str());
+    crate::delivery::enqueue(&mut tx, &lane, "", "", &shown).await?;
+    tx.commit().await
+}
+
+/// The words of a post in its own markup; empty where they are not kept any more.
+pub(crate) fn words(row: &Row) -> String {
+    match row.payload() {
+        Ok(Delivery::Post { reply, root, .. }) => root.unwrap_or(reply).text,
+        Ok(Delivery::Announce { content, .. }) => content.text,
+        _ => String::new(),
+    }
+}
+
+/// Not even one person alone is shown the words: they are told where they stand.
+pub(crate) async fn cannot_be_shown(tx: &mut Tx, app: &App, row: &Row) -> anyhow::Result<()> {
+    let (
+        Ok(Delivery::Words {
+            channel,
+            user,
+            thread_ts,
+            ..
+        }),
+        Some(line),
+    ) = (row.payload(), app.config.lines.first())
+    else {
+        return Ok(());
+    };
+    let told = Delivery::Ephemeral {
+        channel,
+        thread_ts,
+        content: wording::delivery::not_even_alone().into(),
+        user: user.clone(),
+    };
+    let lane = crate::delivery::ephemeral_lane(line.number.as_str(), &user);
+    crate::delivery::enqueue(tx, &lane, "", "", &told).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempts(ended: &[(&str, &str)]) -> Vec<Attempt> {
+        let numbered = (1..).zip(ended);
+        let attempt =
+            |(n, (outcome, detail)): (i64, &(&str, &str))| Attempt::for_a_test(n, outcome, detail);
+        numbered.map(attempt).collect()
+    }
+
+    #[test]
+    fn forms_follow_from_what_was_not_taken() {
+        use Form::{Placeholder, Plain, Whole};
+        let not_taken = ("not taken", "strange_error: ");
+        let absent = ("absent", "internal_error: two complete looks found nothing");
+        let unheard = ("absent", "two complete looks found nothing");
+        let as_text = ("not taken as text", "msg_too_long: ");
+        for (ended, next) in [
+            (vec![], Whole),
+            (
+                vec![("not sent", "refused"), ("held", "is_archived"), unheard],
+                Whole,
+            ),
+            (vec![not_taken; 2], Whole),
+            (vec![not_taken, absent, not_taken], Plain),
+            (vec![absent; 4], Placeholder),
+            (vec![as_text], Placeholder),
+            (vec![not_taken, as_text], Placeholder),
+            // Not even the placeholder was taken: it is not for the words.
+            (vec![not_taken; 5], Whole),
+            (vec![as_text, as_text], Whole),
+            (vec![as_text, as_text, as_text], Placeholder),
+        ] {
+            let attempts = attempts(&ended);
+            assert_eq!(form(&attempts, i64::MAX), next, "{ended:?}");
+        }
+    }
+}

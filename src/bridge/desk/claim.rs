@@ -1,0 +1,145 @@
+//! Who has a conversation, and whether it needs anything more: the buttons of its root.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::desk::matter;
+use crate::bridge::wording::desk::{
+    self, BUTTON_CLAIM, BUTTON_CLOSE, BUTTON_RELEASE, BUTTON_REOPEN,
+};
+use crate::slack::event::BlockActions;
+use crate::store::audit::NewEntry;
+use crate::store::matters::Matter;
+use crate::store::{conversations, matters};
+
+/// Whether a button is one of these.
+pub(crate) fn is_its_button(action: &str) -> bool {
+    [BUTTON_CLAIM, BUTTON_RELEASE, BUTTON_CLOSE, BUTTON_REOPEN].contains(&action)
+}
+
+/// Keeps what was pressed; otherwise what to tell whoever pressed it.
+pub(crate) async fn receive(
+    app: &App,
+    pressed: &BlockActions,
+    action: &str,
+    conversation_id: &str,
+) -> anyhow::Result<Result<(), String>> {
+    let user = pressed.user.as_str();
+    let mut tx = app.store.begin().await?;
+    let Some(conversation) = conversations::find(&mut tx, conversation_id).await? else {
+        return Ok(Err(desk::is_gone()));
+    };
+    // A root that is not known as one yet is the newest: its post has only just been made.
+    if let (Some(channel), Some(ts)) = (&pressed.channel, &pressed.message_ts)
+        && ts.as_str() != conversation.thread_ts
+        && conversations::by_thread(&mut tx, channel.as_str(), ts.as_str())
+            .await?
+            .is_some()
+    {
+        let link = app
+            .directory
+            .link(&conversation.channel, &conversation.thread_ts);
+        return Ok(Err(desk::is_over(link.as_deref())));
+    }
+    let stands = matters::of(&mut tx, &conversation.id).await?;
+    let decision = match decide(&stands, action, user) {
+        Ok(decision) => decision,
+        Err(why) => return Ok(Err(why)),
+    };
+    let (now, desk) = (tx.now(), &app.config.desk);
+    matter::change(&mut tx, &conversation, false, |matter| {
+        apply(matter, decision, user);
+        // Nobody has it, and its caller still waits.
+        if decision == "released" && matter.waiting_since.is_some() {
+            matter::start_clock(matter, now, desk);
+        }
+    })
+    .await?;
+    tx.audit(NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: conversation.id.clone(),
+        decision,
+        reason: "a person pressed the button".into(),
+        detail: json!({ "conversation": conversation.id, "by": user }),
+        at: None,
+    });
+    tx.commit().await?;
+    Ok(Ok(()))
+}
+
+/// What the press comes to, or why it comes to nothing.
+fn decide(stands: &Matter, action: &str, user: &str) -> Result<&'static str, String> {
+    let is_closed = !stands.closed_by.is_empty();
+    let holder = stands.claimed_by.as_str();
+    match action {
+        BUTTON_CLAIM if is_closed => Err(desk::is_so_already()),
+        BUTTON_CLAIM if holder == user => Err(desk::is_so_already()),
+        BUTTON_CLAIM if !holder.is_empty() => Err(desk::has_it(holder)),
+        BUTTON_CLAIM => Ok("claimed"),
+        BUTTON_RELEASE if holder.is_empty() => Err(desk::is_so_already()),
+        BUTTON_RELEASE => Ok("released"),
+        BUTTON_CLOSE if is_closed => Err(desk::is_so_already()),
+        BUTTON_CLOSE => Ok("closed"),
+        BUTTON_REOPEN if !is_closed => Err(desk::is_so_already()),
+        _ => Ok("reopened"),
+    }
+}
+
+fn apply(matter: &mut Matter, decision: &str, user: &str) {
+    match decision {
+        "claimed" => {
+            user.clone_into(&mut matter.claimed_by);
+            matter::stop_clock(matter);
+        }
+        "released" => matter.claimed_by.clear(),
+        "closed" => {
+            matter.closed_by = format!("<@{user}>");
+            // Since when the caller waits is kept: it may be reopened.
+            matter.claimed_by.clear();
+            matter::stop_clock(matter);
+        }
+        _ => {
+            matter.closed_by.clear();
+            user.clone_into(&mut matter.claimed_by);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_press_has_one_effect() {
+        let matter = |claimed: &str, closed: &str| {
+            let mut matter = matters::fresh("c1");
+            matter.claimed_by = claimed.into();
+            matter.closed_by = closed.into();
+            matter.waiting_since = Some(1);
+            matter
+        };
+        for (claimed, closed, action, expected) in [
+            ("", "", BUTTON_CLAIM, Some("claimed")),
+            ("U1", "", BUTTON_CLAIM, None),
+            ("U2", "", BUTTON_CLAIM, None),
+            ("U2", "", BUTTON_RELEASE, Some("released")),
+            ("", "", BUTTON_RELEASE, None),
+            ("", "", BUTTON_CLOSE, Some("closed")),
+            ("", "<@U1>", BUTTON_CLOSE, None),
+            ("", "<@U1>", BUTTON_CLAIM, None),
+            ("", "<@U1>", BUTTON_REOPEN, Some("reopened")),
+            ("", "", BUTTON_REOPEN, None),
+        ] {
+            let mut stands = matter(claimed, closed);
+            let decided = decide(&stands, action, "U1").ok();
+            assert_eq!(decided, expected, "{action} on {claimed} {closed}");
+            if let Some(decision) = decided {
+                apply(&mut stands, decision, "U1");
+                let again = decide(&stands, action, "U1");
+                assert!(again.is_err(), "{action} twice");
+                assert_eq!(stands.waiting_since, Some(1), "{action}");
+            }
+        }
+    }
+}

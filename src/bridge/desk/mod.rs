@@ -1,0 +1,13 @@
+//! What the desk keeps track of.
+
+pub(crate) mod away;
+pub(crate) mod claim;
+pub(crate) mod limits;
+pub(crate) mod matter;
+pub(crate) mod newcomers;
+pub(crate) mod opt_out;
+pub(crate) mod own_text;
+pub(crate) mod page;
+pub(crate) mod reminder;
+pub(crate) mod root;
+pub(crate) mod stuck;

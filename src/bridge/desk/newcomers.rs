@@ -1,0 +1,447 @@
+//! More new callers than the channel takes as threads: Slack takes about one message a second in a channel, and a flood of
+//! made-up numbers would keep every honest new caller waiting. Past a backlog, their texts are shown together in lists.
+//!
+//! A list is one post, made of what stands in `listed` for it. Any post that begins a caller's thread shows first what was
+//! listed of them, in the order of their texts, and the lists then lead there: so whoever opens a thread, by a button, by
+//! texting again or because there is room, no text is lost or shown twice for good. A text goes into a list only while nothing
+//! of its caller waits in their own lane, and into their lane only while nothing of them waits in a list: nothing overtakes.
+//! What we have to say of a listed caller, and the files of their texts, wait for the thread: they must not begin it.
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::bridge::desk::root;
+use crate::bridge::replies::slack_reply;
+use crate::bridge::slack::button;
+use crate::bridge::wording::{Moment, newcomers as wording};
+use crate::delivery::{self, Content, Delivery};
+use crate::phone::Address;
+use crate::slack::blocks;
+use crate::slack::event::BlockActions;
+use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
+use crate::store::listed::{self, Listed};
+use crate::store::outbox::{Row, State};
+use crate::store::{Tx, conversations, lanes, outbox, threads};
+
+/// From how many on new callers who wait for their threads are a flood: a quiet channel takes so many at once.
+const FLOOD: i64 = 10;
+
+/// How many texts one list shows.
+const TEXTS: usize = 15;
+
+/// How many blocks one list has below its head: Slack takes 50 in all.
+const BLOCKS: usize = 49;
+
+/// How many blocks a text may have besides its own: who wrote it, and that it came late.
+const BESIDES: usize = 2;
+
+/// How many characters: Slack recommends no more than 4,000.
+const CHARACTERS: usize = 3_000;
+
+/// How many texts of one caller are listed: their thread's root shows them all.
+const OF_ONE: i64 = 8;
+
+/// For how many milliseconds a new caller's thread gives way to everybody else.
+const GIVES_WAY: i64 = 20_000;
+
+/// For how many milliseconds a list does.
+const LIST_GIVES_WAY: i64 = 5_000;
+
+/// Whether more new callers wait than the channel takes as threads.
+pub(crate) async fn is_flood(tx: &mut Tx, line: &str) -> anyhow::Result<bool> {
+    Ok(listed::newcomers(tx, &delivery::slack_gate(line), FLOOD).await? >= FLOOD)
+}
+
+/// Puts a text into a list if it has to be; back comes the list's row.
+pub(crate) async fn list(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    message_id: &str,
+    post: &Delivery,
+) -> anyhow::Result<Option<String>> {
+    let Delivery::Post { reply, .. } = post else {
+        return Ok(None);
+    };
+    let own_lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    if !conversation.thread_ts.is_empty() || lanes::is_waiting(tx, &own_lane.id).await? {
+        return Ok(None);
+    }
+    let (waiting, to_be_posted) = listed::count_waiting(tx, &conversation.id).await?;
+    let is_listed =
+        to_be_posted > 0 || (waiting < OF_ONE && is_flood(tx, &conversation.line).await?);
+    if !is_listed {
+        return Ok(None);
+    }
+    let lane = delivery::list_lane(&conversation.line);
+    let list = match listed::last(tx, &lane.id).await? {
+        Some(row) if has_room(tx, &row.id, reply).await? => row.id,
+        _ => {
+            let list = Delivery::List {
+                line: conversation.line.clone(),
+            };
+            let id = delivery::enqueue(tx, &lane, "", "", &list).await?;
+            lanes::put_behind(tx, &lane.id, LIST_GIVES_WAY).await?;
+            id
+        }
+    };
+    listed::put(tx, &list, &conversation.id, message_id, reply).await?;
+    metrics::counter!("qdn_texts_listed_total").increment(1);
+    Ok(Some(list))
+}
+
+async fn has_room(tx: &mut Tx, list: &str, reply: &Content) -> anyhow::Result<bool> {
+    let texts = listed::of_list_in(tx, list).await?;
+    let mut characters = reply.text.chars().count();
+    let mut shown = blocks_of(reply).len() + BESIDES;
+    for text in &texts {
+        let content = text.content()?;
+        characters += content.text.chars().count();
+        shown += blocks_of(&content).len() + BESIDES;
+    }
+    Ok(texts.len() < TEXTS && shown <= BLOCKS && characters <= CHARACTERS)
+}
+
+/// The thread of a caller who is new gives way: those who are known and those who call come first.
+pub(crate) async fn give_way(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<()> {
+    if !conversation.thread_ts.is_empty() {
+        return Ok(());
+    }
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    lanes::put_behind(tx, &lane.id, GIVES_WAY).await
+}
+
+/// What a root shows below its head where its caller was listed before.
+pub(crate) fn above(app: &App, listed: &[Listed], body: Content) -> anyhow::Result<Content> {
+    if listed.is_empty() {
+        return Ok(body);
+    }
+    let (mut text, mut shown) = (Vec::new(), Vec::new());
+    let (zone, now) = (&app.config.desk.timezone, app.clock.now());
+    for one in listed {
+        let content = one.content()?;
+        if listed.len() > 1 {
+            shown.push(blocks::context(&Moment::new(one.came(), now, zone).shown()));
+        }
+        shown.extend(blocks_of(&content));
+        text.push(content.text);
+    }
+    shown.extend(blocks_of(&body));
+    text.push(body.text);
+    text.retain(|part| !part.is_empty());
+    Ok(Content {
+        text: text.join("\n"),
+        blocks: Some(Value::Array(shown)),
+    })
+}
+
+fn blocks_of(content: &Content) -> Vec<Value> {
+    match content.blocks.as_ref().and_then(Value::as_array) {
+        Some(list) => list.clone(),
+        None => vec![blocks::section(&content.text)],
+    }
+}
+
+/// A list as it is shown now; `None` where nothing of it is left to show.
+pub(crate) async fn compose(app: &App, list: &str) -> anyhow::Result<Option<Content>> {
+    let texts = listed::of_list(&app.store, list).await?;
+    let mut callers: Vec<(&str, Vec<&Listed>)> = Vec::new();
+    for text in &texts {
+        let id = text.conversation_id.as_str();
+        match callers.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, of_caller)) => of_caller.push(text),
+            None => callers.push((id, vec![text])),
+        }
+    }
+    if callers.is_empty() {
+        return Ok(None);
+    }
+    let (mut lines, mut shown) = (Vec::new(), Vec::new());
+    let is_open = callers
+        .iter()
+        .any(|(_, texts)| texts.iter().any(|text| !text.is_opened()));
+    shown.push(blocks::section(&wording::head(callers.len(), is_open)));
+    for (id, texts) in callers {
+        let conversation = conversations::by_id(&app.store, id).await?;
+        let caller = Address::new(&conversation.caller);
+        let name = root::name(&app.store, &app.config, &caller).await?;
+        let who = wording::who(&caller, name.as_deref(), &conversation.place);
+        if texts.iter().all(|text| text.is_opened()) {
+            let link = app
+                .directory
+                .link(&conversation.channel, &conversation.thread_ts);
+            shown.push(blocks::context(&wording::has_a_thread(
+                &who,
+                link.as_deref(),
+            )));
+            continue;
+        }
+        let button = wording::open_button(id);
+        shown.push(blocks::section_with(id, &who, &button));
+        for text in texts.iter().filter(|text| !text.is_opened()) {
+            let content = text.content()?;
+            lines.push(format!("{who}: {}", content.text));
+            shown.extend(blocks_of(&content));
+        }
+    }
+    Ok(Some(Content {
+        text: match lines.is_empty() {
+            true => wording::all_have_threads(),
+            false => lines.join("\n"),
+        },
+        blocks: Some(blocks::message(shown)),
+    }))
+}
+
+/// Asks for a caller's thread if there is none yet; `false` if there is, or one is on its way.
+async fn open(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<bool> {
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    let (waiting, to_be_posted) = listed::count_waiting(tx, &conversation.id).await?;
+    if !conversation.thread_ts.is_empty()
+        || waiting == 0
+        || to_be_posted > 0
+        || lanes::is_waiting(tx, &lane.id).await?
+    {
+        return Ok(false);
+    }
+    let post = Delivery::Post {
+        reply: wording::how_to_answer(&Address::new(&conversation.caller)),
+        root: None,
+        new_thread: false,
+        broadcast: false,
+    };
+    delivery::enqueue(tx, &lane, &conversation.id, "", &post).await?;
+    Ok(true)
+}
+
+/// A thread has begun that shows what was listed: the lists lead there from now on, and what waited for it follows.
+pub(crate) async fn began(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    post: &str,
+) -> anyhow::Result<()> {
+    let opened = listed::open(tx, &conversation.id, post).await?;
+    if opened.lists.is_empty() {
+        return Ok(());
+    }
+    for list in &opened.lists {
+        show_again(tx, list).await?;
+    }
+    for notice in opened.notices {
+        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, notice).await?;
+    }
+    for lane in outbox::rouse_pictures(tx, &conversation.id).await? {
+        lanes::advance(tx, &lane).await?;
+    }
+    Ok(())
+}
+
+/// Changes what is shown of a listed text, wherever it stands by now; `false` where it is not listed, cannot be changed, or its
+/// list or root is just being posted.
+pub(crate) async fn add(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    message_id: &str,
+    change: impl FnOnce(&Content) -> Option<Content>,
+) -> anyhow::Result<bool> {
+    let Some(text) = listed::of_message(tx, message_id).await? else {
+        return Ok(false);
+    };
+    let shown_by = match text.is_opened() {
+        true => text.opened_by(),
+        false => text.list(),
+    };
+    let row = outbox::by_id(tx, shown_by).await?;
+    let Some(changed) = change(&text.content()?) else {
+        return Ok(false);
+    };
+    if row.as_ref().is_some_and(is_under_way) {
+        return Ok(false);
+    }
+    // What begins the thread is made of the listed texts.
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    if !text.is_opened() && lanes::is_waiting(tx, &lane.id).await? {
+        return Ok(false);
+    }
+    listed::change(tx, message_id, changed).await?;
+    match row.filter(|_| text.is_opened()) {
+        Some(root) => {
+            let ts = root.external_id.as_str();
+            if let Some((channel, _)) = threads::holding(tx, &conversation.id, ts).await? {
+                delivery::enqueue_root(tx, &conversation.id, &channel, ts).await?;
+            }
+        }
+        None => show_again(tx, text.list()).await?,
+    }
+    Ok(true)
+}
+
+/// Whether a row is just being delivered or looked for: what it shows must not change.
+pub(crate) fn is_under_way(row: &Row) -> bool {
+    let state = State::parse(&row.state);
+    matches!(state, Some(State::Sending | State::Unknown))
+}
+
+/// A list was posted; what of it has a thread already is said by an edit.
+pub(crate) async fn posted(
+    tx: &mut Tx,
+    app: &App,
+    list: &Row,
+    (channel, ts): (&str, &str),
+) -> anyhow::Result<()> {
+    let texts = listed::of_list_in(tx, &list.id).await?;
+    let mut callers: Vec<&str> = texts
+        .iter()
+        .map(|text| text.conversation_id.as_str())
+        .collect();
+    callers.sort_unstable();
+    callers.dedup();
+    for id in callers {
+        let conversation = conversations::by_id_in(tx, id).await?;
+        tx.audit(NewEntry {
+            line: app.line_name(&conversation.line),
+            number: conversation.caller,
+            subject: list.id.clone(),
+            decision: "posted",
+            reason: "in a list of new callers".into(),
+            detail: json!({ "conversation": id, "outbox": list.id, "kind": list.kind, "ts": ts }),
+            at: None,
+        });
+    }
+    // Who was quicker than Slack's answer is told now.
+    for writer in slack_reply::parked_writers(tx, app, channel, ts).await? {
+        tell(tx, app, (channel, ts, &writer)).await?;
+    }
+    match texts.iter().any(Listed::is_opened) {
+        true => show_again(tx, &list.id).await,
+        false => Ok(()),
+    }
+}
+
+async fn show_again(tx: &mut Tx, list: &str) -> anyhow::Result<()> {
+    let lane = delivery::listing_lane(list);
+    let is_posted = outbox::by_id(tx, list)
+        .await?
+        .is_some_and(|row| !row.external_id.is_empty());
+    if !is_posted || outbox::is_to_come(tx, &lane.id).await? {
+        return Ok(());
+    }
+    let listing = Delivery::Listing {
+        list: list.to_owned(),
+    };
+    delivery::enqueue(tx, &lane, "", "", &listing).await?;
+    Ok(())
+}
+
+/// Slack does not take a list: each of its callers gets a thread, which is posted by itself.
+pub(crate) async fn dissolve(tx: &mut Tx, list: &Row) -> anyhow::Result<()> {
+    let why = "its callers get threads of their own";
+    outbox::set_state(tx, &list.id, State::Dropped, 0, why).await?;
+    for text in listed::of_list_in(tx, &list.id).await? {
+        if !text.is_opened() {
+            let conversation = conversations::by_id_in(tx, &text.conversation_id).await?;
+            open(tx, &conversation).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The button beside a listed caller was pressed.
+pub(crate) async fn press(
+    app: &App,
+    pressed: &BlockActions,
+    conversation_id: &str,
+) -> anyhow::Result<()> {
+    let mut tx = app.store.begin().await?;
+    let Some(conversation) = conversations::find(&mut tx, conversation_id).await? else {
+        drop(tx);
+        return button::tell(app, pressed, crate::bridge::wording::desk::is_gone()).await;
+    };
+    if !open(&mut tx, &conversation).await? {
+        drop(tx);
+        let (channel, root) = (&conversation.channel, &conversation.thread_ts);
+        let link = app.directory.link(channel, root);
+        return button::tell(app, pressed, wording::is_open_already(link.as_deref())).await;
+    }
+    tx.audit(NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: conversation.id.clone(),
+        decision: "thread_asked_for",
+        reason: "a person pressed the button".into(),
+        detail: json!({ "conversation": conversation.id, "by": pressed.user.as_str() }),
+        at: None,
+    });
+    tx.commit().await
+}
+
+/// Opens the thread of the caller of each line who has been listed for longest, where there is room.
+pub(crate) async fn open_next(app: &App) -> anyhow::Result<()> {
+    for line in &app.config.lines {
+        let number = line.number.as_str();
+        if listed::is_busy(&app.store, &delivery::slack_gate(number)).await? {
+            continue;
+        }
+        let Some(next) = listed::oldest(&app.store, number).await? else {
+            continue;
+        };
+        let mut tx = app.store.begin().await?;
+        let conversation = conversations::by_id_in(&mut tx, &next).await?;
+        if open(&mut tx, &conversation).await? {
+            give_way(&mut tx, &conversation).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// A copy of a list stays, because people have answered under it: it is nobody's thread either, and they are told.
+pub(crate) async fn keep_copy(
+    tx: &mut Tx,
+    app: &App,
+    list: &Row,
+    (channel, ts): (&str, &str),
+) -> anyhow::Result<()> {
+    let lane = delivery::copies_lane(&list.id);
+    let copy = delivery::enqueue(tx, &lane, "", "", &list.payload()?).await?;
+    outbox::set_external_id(tx, &copy, ts).await?;
+    let why = "a copy of a list that people have answered";
+    outbox::set_state(tx, &copy, State::Delivered, 0, why).await?;
+    lanes::advance(tx, &lane.id).await?;
+    for writer in slack_reply::parked_writers(tx, app, channel, ts).await? {
+        tell(tx, app, (channel, ts, &writer)).await?;
+    }
+    Ok(())
+}
+
+/// Somebody wrote under what may be a list, which is nobody's thread: they alone are told. `false` if it is none.
+pub(crate) async fn tell_writer(
+    tx: &mut Tx,
+    app: &App,
+    (channel, root, user): (&str, &str, &str),
+) -> anyhow::Result<bool> {
+    let is_list = listed::is_one(tx, root).await?;
+    if is_list {
+        tell(tx, app, (channel, root, user)).await?;
+    }
+    Ok(is_list)
+}
+
+async fn tell(
+    tx: &mut Tx,
+    app: &App,
+    (channel, root, user): (&str, &str, &str),
+) -> anyhow::Result<()> {
+    let Some(line) = app.config.lines.first() else {
+        return Ok(());
+    };
+    let told = Delivery::Ephemeral {
+        channel: channel.to_owned(),
+        user: user.to_owned(),
+        thread_ts: root.to_owned(),
+        content: wording::nobodys_thread().into(),
+    };
+    let lane = delivery::ephemeral_lane(line.number.as_str(), user);
+    delivery::enqueue(tx, &lane, "", "", &told).await?;
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! A text of the desk's own, which nobody wrote by hand: kept once under its key, and put on its way.
+
+use crate::delivery::{self, Delivery};
+use crate::store::messages::{NewMessage, Origin};
+use crate::store::{Tx, messages};
+use crate::twilio::segment;
+
+/// Puts the words on their way; back comes the message's id, nothing where the same `key` was used before.
+pub(crate) async fn send(
+    tx: &mut Tx,
+    line: &str,
+    conversation_id: &str,
+    key: &str,
+    words: &str,
+) -> anyhow::Result<Option<String>> {
+    let new = NewMessage {
+        conversation_id,
+        origin: Origin::Desk,
+        external_id: key,
+        author: "",
+        body: words,
+        channel: "",
+        ts: "",
+        kept_inside: false,
+    };
+    let Some(message) = messages::insert(tx, &new).await? else {
+        return Ok(None);
+    };
+    let lane = delivery::phone_lane(line, conversation_id);
+    for body in segment::split(words.trim()) {
+        let sms = Delivery::Sms { body };
+        delivery::enqueue(tx, &lane, conversation_id, &message, &sms).await?;
+    }
+    Ok(Some(message))
+}

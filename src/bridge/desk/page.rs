@@ -1,0 +1,68 @@
+//! A text to the people of a line's last ring step about a caller whom nobody answers.
+//!
+//! It goes out as every text does, in the conversation of their own number, so what they text back is an ordinary
+//! conversation of theirs and never reaches the caller. What becomes of it is told in the caller's thread.
+
+use super::own_text;
+use crate::bridge::wording::desk;
+use crate::config::{Config, Line, Person};
+use crate::delivery::{self, Content};
+use crate::store::conversations::Conversation;
+use crate::store::outbox::Row;
+use crate::store::{Tx, conversations, pages};
+
+/// The people of the line's last ring step, but for whoever has this telephone.
+pub(crate) fn people<'a>(config: &'a Config, line: &Line, but: &str) -> Vec<&'a Person> {
+    let names = line.ring.last().map_or(&[][..], |step| &step.people);
+    names
+        .iter()
+        .filter_map(|name| config.person(name))
+        .filter(|person| person.phone.as_str() != but)
+        .collect()
+}
+
+/// Texts a person about a conversation, once for each `occasion`.
+pub(crate) async fn send(
+    tx: &mut Tx,
+    line: &Line,
+    person: &Person,
+    conversation_id: &str,
+    occasion: &str,
+    words: &str,
+) -> anyhow::Result<()> {
+    let (number, phone) = (line.number.as_str(), person.phone.as_str());
+    let own = conversations::begin_unnoticed(tx, number, phone).await?;
+    let key = format!("page:{conversation_id}:{occasion}:{phone}");
+    let Some(message) = own_text::send(tx, number, &own.id, &key, words).await? else {
+        return Ok(());
+    };
+    pages::insert(tx, &message, conversation_id, &person.name).await
+}
+
+/// Puts a sentence about a text of ours where it belongs: into the thread of its caller, and for a text to one of our own
+/// people into the thread of the caller it is about.
+pub(crate) async fn notice(tx: &mut Tx, row: &Row, content: Content) -> anyhow::Result<()> {
+    let (conversation, content) = place(tx, row, content).await?;
+    delivery::enqueue_notice(tx, &conversation.line, &conversation.id, content).await
+}
+
+/// Asks people about a text of ours in that thread.
+pub(crate) async fn ask(tx: &mut Tx, row: &Row, content: Content) -> anyhow::Result<()> {
+    let (conversation, content) = place(tx, row, content).await?;
+    delivery::enqueue_question(tx, &conversation, content)
+        .await
+        .map(drop)
+}
+
+/// The conversation in whose thread it belongs, and the words for there.
+async fn place(
+    tx: &mut Tx,
+    row: &Row,
+    content: Content,
+) -> anyhow::Result<(Conversation, Content)> {
+    let (id, content) = match pages::of(tx, &row.message_id).await? {
+        Some((about, person)) => (about, desk::about_page(&person, content)),
+        None => (row.conversation_id.clone(), content),
+    };
+    Ok((conversations::by_id_in(tx, &id).await?, content))
+}

@@ -1,0 +1,247 @@
+//! The clock of what nobody answers: after `remind_after` a text is called out in the channel, after `page_after` the people
+//! of the line's last ring step are texted.
+//!
+//! The clock is in the database (`matter.remind_at` and `page_at`), so it outlives a restart; whoever finds it due stops it in
+//! the transaction that writes what follows, so it strikes once however many processes look. What is due together, as after
+//! an outage, is told together: on a line an alarm strikes at most once in [`GATHERED`] seconds, and what comes meanwhile
+//! stays due.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::root;
+use crate::app::App;
+use crate::bridge::desk::{matter, page};
+use crate::bridge::wording::desk::{self, Unanswered};
+use crate::config::Line;
+use crate::delivery::{self, Delivery};
+use crate::phone::Address;
+use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
+use crate::store::matters::{self, Alarm, Matter};
+use crate::store::{Tx, conversations, facts, messages};
+
+/// How many are looked at in one transaction.
+const AT_ONCE: i64 = 200;
+
+/// How many of one line are called out each in its own thread; more are told in one message.
+const SINGLY: usize = 5;
+
+/// How many are texted about singly.
+const PAGED_SINGLY: usize = 3;
+
+/// For how many seconds what is due on a line is gathered.
+const GATHERED: f64 = 60.0;
+
+/// From when on it is said that a text was found late, in milliseconds: less is not worth a word.
+const LATE: i64 = 60_000;
+
+/// Looks for what is due, and does what follows.
+pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
+    for line in &app.config.lines {
+        strike(app, line, Alarm::Remind).await?;
+        strike(app, line, Alarm::Page).await?;
+    }
+    Ok(())
+}
+
+/// One conversation whose time has come.
+struct Due {
+    conversation: Conversation,
+    matter: Matter,
+    name: Option<String>,
+    words: String,
+    /// Whether the text came long before it was found.
+    is_found_late: bool,
+}
+
+async fn strike(app: &App, line: &Line, alarm: Alarm) -> anyhow::Result<()> {
+    let number = line.number.as_str();
+    let ids = matters::due(&app.store, number, alarm, AT_ONCE).await?;
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut tx = app.store.begin().await?;
+    if !may_strike(&mut tx, app, line, alarm).await? {
+        return Ok(());
+    }
+    let mut due = Vec::with_capacity(ids.len());
+    for id in ids {
+        due.extend(take(&mut tx, app, &id, alarm).await?);
+    }
+    if due.is_empty() {
+        return Ok(());
+    }
+    match alarm {
+        Alarm::Remind => remind(&mut tx, app, line, &due).await?,
+        Alarm::Page => page(&mut tx, app, line, &due).await?,
+    }
+    for one in &due {
+        tx.audit(entry(line, one, alarm));
+    }
+    let now = tx.now().as_millisecond().to_string();
+    facts::write(&mut tx, &struck(line, alarm), &now).await?;
+    tx.commit().await
+}
+
+/// Whether the last time was long enough ago.
+async fn may_strike(tx: &mut Tx, app: &App, line: &Line, alarm: Alarm) -> anyhow::Result<bool> {
+    let last = facts::read_in(tx, &struck(line, alarm)).await?;
+    let last = last.and_then(|at| at.parse().ok());
+    let last = last.and_then(|at| Timestamp::from_millisecond(at).ok());
+    let gathered = delivery::scaled(app.config.delivery.settle_after, GATHERED);
+    let gathered = SignedDuration::try_from(gathered)?;
+    // A clock that was set back must not keep anything from striking.
+    Ok(last.is_none_or(|at| tx.now().duration_since(at).abs() >= gathered))
+}
+
+/// The name of the time when an alarm last struck on a line.
+fn struck(line: &Line, alarm: Alarm) -> String {
+    let what = match alarm {
+        Alarm::Remind => "reminded",
+        Alarm::Page => "paged",
+    };
+    format!("desk.{what}.{}", line.number.as_str())
+}
+
+/// Stops the clock of a conversation, if it is still due.
+async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<Option<Due>> {
+    let mut matter = matters::of(tx, id).await?;
+    let now = tx.now().as_millisecond();
+    let since = matter.clock_since.unwrap_or_default();
+    let desk = &app.config.desk;
+    let (at, of_text) = match alarm {
+        Alarm::Remind => (&mut matter.remind_at, matter::remind_at(since, desk)),
+        Alarm::Page => (&mut matter.page_at, matter::page_at(since, desk)),
+    };
+    let Some(due) = at.take_if(|at| *at <= now) else {
+        return Ok(None);
+    };
+    matters::keep(tx, &matter).await?;
+    let Some(conversation) = conversations::find(tx, id).await? else {
+        return Ok(None);
+    };
+    let caller = Address::new(&conversation.caller);
+    Ok(Some(Due {
+        name: root::name_in(tx, &app.config, &caller).await?,
+        words: messages::last_text(tx, id).await?,
+        is_found_late: due.saturating_sub(of_text) >= LATE,
+        conversation,
+        matter,
+    }))
+}
+
+async fn remind(tx: &mut Tx, app: &App, line: &Line, due: &[Due]) -> anyhow::Result<()> {
+    if due.len() > SINGLY {
+        let unanswered: Vec<Unanswered> = due.iter().map(|one| one.told(tx, app)).collect();
+        let announce = Delivery::Announce {
+            channel: line.channel.clone(),
+            content: desk::many_unanswered(&unanswered[..SINGLY], due.len()),
+            thread_ts: String::new(),
+        };
+        let lane = delivery::channel_lane(line.number.as_str());
+        delivery::enqueue(tx, &lane, "", "", &announce).await?;
+        return Ok(());
+    }
+    for one in due {
+        let reminder = Delivery::Post {
+            reply: desk::unanswered(&one.told(tx, app)),
+            root: None,
+            new_thread: false,
+            broadcast: true,
+        };
+        let conversation = &one.conversation;
+        let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+        delivery::enqueue(tx, &lane, &conversation.id, "", &reminder).await?;
+    }
+    Ok(())
+}
+
+async fn page(tx: &mut Tx, app: &App, line: &Line, due: &[Due]) -> anyhow::Result<()> {
+    if due.len() > PAGED_SINGLY
+        && let Some(first) = due.first()
+    {
+        return page_together(tx, app, line, (first, due.len())).await;
+    }
+    for one in due {
+        let people = page::people(&app.config, line, &one.conversation.caller);
+        if people.is_empty() {
+            continue;
+        }
+        let words = desk::page_one(&line.name, &one.told(tx, app));
+        for person in &people {
+            let (id, occasion) = (&one.conversation.id, one.occasion());
+            page::send(tx, line, person, id, &occasion, &words).await?;
+        }
+        let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
+        let notice = desk::paged(&names, one.matter.unanswered_for(tx.now()));
+        let (number, id) = (&one.conversation.line, &one.conversation.id);
+        delivery::enqueue_notice(tx, number, id, notice.into()).await?;
+    }
+    Ok(())
+}
+
+/// Texts about many callers at once, and says so once in the channel: a post in each thread would keep the channel busy.
+async fn page_together(
+    tx: &mut Tx,
+    app: &App,
+    line: &Line,
+    (first, count): (&Due, usize),
+) -> anyhow::Result<()> {
+    let people = page::people(&app.config, line, "");
+    if people.is_empty() {
+        return Ok(());
+    }
+    let words = desk::page_many(&line.name, count, first.told(tx, app).link.as_deref());
+    for person in &people {
+        let occasion = first.occasion();
+        page::send(tx, line, person, &first.conversation.id, &occasion, &words).await?;
+    }
+    let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
+    let announce = Delivery::Announce {
+        channel: line.channel.clone(),
+        content: desk::paged_for_many(&names, count).into(),
+        thread_ts: String::new(),
+    };
+    let lane = delivery::channel_lane(line.number.as_str());
+    delivery::enqueue(tx, &lane, "", "", &announce).await?;
+    Ok(())
+}
+
+impl Due {
+    fn told(&self, tx: &Tx, app: &App) -> Unanswered<'_> {
+        let conversation = &self.conversation;
+        Unanswered {
+            caller: Address::new(&conversation.caller),
+            name: self.name.as_deref(),
+            age: self.matter.unanswered_for(tx.now()),
+            claimed_by: &self.matter.claimed_by,
+            words: &self.words,
+            is_found_late: self.is_found_late,
+            link: app
+                .directory
+                .link(&conversation.channel, &conversation.thread_ts),
+        }
+    }
+
+    /// Which run of the clock it is: a page is sent once for each.
+    fn occasion(&self) -> String {
+        self.matter.clock_since.unwrap_or_default().to_string()
+    }
+}
+
+fn entry(line: &Line, due: &Due, alarm: Alarm) -> NewEntry {
+    let (decision, reason) = match alarm {
+        Alarm::Remind => ("reminded", "nobody has answered the text"),
+        Alarm::Page => ("paged", "nobody has answered the text for longer"),
+    };
+    NewEntry {
+        line: line.name.clone(),
+        number: due.conversation.caller.clone(),
+        subject: due.conversation.id.clone(),
+        decision,
+        reason: reason.to_owned(),
+        detail: json!({ "conversation": due.conversation.id }),
+        at: None,
+    }
+}

@@ -1,0 +1,113 @@
+//! The root of a thread as it is shown: who it is and where it stands above the words it began with, and the buttons below.
+
+use crate::app::App;
+use crate::bridge::calls::call_thread::Scene;
+use crate::bridge::deliveries::plainer;
+use crate::bridge::desk::matter::standing;
+use crate::bridge::desk::newcomers;
+use crate::bridge::wording::desk::{self, Head};
+use crate::config::Config;
+use crate::delivery::{Content, Delivery};
+use crate::phone::Address;
+use crate::store::conversations::Conversation;
+use crate::store::threads::Thread;
+use crate::store::{Store, Tx, call_turns, calls, listed, matters, names, outbox};
+
+/// Where a root stands among its conversation's threads.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Neighbours<'a> {
+    pub(crate) channel: &'a str,
+    /// The root before it, empty without one.
+    pub(crate) previous_ts: &'a str,
+    /// The root after it: the conversation goes on there.
+    pub(crate) next_ts: &'a str,
+}
+
+/// The root with `body` below its head, as things stand now.
+pub(crate) async fn compose(
+    app: &App,
+    conversation: &Conversation,
+    body: &Content,
+    neighbours: Neighbours<'_>,
+) -> anyhow::Result<Content> {
+    let matter = matters::read(&app.store, &conversation.id).await?;
+    let caller = Address::new(&conversation.caller);
+    let name = name(&app.store, &app.config, &caller).await?;
+    let link = |ts: &str| match ts.is_empty() {
+        true => None,
+        false => app.directory.link(neighbours.channel, ts),
+    };
+    let line = app.config.line_of(&conversation.line);
+    let line = line.filter(|_| app.config.lines.len() > 1);
+    let head = Head {
+        caller: &caller,
+        name: name.as_deref(),
+        place: &conversation.place,
+        line: line.map(|line| line.name.as_str()),
+        standing: standing(&matter),
+        matter: &matter,
+        previous: link(neighbours.previous_ts),
+        next: link(neighbours.next_ts),
+        is_over: !neighbours.next_ts.is_empty(),
+    };
+    Ok(desk::root(&head, body))
+}
+
+/// What stands below the head of a root that is posted already; `None` where that is not known.
+pub(crate) async fn body(
+    app: &App,
+    conversation: &Conversation,
+    thread: &Thread,
+) -> anyhow::Result<Option<Content>> {
+    let Some(row) = outbox::read(&app.store, &thread.post_id).await? else {
+        return Ok(None);
+    };
+    let listed = listed::opened_by(&app.store, &row.id).await?;
+    if let Some(call) = calls::read(&app.store, &row.message_id).await?
+        && call.post_id == row.id
+    {
+        let scene = Scene {
+            turns: call_turns::read(&app.store, &call.sid).await?,
+            call,
+            conversation: conversation.clone(),
+            config: &app.config,
+        };
+        return Ok(Some(newcomers::above(app, &listed, scene.as_root())?));
+    }
+    // Its words may have been taken away since: then it stays as it is.
+    Ok(match row.payload() {
+        Ok(Delivery::Post { reply, root, .. }) => {
+            let body = newcomers::above(app, &listed, root.unwrap_or(reply))?;
+            Some(plainer::as_posted(&app.store, &row, body).await?)
+        }
+        _ => None,
+    })
+}
+
+/// What the caller is called: by the desk, or as one of its own people.
+pub(crate) async fn name(
+    store: &Store,
+    config: &Config,
+    caller: &Address,
+) -> anyhow::Result<Option<String>> {
+    let known = names::read(store, caller.as_str()).await?;
+    Ok(known.or_else(|| of_the_desk(config, caller)))
+}
+
+/// The same inside a transaction.
+pub(crate) async fn name_in(
+    tx: &mut Tx,
+    config: &Config,
+    caller: &Address,
+) -> anyhow::Result<Option<String>> {
+    let known = names::of(tx, caller.as_str()).await?;
+    Ok(known.or_else(|| of_the_desk(config, caller)))
+}
+
+fn of_the_desk(config: &Config, caller: &Address) -> Option<String> {
+    let person = config
+        .people
+        .iter()
+        .find(|person| person.phone.as_str() == caller.as_str())?;
+    Some(person.name.clone())
+}

@@ -1,0 +1,512 @@
+//! A dispatcher changed a reply or took it away: before it left that changes what leaves, afterwards the thread says so.
+//!
+//! An attempt that is written down counts as left. Slack also tells of changes that nobody made, such as a link's
+//! preview: only an edit, with other words and a later date than the last one, does anything. An edit of which no event
+//! told is found while the reply is young enough to be compared; a deletion of which none told is not.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::desk::{limits, matter, opt_out};
+use crate::bridge::replies::counted;
+use crate::bridge::replies::held::{self as holding, Reply};
+use crate::bridge::replies::slack_reply::{self, Received};
+use crate::bridge::slack::{button, members};
+use crate::bridge::texts::inbound_sms::storable;
+use crate::bridge::wording::{self, replies};
+use crate::conversation::{Kind, Written};
+use crate::delivery::{self, Delivery};
+use crate::slack::TeamId;
+use crate::slack::event::{BlockActions, MessageEvent};
+use crate::slack::mrkdwn::{Names, plain_text};
+use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
+use crate::store::held::Held;
+use crate::store::lanes::{self, Lane};
+use crate::store::messages::{Message, NewMessage, Origin};
+use crate::store::outbox::{Row, State};
+use crate::store::{Tx, conversations, edits, held, messages, outbox, parked};
+
+/// Whether this tells of a change or deletion of another message.
+pub(crate) fn is_one(message: &MessageEvent) -> bool {
+    matches!(
+        message.subtype.as_deref(),
+        Some("message_changed" | "message_deleted")
+    )
+}
+
+/// Keeps what a change or deletion asks for, in one transaction.
+pub(crate) async fn receive(
+    app: &App,
+    team: &TeamId,
+    app_id: Option<&str>,
+    message: &MessageEvent,
+) -> anyhow::Result<Received> {
+    match (&message.message, &message.deleted_ts) {
+        (Some(now), None) => change(app, team, app_id, now).await,
+        (None, Some(_)) => delete(app, team, app_id, message).await,
+        _ => Ok(Received::Ignored("not written by a person")),
+    }
+}
+
+/// An edit as the thread itself has it: `message` as it is now.
+pub(crate) async fn change(
+    app: &App,
+    team: &TeamId,
+    app_id: Option<&str>,
+    message: &MessageEvent,
+) -> anyhow::Result<Received> {
+    let edited = message.edited.as_ref().and_then(|edited| edited.ts.clone());
+    let Some(edited) = edited else {
+        return Ok(Received::Ignored("nobody edited it"));
+    };
+    let written = match slack_reply::read(app, message, team, app_id) {
+        Ok(written) => written,
+        Err(why) => return Ok(Received::Ignored(why)),
+    };
+    let mut tx = app.store.begin().await?;
+    let Some(known) = messages::by_external_id(&mut tx, Origin::Slack, &key(message)).await? else {
+        // Its own event is late, or waits for its root: what is told of it there is older than this.
+        parked::forget(&mut tx, message.channel.as_str(), message.ts.as_str()).await?;
+        tx.commit().await?;
+        return match slack_reply::is_live(app, message)? {
+            true => slack_reply::receive_late(app, team, message, app.clock.now()).await,
+            false => Ok(Received::Ignored("an edit of a message that is not ours")),
+        };
+    };
+    let body = storable(&message.text);
+    if known.is_gone() || edited.as_str() <= known.edited_ts.as_str() {
+        return Ok(Received::Known);
+    }
+    messages::set_edited(&mut tx, &known.id, &body, edited.as_str()).await?;
+    if body != known.body && !known.is_kept_inside() {
+        follow(&mut tx, app, &known, message, &written, &body).await?;
+    }
+    tx.commit().await?;
+    Ok(Received::Known)
+}
+
+/// The message's dedupe key.
+fn key(message: &MessageEvent) -> String {
+    format!("{}:{}", message.channel.as_str(), message.ts.as_str())
+}
+
+/// Whether this part of a reply is there no more because its writer made it shorter.
+pub(crate) fn is_edited_away(row: &Row) -> bool {
+    row.state == State::Dropped.as_str() && row.why == EDITED_AWAY
+}
+
+/// How far a reply has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    /// No part of it has left.
+    Nowhere,
+    /// The caller has it or may have it.
+    Caller,
+    /// It was refused or given up.
+    Nobody,
+}
+
+/// Whether this part waits and was never on its way; what looks up names is not.
+fn waits(row: &Row) -> bool {
+    match State::parse(&row.state) {
+        Some(State::Waiting | State::Held | State::Asked) => true,
+        Some(State::Undecided) => row.attempts == 0,
+        Some(State::Sending) => row.kind == "reply",
+        _ => false,
+    }
+}
+
+fn reached(rows: &[Row]) -> Reached {
+    let is_over = |row: &Row| {
+        matches!(
+            State::parse(&row.state),
+            Some(State::Refused | State::Dropped)
+        )
+    };
+    if rows.iter().all(is_over) {
+        Reached::Nobody
+    } else if rows.iter().all(|row| waits(row) || is_over(row)) {
+        Reached::Nowhere
+    } else {
+        Reached::Caller
+    }
+}
+
+/// The texts of a message, in order.
+async fn texts(tx: &mut Tx, conversation: &Conversation, id: &str) -> anyhow::Result<Vec<Row>> {
+    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
+    let mut rows = outbox::of_message_in(tx, id).await?;
+    rows.retain(|row| row.lane == lane.id && !is_edited_away(row));
+    Ok(rows)
+}
+
+async fn follow(
+    tx: &mut Tx,
+    app: &App,
+    known: &Message,
+    message: &MessageEvent,
+    written: &Written,
+    body: &str,
+) -> anyhow::Result<()> {
+    let conversation = conversations::by_id_in(tx, &known.conversation_id).await?;
+    let rows = texts(tx, &conversation, &known.id).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let reached = reached(&rows);
+    let reason = match reached {
+        Reached::Nowhere => "before it left",
+        Reached::Caller => "after it had left",
+        Reached::Nobody => "after it was given up",
+    };
+    audit(tx, app, &conversation, known, "reply_edited", reason, &rows);
+    if reached != Reached::Nowhere {
+        let kind = written.kind;
+        return offer(tx, app, &conversation, known, &rows, (reached, kind), body).await;
+    }
+    let open: Vec<Row> = rows.into_iter().filter(waits).collect();
+    let deliveries = match written.kind {
+        Kind::Note => Vec::new(),
+        _ => slack_reply::deliveries(app, body, &message.files),
+    };
+    if deliveries.is_empty() {
+        drop_rows(tx, &open).await?;
+        matter::taken_back(tx, &app.config.desk, &open).await?;
+        messages::keep_inside(tx, &known.id).await?;
+        held::close(tx, &known.id, "inside").await?;
+        audit(
+            tx,
+            app,
+            &conversation,
+            known,
+            "kept_inside",
+            "its writer made it a note",
+            &open,
+        );
+        return delivery::enqueue_mark(tx, &conversation.id, &known.id).await;
+    }
+    let parts = outbox::of_message_in(tx, &known.id).await?;
+    let rows = replace(tx, &open, &parts, &deliveries).await?;
+    let asked = held::of_message(tx, &known.id).await?;
+    if let Some(asked) = asked.filter(Held::is_open) {
+        let question = replies::still_held(&asked.writer, &known.id, body);
+        return delivery::reword(tx, &conversation, &asked.notice, question).await;
+    }
+    let mut open = outbox::of_message_in(tx, &known.id).await?;
+    open.retain(|row| rows.contains(&row.id));
+    let words = counted::bodies(app, &open);
+    let why = match written.kind {
+        Kind::ToColleague => Some(holding::Why::Colleague),
+        Kind::Command => Some(holding::Why::Command),
+        _ => holding::too_long(app, words.iter().map(String::as_str)),
+    };
+    let Some(why) = why else { return Ok(()) };
+    let reply = Reply {
+        message_id: &known.id,
+        external_id: &known.external_id,
+        writer: written.user.as_str(),
+        channel: &known.channel,
+        root: written.root.as_str(),
+        ts: message.ts.as_str(),
+    };
+    holding::hold(tx, app, &conversation, &reply, &rows, &why).await
+}
+
+/// Why a part of a reply was dropped that its writer has made shorter: it says nothing of what became of the rest.
+pub(crate) const EDITED_AWAY: &str = "its writer edited it";
+
+/// Puts other deliveries where these wait, among all `parts` of the message; the rows that wait there now.
+async fn replace(
+    tx: &mut Tx,
+    open: &[Row],
+    parts: &[Row],
+    deliveries: &[Delivery],
+) -> anyhow::Result<Vec<String>> {
+    let Some((first, rest)) = open.split_first() else {
+        return Ok(Vec::new());
+    };
+    for row in rest {
+        outbox::set_state(tx, &row.id, State::Dropped, 0, EDITED_AWAY).await?;
+        lanes::advance(tx, &row.lane).await?;
+    }
+    let lane = Lane {
+        id: first.lane.clone(),
+        gate: String::new(),
+    };
+    let state = State::parse(&first.state).unwrap_or(State::Waiting);
+    // A part's number is never given twice, even if that part is dropped.
+    let mut next = parts
+        .iter()
+        .filter(|row| row.lane == first.lane && row.seq == first.seq)
+        .map(|row| row.part + 1)
+        .max()
+        .unwrap_or(1);
+    let mut rows = Vec::with_capacity(deliveries.len());
+    for (index, one) in deliveries.iter().enumerate() {
+        let new = delivery::new_row(&lane, &first.conversation_id, &first.message_id, one);
+        if index == 0 {
+            outbox::set_payload(tx, &first.id, new.kind, &new.payload).await?;
+            rows.push(first.id.clone());
+            continue;
+        }
+        let id = outbox::enqueue_part(tx, &new, first, next).await?;
+        if matches!(state, State::Asked | State::Undecided) {
+            outbox::set_state(tx, &id, state, 0, &first.why).await?;
+        }
+        rows.push(id);
+        next += 1;
+    }
+    Ok(rows)
+}
+
+async fn drop_rows(tx: &mut Tx, rows: &[Row]) -> anyhow::Result<()> {
+    for row in rows {
+        outbox::set_state(tx, &row.id, State::Dropped, 0, "").await?;
+        lanes::advance(tx, &row.lane).await?;
+    }
+    Ok(())
+}
+
+/// Tells the thread what the caller has, and offers to send the new words.
+async fn offer(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    known: &Message,
+    rows: &[Row],
+    (reached, kind): (Reached, Kind),
+    body: &str,
+) -> anyhow::Result<()> {
+    let got = got(tx, known, rows).await?;
+    let before = edits::offered(tx, &known.id).await?;
+    let is_same = reached == Reached::Caller && plain(body) == got;
+    let is_inside = kind != Kind::Reply;
+    if is_same || is_inside || slack_reply::deliveries(app, body, &[]).is_empty() {
+        // Edited back, to nothing, or to what is not for the caller: there is nothing to correct.
+        if let Some(before) = before {
+            edits::close(tx, &before.id, "replaced").await?;
+            let sentence = replies::edited_back();
+            delivery::reword(tx, conversation, &before.notice, sentence.into()).await?;
+        }
+        return Ok(());
+    }
+    let told = |id: &str| replies::edited(id, &got, reached == Reached::Caller);
+    if let Some(before) = before {
+        edits::set_body(tx, &before.id, body).await?;
+        return delivery::reword(tx, conversation, &before.notice, told(&before.id)).await;
+    }
+    let id = edits::offer(tx, &known.id, &conversation.id, body, &got).await?;
+    let notice = delivery::enqueue_question(tx, conversation, told(&id)).await?;
+    edits::set_notice(tx, &id, &notice).await
+}
+
+/// What the caller has, or would have had.
+async fn got(tx: &mut Tx, known: &Message, rows: &[Row]) -> anyhow::Result<String> {
+    if let Some(correction) = edits::last_sent(tx, &known.id).await? {
+        return Ok(plain(&correction));
+    }
+    let words: Vec<String> = rows.iter().map(Row::words).collect();
+    let words = words.join(" ");
+    Ok(match words.trim() {
+        "" => plain(&known.body),
+        words => words.to_owned(),
+    })
+}
+
+fn plain(slack_text: &str) -> String {
+    plain_text(slack_text, &Names::default()).trim().to_owned()
+}
+
+/// Somebody pressed *Send a correction*.
+pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyhow::Result<()> {
+    let mut tx = app.store.begin().await?;
+    let Some(edit) = edits::by_id(&mut tx, id).await? else {
+        drop(tx);
+        return button::tell(app, pressed, replies::nothing_held()).await;
+    };
+    let conversation = conversations::by_id_in(&mut tx, &edit.conversation_id).await?;
+    drop(tx);
+    if let Err(sentence) = members::may_act_on(app, &conversation.line, &pressed.user).await {
+        return button::tell(app, pressed, sentence).await;
+    }
+    let mut tx = app.store.begin().await?;
+    let edit = edits::by_id(&mut tx, id).await?;
+    let Some(edit) = edit.filter(edits::Edit::is_offered) else {
+        drop(tx);
+        return button::tell(app, pressed, wording::already_decided()).await;
+    };
+    if let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
+        drop(tx);
+        return button::tell(app, pressed, why).await;
+    }
+    let user = pressed.user.as_str();
+    let texts = slack_reply::to_texts(app, &edit.body, &Names::default());
+    let parts = limits::parts(texts.iter().map(String::as_str));
+    if let Some(holding::Why::Limit { reached, at }) =
+        holding::over_limit(&mut tx, app, &conversation, user, parts).await?
+    {
+        drop(tx);
+        return button::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
+    }
+    holding::spend(&mut tx, &conversation, user, parts).await?;
+    let known = messages::by_id_in(&mut tx, &edit.message_id).await?;
+    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
+    let mut rows = Vec::new();
+    for one in slack_reply::deliveries(app, &edit.body, &[]) {
+        rows.push(delivery::enqueue(&mut tx, &lane, &conversation.id, &known.id, &one).await?);
+    }
+    let mut counted = outbox::of_message_in(&mut tx, &known.id).await?;
+    counted.retain(|row| rows.contains(&row.id));
+    counted::note(&mut tx, app, &counted).await?;
+    edits::close(&mut tx, id, "sent").await?;
+    tx.audit(NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: known.external_id.clone(),
+        decision: "correction_sent",
+        reason: "a person pressed the button".into(),
+        detail: json!({
+            "conversation": conversation.id, "message": known.id, "by": pressed.user.as_str(), "outbox": rows,
+        }),
+        at: None,
+    });
+    delivery::enqueue_mark(&mut tx, &conversation.id, &known.id).await?;
+    let sentence = replies::corrected(pressed.user.as_str());
+    delivery::reword(&mut tx, &conversation, &edit.notice, sentence.into()).await?;
+    tx.commit().await
+}
+
+async fn delete(
+    app: &App,
+    team: &TeamId,
+    app_id: Option<&str>,
+    event: &MessageEvent,
+) -> anyhow::Result<Received> {
+    let Some(ts) = &event.deleted_ts else {
+        return Ok(Received::Ignored("nothing was deleted"));
+    };
+    let external_id = format!("{}:{}", event.channel.as_str(), ts.as_str());
+    let mut tx = app.store.begin().await?;
+    let Some(known) = messages::by_external_id(&mut tx, Origin::Slack, &external_id).await? else {
+        if parked::forget(&mut tx, event.channel.as_str(), ts.as_str()).await? {
+            tx.commit().await?;
+            return Ok(Received::Known);
+        }
+        return forestall(app, tx, team, app_id, event, &external_id).await;
+    };
+    if known.is_gone() {
+        return Ok(Received::Known);
+    }
+    messages::set_gone(&mut tx, &known.id).await?;
+    if !known.is_kept_inside() {
+        take_away(&mut tx, app, &known).await?;
+    }
+    tx.commit().await?;
+    Ok(Received::Known)
+}
+
+/// Takes back what has not left; of what has, the thread says so.
+async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()> {
+    let conversation = conversations::by_id_in(tx, &known.conversation_id).await?;
+    let rows = texts(tx, &conversation, &known.id).await?;
+    let reached = reached(&rows);
+    let reason = match reached {
+        Reached::Nowhere => "before it left",
+        Reached::Caller => "after it had left",
+        Reached::Nobody => "after it was given up",
+    };
+    audit(
+        tx,
+        app,
+        &conversation,
+        known,
+        "reply_deleted",
+        reason,
+        &rows,
+    );
+    let open: Vec<Row> = rows.iter().filter(|row| waits(row)).cloned().collect();
+    drop_rows(tx, &open).await?;
+    if reached == Reached::Nowhere {
+        matter::taken_back(tx, &app.config.desk, &open).await?;
+    }
+    if let Some(asked) = held::of_message(tx, &known.id).await?
+        && asked.is_open()
+    {
+        held::close(tx, &known.id, "gone").await?;
+        let sentence = replies::deleted_unsent();
+        delivery::reword(tx, &conversation, &asked.notice, sentence.into()).await?;
+    }
+    if let Some(edit) = edits::offered(tx, &known.id).await? {
+        edits::close(tx, &edit.id, "replaced").await?;
+        let sentence = replies::deleted_edit();
+        delivery::reword(tx, &conversation, &edit.notice, sentence.into()).await?;
+    }
+    if reached == Reached::Caller {
+        let sent: Vec<Row> = rows.into_iter().filter(|row| !waits(row)).collect();
+        let got = got(tx, known, &sent).await?;
+        let told = replies::cannot_be_unsent(&got);
+        delivery::enqueue_question(tx, &conversation, told).await?;
+    }
+    Ok(())
+}
+
+/// The message's own event has not come yet: when it does, it is known and does nothing.
+async fn forestall(
+    app: &App,
+    mut tx: Tx,
+    team: &TeamId,
+    app_id: Option<&str>,
+    event: &MessageEvent,
+    external_id: &str,
+) -> anyhow::Result<Received> {
+    let Some(before) = &event.previous_message else {
+        return Ok(Received::Ignored("it says nothing of what was deleted"));
+    };
+    let written = match slack_reply::read(app, before, team, app_id) {
+        Ok(written) => written,
+        Err(why) => return Ok(Received::Ignored(why)),
+    };
+    let (channel, root) = (event.channel.as_str(), written.root.as_str());
+    let Some(conversation) = conversations::by_thread(&mut tx, channel, root).await? else {
+        return Ok(Received::Ignored("not in a thread of ours"));
+    };
+    let gone = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Slack,
+        external_id,
+        author: written.user.as_str(),
+        body: "",
+        channel,
+        ts: before.ts.as_str(),
+        kept_inside: true,
+    };
+    if let Some(id) = messages::insert(&mut tx, &gone).await? {
+        messages::set_gone(&mut tx, &id).await?;
+        tx.commit().await?;
+    }
+    Ok(Received::Inside)
+}
+
+fn audit(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    known: &Message,
+    decision: &'static str,
+    reason: &str,
+    rows: &[Row],
+) {
+    tx.audit(NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: known.external_id.clone(),
+        decision,
+        reason: reason.to_owned(),
+        detail: json!({
+            "conversation": conversation.id, "message": known.id, "by": known.author,
+            "outbox": rows.iter().map(|row| &row.id).collect::<Vec<_>>(),
+        }),
+        at: None,
+    });
+}

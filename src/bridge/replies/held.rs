@@ -1,0 +1,327 @@
+//! A reply that its writer is asked about first: it may be meant for a colleague, cross with another's, or cost much.
+//!
+//! It is kept whole, its deliveries set aside in state `asked`. The writer alone is asked; since Slack forgets such a
+//! question when it is loaded anew, the thread asks everybody after a while. Whatever is decided is decided once.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::desk::limits::{self, Reached};
+use crate::bridge::desk::{matter, opt_out};
+use crate::bridge::replies::counted;
+use crate::bridge::replies::text_first;
+use crate::bridge::slack::{button, members};
+use crate::bridge::wording::{self, Moment, replies};
+use crate::delivery::{self, Delivery};
+use crate::slack::event::BlockActions;
+use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
+use crate::store::held::Held;
+use crate::store::outbox::{Row, State};
+use crate::store::{Tx, conversations, held, messages, outbox};
+use crate::twilio::segments;
+
+/// How close together two people's answers to one caller are taken for a collision.
+const COLLISION: SignedDuration = SignedDuration::from_secs(10);
+
+/// Why its writer is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It begins with a colleague's name.
+    Colleague,
+    /// It begins with `/`, as a command does.
+    Command,
+    /// Somebody else has answered that many seconds before.
+    Collision { by: String, seconds: i64 },
+    /// It takes that many parts.
+    Long { parts: usize },
+    /// So many texts were sent within the hour; the clock time when the next may leave.
+    Limit { reached: Reached, at: String },
+}
+
+impl Why {
+    /// As the audit has it.
+    fn reason(&self) -> &'static str {
+        match self {
+            Why::Colleague => "it begins with a colleague's name",
+            Why::Command => "it begins like a command",
+            Why::Collision { .. } => "somebody else answered at the same time",
+            Why::Long { .. } => "it is long",
+            Why::Limit { .. } => "a limit of texts within an hour is reached",
+        }
+    }
+}
+
+/// A reply as far as a question about it needs to know it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reply<'a> {
+    pub(crate) message_id: &'a str,
+    /// As the audit names it.
+    pub(crate) external_id: &'a str,
+    pub(crate) writer: &'a str,
+    pub(crate) channel: &'a str,
+    /// The thread it was written in.
+    pub(crate) root: &'a str,
+    pub(crate) ts: &'a str,
+}
+
+/// Whether these words cost so much that their writer is asked.
+pub(crate) fn too_long<'a>(app: &App, bodies: impl IntoIterator<Item = &'a str>) -> Option<Why> {
+    let parts: usize = bodies.into_iter().map(segments::count).sum();
+    let limit = usize::try_from(app.config.desk.warn_segments).unwrap_or(usize::MAX);
+    (parts > limit).then_some(Why::Long { parts })
+}
+
+/// Whether somebody else has just answered the same caller.
+pub(crate) async fn collision(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    reply: &Reply<'_>,
+) -> anyhow::Result<Option<Why>> {
+    if !app.config.desk.collision_guard {
+        return Ok(None);
+    }
+    let others = messages::answers_by_others(tx, &conversation.id, reply.writer).await?;
+    let written = crate::slack::MessageTs::parse(reply.ts)?.timestamp();
+    Ok(others
+        .into_iter()
+        .filter_map(|(by, ts)| {
+            let other = crate::slack::MessageTs::parse(&ts).ok()?.timestamp();
+            let apart = written.duration_since(other).abs();
+            (apart <= COLLISION).then_some((apart, by))
+        })
+        .min()
+        .map(|(apart, by)| Why::Collision {
+            by,
+            seconds: apart.as_secs(),
+        }))
+}
+
+/// Whether a text of this writer in that many parts would pass a limit.
+pub(crate) async fn over_limit(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    writer: &str,
+    parts: usize,
+) -> anyhow::Result<Option<Why>> {
+    let text = text(conversation, writer, parts);
+    let reached = limits::reached(tx, app, &text).await?;
+    Ok(reached.map(|reached| {
+        let at = Moment::new(reached.free_at, tx.now(), &app.config.desk.timezone).shown();
+        Why::Limit { reached, at }
+    }))
+}
+
+/// Counts a text of this writer that leaves.
+pub(crate) async fn spend(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    writer: &str,
+    parts: usize,
+) -> anyhow::Result<()> {
+    limits::spend(tx, &text(conversation, writer, parts)).await
+}
+
+fn text<'a>(conversation: &'a Conversation, author: &'a str, parts: usize) -> limits::Text<'a> {
+    limits::Text {
+        line: &conversation.line,
+        caller: &conversation.caller,
+        author,
+        parts,
+    }
+}
+
+/// Sets the reply's deliveries aside and asks its writer.
+pub(crate) async fn hold(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    reply: &Reply<'_>,
+    rows: &[String],
+    why: &Why,
+) -> anyhow::Result<()> {
+    for row in rows {
+        outbox::set_state(tx, row, State::Asked, 0, why.reason()).await?;
+    }
+    let mut texts = outbox::of_message_in(tx, reply.message_id).await?;
+    texts.retain(|row| rows.contains(&row.id));
+    let words = counted::bodies(app, &texts);
+    let long = too_long(app, words.iter().map(String::as_str));
+    held::open(
+        tx,
+        reply.message_id,
+        &conversation.id,
+        reply.writer,
+        why.reason(),
+    )
+    .await?;
+    let question = Delivery::Ephemeral {
+        channel: reply.channel.to_owned(),
+        user: reply.writer.to_owned(),
+        thread_ts: reply.root.to_owned(),
+        content: replies::question(why, long.as_ref(), reply.message_id),
+    };
+    let lane = delivery::ephemeral_lane(&conversation.line, reply.writer);
+    delivery::enqueue(tx, &lane, &conversation.id, "", &question).await?;
+    tx.audit(NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: reply.external_id.to_owned(),
+        decision: "asked_writer",
+        reason: why.reason().to_owned(),
+        detail: json!({
+            "conversation": conversation.id, "message": reply.message_id, "by": reply.writer, "outbox": rows,
+        }),
+        at: None,
+    });
+    Ok(())
+}
+
+/// Asks in the thread about every reply whose writer was asked before `since` and has not answered.
+pub(crate) async fn remind(app: &App, since: jiff::Timestamp) -> anyhow::Result<()> {
+    for message_id in held::undecided(&app.store, since).await? {
+        let mut tx = app.store.begin().await?;
+        let Some(open) = held::of_message(&mut tx, &message_id).await? else {
+            continue;
+        };
+        if !open.is_open() || !open.notice.is_empty() {
+            continue;
+        }
+        let conversation = conversations::by_id_in(&mut tx, &open.conversation_id).await?;
+        let message = messages::by_id_in(&mut tx, &message_id).await?;
+        let question = replies::still_held(&open.writer, &message_id, &message.body);
+        let notice = delivery::enqueue_question(&mut tx, &conversation, question).await?;
+        held::set_notice(&mut tx, &message_id, &notice).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Somebody pressed *Send it* or *Keep it inside*.
+pub(crate) async fn decide(
+    app: &App,
+    pressed: &BlockActions,
+    action: &str,
+    message_id: &str,
+) -> anyhow::Result<()> {
+    let user = pressed.user.as_str();
+    let (held, conversation) = {
+        let mut tx = app.store.begin().await?;
+        let Some(held) = held::of_message(&mut tx, message_id).await? else {
+            drop(tx);
+            return button::tell(app, pressed, replies::nothing_held()).await;
+        };
+        let conversation = conversations::by_id_in(&mut tx, &held.conversation_id).await?;
+        (held, conversation)
+    };
+    if let Some(sentence) = refusal(&held, user) {
+        return button::tell(app, pressed, sentence).await;
+    }
+    // Slack is asked while no transaction is open; what is decided on is read again in the one that decides.
+    if let Err(sentence) = members::may_act_on(app, &conversation.line, &pressed.user).await {
+        return button::tell(app, pressed, sentence).await;
+    }
+    let mut tx = app.store.begin().await?;
+    let held = held::of_message(&mut tx, message_id).await?;
+    let Some(held) = held.filter(|held| refusal(held, user).is_none()) else {
+        drop(tx);
+        return button::tell(app, pressed, wording::already_decided()).await;
+    };
+    let sends = action == replies::HELD_SEND;
+    if sends && let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
+        drop(tx);
+        return button::tell(app, pressed, why).await;
+    }
+    let rows = set_aside(&mut tx, message_id).await?;
+    if sends {
+        let (writer, parts) = (&held.writer, counted::uncounted(app, &rows));
+        if let Some(Why::Limit { reached, at }) =
+            over_limit(&mut tx, app, &conversation, writer, parts).await?
+        {
+            drop(tx);
+            return button::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
+        }
+        spend(&mut tx, &conversation, writer, parts).await?;
+        counted::note(&mut tx, app, &rows).await?;
+    }
+    let message = messages::by_id_in(&mut tx, message_id).await?;
+    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
+    for row in &rows {
+        match sends {
+            // What was written meanwhile has left: this comes last, not where it was written.
+            true => outbox::move_to_end(&mut tx, &lane, &row.id).await?,
+            false => outbox::set_state(&mut tx, &row.id, State::Dropped, 0, "").await?,
+        }
+    }
+    if !sends {
+        messages::keep_inside(&mut tx, message_id).await?;
+    }
+    held::close(&mut tx, message_id, if sends { "sent" } else { "inside" }).await?;
+    tx.audit(NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: message.external_id.clone(),
+        decision: if sends {
+            "decided_send"
+        } else {
+            "decided_inside"
+        },
+        reason: "a person pressed the button".into(),
+        detail: json!({
+            "conversation": conversation.id, "message": message_id, "by": user,
+            "outbox": rows.iter().map(|row| &row.id).collect::<Vec<_>>(),
+        }),
+        at: None,
+    });
+    if sends && message.external_id.starts_with(text_first::FIRST) {
+        text_first::show(&mut tx, app, &conversation, &message).await?;
+    } else if sends {
+        matter::answered(&mut tx, &conversation, &format!("<@{}>", held.writer)).await?;
+    }
+    delivery::enqueue_mark(&mut tx, &conversation.id, message_id).await?;
+    let decided = replies::held_decided(sends, user);
+    answer(&mut tx, &conversation, pressed, &held.notice, decided).await?;
+    tx.commit().await
+}
+
+/// Why this person cannot decide this.
+fn refusal(held: &Held, user: &str) -> Option<String> {
+    if held.state == "gone" {
+        Some(replies::nothing_held())
+    } else if !held.is_open() {
+        Some(wording::already_decided())
+    } else if held.writer != user && held.notice.is_empty() {
+        Some(replies::only_its_writer(&held.writer))
+    } else {
+        None
+    }
+}
+
+/// The deliveries of a message that wait for an answer, in their order.
+async fn set_aside(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
+    let mut rows = outbox::of_message_in(tx, message_id).await?;
+    rows.retain(|row| row.state == State::Asked.as_str());
+    Ok(rows)
+}
+
+/// Every place where the question stands says what was decided.
+async fn answer(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    pressed: &BlockActions,
+    notice: &str,
+    sentence: String,
+) -> anyhow::Result<()> {
+    if let (true, Some(response_url)) = (pressed.is_ephemeral, &pressed.response_url) {
+        let replace = Delivery::Respond {
+            response_url: response_url.clone(),
+            text: sentence.clone(),
+        };
+        let lane = delivery::ephemeral_lane(&conversation.line, pressed.user.as_str());
+        delivery::enqueue(tx, &lane, &conversation.id, "", &replace).await?;
+    }
+    delivery::reword(tx, conversation, notice, sentence.into()).await
+}

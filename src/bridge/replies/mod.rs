@@ -1,0 +1,8 @@
+//! What dispatchers write to callers.
+
+pub(crate) mod counted;
+pub(crate) mod edited;
+pub(crate) mod held;
+pub(crate) mod pictures_out;
+pub(crate) mod slack_reply;
+pub(crate) mod text_first;

@@ -1,0 +1,53 @@
+//! A slash command was typed.
+
+mod asked;
+pub(crate) mod availability;
+pub(crate) mod membership;
+pub(crate) mod name;
+pub(crate) mod open;
+mod when;
+pub(crate) mod who;
+pub(crate) mod why;
+
+use crate::app::App;
+use crate::availability::State;
+use crate::bridge::desk::opt_out;
+use crate::bridge::replies::text_first;
+use crate::bridge::wording;
+use crate::slack::event::SlashCommand;
+
+/// Whether a command only tells something: doing it again does no harm, and needs no writing down.
+pub(crate) fn only_tells(command: &SlashCommand) -> bool {
+    let word = command.text.split_whitespace().next().unwrap_or("help");
+    let word = word.to_lowercase();
+    ["help", "status", "who", "open", "why"].contains(&word.as_str())
+}
+
+/// Does what the command says; back comes the sentence for its writer.
+pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
+    let name = command.command.as_str();
+    let mut words = command.text.split_whitespace();
+    match words.next().unwrap_or("help").to_lowercase().as_str() {
+        "help" => wording::usage(name),
+        "status" => availability::status(app, &command.user_id).await,
+        "text" => text_first::command(app, command).await,
+        "who" => who::answer(app).await,
+        "open" => open::answer(app, command).await,
+        "name" => name::answer(app, command).await,
+        "optout" => opt_out::command(app, command).await,
+        "why" => why::answer(app, command, words.collect()).await,
+        word => match State::parse(word) {
+            Some(state) => match availability::change(app, command, state, words.collect()).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    tracing::warn!(
+                        error = format!("{error:#}"),
+                        "a change of availability was not saved"
+                    );
+                    wording::not_saved()
+                }
+            },
+            None => wording::unknown_word(name, word),
+        },
+    }
+}

@@ -1,0 +1,134 @@
+//! `/qdn why`: why a call went where it went, in plain words, from the audit trail.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::membership;
+use crate::app::App;
+use crate::availability::{Availability, Source, State};
+use crate::bridge::desk::root;
+use crate::bridge::wording;
+use crate::config::Line;
+use crate::phone::Address;
+use crate::routing::{Considered, Verdict};
+use crate::slack::event::SlashCommand;
+use crate::store::audit::{Entry, Filter};
+use crate::store::calls::{self, Call};
+
+pub(super) async fn answer(app: &App, command: &SlashCommand, words: Vec<&str>) -> String {
+    let digits: String = words
+        .concat()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    if digits.is_empty() && !words.is_empty() {
+        return wording::reasons::of_what(&command.command);
+    }
+    let lines = lines_here(app, command);
+    // A caller's number is nobody's business outside the channel.
+    let lines = match membership::own(app, &command.user_id, &lines).await {
+        Ok(lines) => lines,
+        Err(refusal) => return refusal,
+    };
+    match explain(app, &lines, &digits).await {
+        Ok(Some(words)) => words,
+        Ok(None) => wording::reasons::no_such_call(&digits),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "a call cannot be explained");
+            wording::reasons::cannot_look_up()
+        }
+    }
+}
+
+/// The lines of the channel in which it was asked, or all.
+pub(crate) fn lines_here<'a>(app: &'a App, command: &SlashCommand) -> Vec<&'a Line> {
+    let is_here = |line: &&Line| {
+        let channel = app.directory.known_channel_id(&line.channel);
+        channel.is_some_and(|channel| channel == command.channel_id)
+    };
+    let here: Vec<&Line> = app.config.lines.iter().filter(is_here).collect();
+    match here.is_empty() {
+        true => app.config.lines.iter().collect(),
+        false => here,
+    }
+}
+
+async fn explain(app: &App, lines: &[&Line], digits: &str) -> anyhow::Result<Option<String>> {
+    let numbers: Vec<&str> = lines.iter().map(|line| line.number.as_str()).collect();
+    let Some(call) = calls::last(&app.store, &numbers, digits).await? else {
+        return Ok(None);
+    };
+    let filter = Filter {
+        subject: Some(call.sid.clone()),
+        ..Filter::default()
+    };
+    let entries = app.store.audit_page(&filter, 0).await?;
+    let caller = Address::new(&call.caller);
+    let name = root::name(&app.store, &app.config, &caller).await?;
+    Ok(Some(in_words(app, &call, name.as_deref(), &entries)))
+}
+
+fn in_words(app: &App, call: &Call, name: Option<&str>, entries: &[Entry]) -> String {
+    let zone = &app.config.desk.timezone;
+    let at = wording::reasons::when(call.started(), zone);
+    let mut told = vec![wording::reasons::title(
+        &Address::new(&call.caller),
+        name,
+        &at,
+    )];
+    for (n, entry) in entries.iter().enumerate() {
+        let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
+        let considered = considered(&detail);
+        let seconds = detail["result"]["seconds"].as_u64();
+        match entry.decision.as_str() {
+            "ring" | "nobody_left" => {
+                if n > 0 {
+                    told.push(wording::reasons::happened(&entry.reason));
+                }
+                told.extend(
+                    considered
+                        .iter()
+                        // That is said already, by what came of their turn.
+                        .filter(|one| one.verdict != Verdict::AlreadyTried)
+                        .map(|one| wording::reasons::person(one, seconds)),
+                );
+                if entry.decision == "nobody_left" {
+                    told.push(wording::reasons::nobody());
+                }
+            }
+            "call_answered" => {
+                let seconds = detail["seconds"].as_i64().unwrap_or_default();
+                let person = detail["person"].as_str().unwrap_or_default();
+                told.push(wording::reasons::answered(person, seconds));
+            }
+            "phone_picked_up" | "caller_hung_up" | "key_pressed" | "message_left"
+            | "call_ended_unheard" | "caller_texted" | "caller_not_texted" => {
+                told.push(wording::reasons::happened(&entry.reason));
+            }
+            _ => {}
+        }
+    }
+    told.join("\n")
+}
+
+/// Everybody who was thought of, as the audit has it.
+fn considered(detail: &Value) -> Vec<Considered> {
+    let people = detail["people"].as_array();
+    let read = |one: &Value| {
+        Some(Considered {
+            step: usize::try_from(one["step"].as_u64()?)
+                .ok()?
+                .checked_sub(1)?,
+            name: one["person"].as_str()?.to_owned(),
+            availability: Availability {
+                state: State::deserialize(&one["availability"]).ok()?,
+                source: Source::deserialize(&one["source"]).ok()?,
+                age: one["age_seconds"]
+                    .as_i64()
+                    .map(jiff::SignedDuration::from_secs),
+            },
+            verdict: Verdict::parse(one["verdict"].as_str()?)?,
+        })
+    };
+    people.into_iter().flatten().filter_map(read).collect()
+}

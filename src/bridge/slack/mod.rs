@@ -1,0 +1,7 @@
+//! What people do in Slack besides replying.
+
+pub(crate) mod button;
+pub(crate) mod command;
+pub(crate) mod home;
+pub(crate) mod members;
+pub(crate) mod once;

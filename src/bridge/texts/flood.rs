@@ -1,0 +1,107 @@
+//! A flood of one caller: texts for which no post has been tried yet are shown together, each with its time.
+//!
+//! Slack takes about one message a second in a channel. A text joins the last post that waits in its lane, in the
+//! transaction that keeps it: the post is whole before it is ever tried, so nothing of how posts are delivered, looked for
+//! and shown once changes. Other callers' lanes are served in turn all the while.
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use crate::bridge::wording::Moment;
+use crate::delivery::{Content, Delivery};
+use crate::slack::blocks;
+use crate::slack::mrkdwn::escape;
+use crate::store::lanes::Lane;
+use crate::store::outbox::{Row, State};
+use crate::store::{Tx, messages, outbox};
+
+/// From how many on posts that wait in a lane are a flood.
+const FLOOD: i64 = 10;
+
+/// How many characters one post gathers: Slack recommends no more than 4,000.
+const CHARACTERS: usize = 3_000;
+
+/// How many blocks one post gathers: Slack takes 50, and a root has a head.
+const BLOCKS: usize = 38;
+
+/// Shows a text in the last post that waits, if there are many; back comes that post's row.
+pub(crate) async fn gather(
+    tx: &mut Tx,
+    lane: &Lane,
+    post: &Delivery,
+    zone: &TimeZone,
+) -> anyhow::Result<Option<String>> {
+    let Delivery::Post {
+        reply: new,
+        new_thread: false,
+        ..
+    } = post
+    else {
+        return Ok(None);
+    };
+    let Some(last) = outbox::last_of_many(tx, &lane.id, FLOOD).await? else {
+        return Ok(None);
+    };
+    if last.state != State::Waiting.as_str()
+        || last.attempts > 0
+        || !messages::is_from_caller(tx, &last.message_id).await?
+    {
+        return Ok(None);
+    }
+    let now = Moment::new(tx.now(), tx.now(), zone).shown();
+    let before = Moment::new(last.created(), tx.now(), zone).shown();
+    let Some(joined) = join(&last, new, &before, &now)? else {
+        return Ok(None);
+    };
+    let payload = serde_json::to_string(&joined)?;
+    outbox::set_payload(tx, &last.id, joined.kind(), &payload).await?;
+    metrics::counter!("qdn_texts_gathered_total").increment(1);
+    Ok(Some(last.id))
+}
+
+/// The post with one more text in it, unless it is full.
+fn join(last: &Row, new: &Content, before: &str, now: &str) -> anyhow::Result<Option<Delivery>> {
+    let Delivery::Post {
+        reply,
+        root: Some(root),
+        new_thread: false,
+        broadcast,
+    } = last.payload()?
+    else {
+        return Ok(None);
+    };
+    let list = |content: &Content| {
+        let blocks = content.blocks.as_ref().and_then(Value::as_array);
+        blocks.cloned().unwrap_or_default()
+    };
+    let (mut shown, added) = (list(&reply), list(new));
+    let is_first = shown.first().is_none_or(|block| block["type"] != "context");
+    if is_first {
+        shown.insert(0, time(before));
+    }
+    shown.push(time(now));
+    shown.extend(added);
+    let text = format!("{}\n{}", reply.text, new.text);
+    if shown.len() > BLOCKS || text.chars().count() > CHARACTERS {
+        return Ok(None);
+    }
+    // How to answer stands last in what begins a thread.
+    let how = list(&root).pop();
+    let below = shown.iter().cloned().chain(how).collect();
+    Ok(Some(Delivery::Post {
+        reply: Content {
+            text: text.clone(),
+            blocks: Some(Value::Array(shown)),
+        },
+        root: Some(Content {
+            text,
+            blocks: Some(Value::Array(below)),
+        }),
+        new_thread: false,
+        broadcast,
+    }))
+}
+
+fn time(shown: &str) -> Value {
+    blocks::context(&escape(shown))
+}

@@ -1,0 +1,207 @@
+//! A text came in: it is kept, and posted into its caller's thread.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::desk::opt_out;
+use crate::bridge::desk::{away, matter, newcomers};
+use crate::bridge::texts::flood;
+use crate::bridge::texts::late::Found;
+use crate::bridge::texts::pictures_in::{self, Enclosed, Words};
+use crate::bridge::wording::{self, Moment, TextIn};
+use crate::config::Line;
+use crate::conversation;
+use crate::delivery::{self, Delivery};
+use crate::phone::Address;
+use crate::store::audit::NewEntry;
+use crate::store::messages::{NewMessage, Origin};
+use crate::store::{conversations, facts, messages};
+use crate::twilio::form::InboundSms;
+
+/// What became of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// It is kept and will be posted.
+    New,
+    /// It was kept before.
+    Known,
+    /// It was sent to a number that no line has.
+    NoSuchLine,
+}
+
+/// From when on a text is said to be late that stands in its place: less is not worth a word.
+const LATE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Keeps a text and what it asks for in one transaction; nothing of it is lost once this is back. `found` is given
+/// for a text whose webhook never reached us.
+pub(crate) async fn receive(
+    app: &App,
+    sms: &InboundSms,
+    found: Option<Found>,
+) -> anyhow::Result<Received> {
+    let Some(line) = line_of(app, &sms.to) else {
+        // Once the number is a line, what came before is looked for from here on.
+        let mut tx = app.store.begin().await?;
+        let now = tx.now().as_millisecond().to_string();
+        facts::write_first(&mut tx, &facts::texts_watermark(sms.to.as_str()), &now).await?;
+        tx.commit().await?;
+        return Ok(Received::NoSuchLine);
+    };
+    crate::trial::point("sms.verified");
+    let from = sms.from.for_texts();
+    let body = storable(&sms.body);
+    // A text that is found late is answered by people.
+    let is_away = match found {
+        None => away::of(app, line).await,
+        Some(_) => None,
+    };
+    let mut tx = app.store.begin().await?;
+    let place = place(sms.from_city.as_deref(), sms.from_state.as_deref());
+    let conversation = conversations::open(
+        &mut tx,
+        line.number.as_str(),
+        &storable(from.as_str()),
+        &place,
+    )
+    .await?;
+    let new = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Twilio,
+        external_id: sms.message_sid.as_str(),
+        author: &conversation.caller,
+        body: &body,
+        channel: "",
+        ts: "",
+        kept_inside: false,
+    };
+    let Some(message_id) = messages::insert(&mut tx, &new).await? else {
+        return Ok(Received::Known);
+    };
+    crate::trial::point("sms.message_kept");
+    let found =
+        found.filter(|found| found.is_behind || tx.now().duration_since(found.came_at) >= LATE);
+    let came_at = found.map(|found| found.came_at);
+    if let Some(found) = found.filter(|found| found.is_behind) {
+        messages::set_came_at(&mut tx, &message_id, found.came_at).await?;
+    }
+    let late = found.map(|Found { came_at, is_behind }| {
+        let at = Moment::new(came_at, tx.now(), &app.config.desk.timezone);
+        wording::found::late(&at.shown(), is_behind)
+    });
+    let enclosed = Enclosed::of(sms);
+    let text = TextIn {
+        body: &body,
+        media: &enclosed.to_be_shown,
+        late: late.as_deref(),
+    };
+    let idle_for = app.config.desk.new_thread_after;
+    let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);
+    matter::text_came(&mut tx, app, &conversation, sms, new_thread, came_at).await?;
+    let post = Delivery::Post {
+        root: Some(wording::root(&from, &text)),
+        reply: wording::text_in(&text),
+        new_thread,
+        // Whoever follows the channel and not the thread would miss it.
+        broadcast: !new_thread
+            && !conversation.thread_ts.is_empty()
+            && conversation::is_idle(
+                conversation.last_at(),
+                tx.now(),
+                app.config.desk.renotify_after,
+            ),
+    };
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    let listed = newcomers::list(&mut tx, &conversation, &message_id, &post).await?;
+    let is_listed = listed.is_some();
+    let mut together = listed;
+    if together.is_none() && sms.media.is_empty() {
+        together = flood::gather(&mut tx, &lane, &post, &app.config.desk.timezone).await?;
+    }
+    let row = match together {
+        Some(row) => row,
+        None => delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?,
+    };
+    let words = match is_listed {
+        true => Words::Listed(&row),
+        false => Words::Posted(&row),
+    };
+    pictures_in::enqueue(&mut tx, &conversation, (&message_id, words), sms, &enclosed).await?;
+    let as_of = came_at.unwrap_or(tx.now());
+    opt_out::hear(&mut tx, app, &conversation, sms, as_of).await?;
+    crate::trial::point("sms.row_kept");
+    if let Some(is_away) = is_away {
+        away::text_the_caller(&mut tx, app, line, &conversation, &body, is_away).await?;
+    }
+    newcomers::give_way(&mut tx, &conversation).await?;
+    tx.audit(NewEntry {
+        line: line.name.clone(),
+        number: conversation.caller.clone(),
+        subject: sms.message_sid.to_string(),
+        decision: "text_received",
+        reason: if came_at.is_some() { "a caller wrote; it was found late" } else { "a caller wrote" }.into(),
+        detail: json!({ "conversation": conversation.id, "message": message_id, "outbox": row, "media": sms.num_media }),
+        at: None,
+    });
+    crate::trial::point("sms.before_commit");
+    tx.commit().await?;
+    crate::trial::point("sms.committed");
+    Ok(Received::New)
+}
+
+/// The line that a text was sent to. What a channel other than SMS calls us (`rcs:…`) is no number that somebody could
+/// add under `[[lines]]`, nor would backfill find the text: it goes to the first line.
+fn line_of<'a>(app: &'a App, to: &Address) -> Option<&'a Line> {
+    let number = to.without_channel();
+    app.config.line_of(number).or_else(|| {
+        let is_number = to.channel().is_none() && !number.is_empty();
+        app.config.lines.first().filter(|_| !is_number)
+    })
+}
+
+/// Neither database may see U+0000: Postgres refuses it. Its picture is shown in its place.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}
+
+/// "San Diego, CA" from what Twilio knows.
+pub(crate) fn place(city: Option<&str>, state: Option<&str>) -> String {
+    let known: Vec<String> = [city.map(title_case), state.map(str::to_owned)]
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.trim().is_empty())
+        .map(|part| storable(&part))
+        .collect();
+    known.join(", ")
+}
+
+/// Twilio writes cities in capitals.
+fn title_case(city: &str) -> String {
+    city.split_whitespace()
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().map_or_else(String::new, |first| {
+                first.to_uppercase().collect::<String>() + &letters.as_str().to_lowercase()
+            })
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_what_twilio_knows_of_it() {
+        for (city, state, expected) in [
+            (Some("SAN DIEGO"), Some("CA"), "San Diego, CA"),
+            (Some("LA MESA"), None, "La Mesa"),
+            (None, Some("CA"), "CA"),
+            (Some(""), Some(""), ""),
+            (None, None, ""),
+        ] {
+            assert_eq!(place(city, state), expected);
+        }
+    }
+}
