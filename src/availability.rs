@@ -4,6 +4,7 @@
 //! `qdn:availability:<name>`; the person's status URL; and if none of them has an answer in time, available, which is
 //! recorded as assumed. Better a ring too many than a call that reaches nobody.
 
+pub(crate) mod overrides;
 pub(crate) mod redis_keys;
 pub(crate) mod sources;
 pub(crate) mod status_urls;
@@ -57,9 +58,10 @@ impl State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "source")]
 pub enum Source {
-    /// Somebody, with the slash command.
-    Said {
-        /// The Slack user who said it.
+    /// An override, set with the slash command.
+    #[serde(rename = "said")]
+    Override {
+        /// The Slack user who set it.
         by: String,
     },
     /// The person's Redis key.
@@ -73,7 +75,7 @@ pub enum Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Source::Said { .. } => "said",
+            Source::Override { .. } => "said",
             Source::Redis => "redis",
             Source::StatusUrl => "status URL",
             Source::Assumed => "assumed",
@@ -110,7 +112,7 @@ impl Availability {
 
 /// What somebody said of a person with the slash command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct Override {
     /// What was said.
     pub state: State,
     /// When it stops holding; `None` is "until changed".
@@ -123,7 +125,7 @@ pub struct Said {
     pub at: Timestamp,
 }
 
-impl Said {
+impl Override {
     /// Whether it still holds.
     pub fn holds(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
@@ -141,18 +143,16 @@ pub struct Presence {
 
 /// The availability that follows from what is known, at `now`.
 pub fn decide(
-    said: Option<&Said>,
+    set: Option<&Override>,
     redis: Option<Presence>,
     status_url: Option<Presence>,
     now: Timestamp,
 ) -> Availability {
-    if let Some(said) = said.filter(|said| said.holds(now)) {
+    if let Some(set) = set.filter(|set| set.holds(now)) {
         return Availability {
-            state: said.state,
-            source: Source::Said {
-                by: said.by.clone(),
-            },
-            age: Some(now.duration_since(said.at)),
+            state: set.state,
+            source: Source::Override { by: set.by.clone() },
+            age: Some(now.duration_since(set.at)),
         };
     }
     let heard = [(redis, Source::Redis), (status_url, Source::StatusUrl)];
@@ -172,8 +172,8 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    fn said(state: State, until: Option<Timestamp>) -> Said {
-        Said {
+    fn set_to(state: State, until: Option<Timestamp>) -> Override {
+        Override {
             state,
             until,
             reason: String::new(),
@@ -183,14 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_holds_until_it_expires() {
+    fn an_override_holds_until_it_expires() {
         for (until, now, state, assumed) in [
             (None, 10_000, State::Away, false),
             (Some(at(200)), 199, State::Away, false),
             (Some(at(200)), 200, State::Available, true),
             (Some(at(200)), 201, State::Available, true),
         ] {
-            let found = decide(Some(&said(State::Away, until)), None, None, at(now));
+            let found = decide(Some(&set_to(State::Away, until)), None, None, at(now));
             assert_eq!(
                 (found.state, found.source == Source::Assumed),
                 (state, assumed),
@@ -198,17 +198,17 @@ mod tests {
             );
         }
         assert_eq!(decide(None, None, None, at(0)), Availability::assumed());
-        let age = decide(Some(&said(State::Away, None)), None, None, at(160)).age;
+        let age = decide(Some(&set_to(State::Away, None)), None, None, at(160)).age;
         assert_eq!(age, Some(SignedDuration::from_secs(60)));
     }
 
     #[test]
     fn the_first_source_that_knows_decides() {
         let heard = |state| Some(Presence { state, age: None });
-        let away = said(State::Away, None);
-        let back = said(State::Available, None);
-        let expired = said(State::Away, Some(at(150)));
-        for (said, redis, url, source, available) in [
+        let away = set_to(State::Away, None);
+        let back = set_to(State::Available, None);
+        let expired = set_to(State::Away, Some(at(150)));
+        for (set, redis, url, source, available) in [
             (Some(&away), heard(State::Available), None, "said", false),
             (
                 Some(&back),
@@ -229,7 +229,7 @@ mod tests {
             (None, None, heard(State::Available), "status URL", true),
             (Some(&expired), None, None, "assumed", true),
         ] {
-            let found = decide(said, redis, url, at(200));
+            let found = decide(set, redis, url, at(200));
             assert_eq!(
                 (found.source.to_string().as_str(), found.is_available()),
                 (source, available)

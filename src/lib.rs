@@ -31,7 +31,6 @@ pub mod phone;
 mod private_files;
 pub mod remote;
 pub mod routing;
-mod said;
 pub mod sandbox;
 mod seldom;
 mod serve;

@@ -58,7 +58,7 @@ pub async fn serve(
     outbox::bring_near(&app).await?;
     outbox::alarm_about_orphans(&app).await?;
     // Known before the first call, which may find the database locked.
-    app.sources.said.read(&app.store).await;
+    app.sources.overrides.read(&app.store).await;
     backfill::hold_replies_back(&app).await?;
     let (stop, stopped) = watch::channel(false);
     let mut workers = outbox::start(&app, &outside, &stopped);

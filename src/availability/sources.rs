@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
+use super::overrides::Overrides;
 use super::redis_keys::RedisKeys;
 use super::status_urls::StatusUrls;
-use super::{Availability, Said, State, decide};
+use super::{Availability, Override, State, decide};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::said::SaidBook;
 use crate::store::Store;
 
 /// Where availability is read; cloning it costs nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
-    pub(crate) said: SaidBook,
+    pub(crate) overrides: Overrides,
     redis: Option<RedisKeys>,
     status_urls: StatusUrls,
 }
@@ -24,7 +24,7 @@ pub(crate) struct Everybody {
     /// By name.
     pub(crate) availability: HashMap<String, Availability>,
     /// What was said with the slash command and still holds, by name.
-    pub(crate) said: HashMap<String, Said>,
+    pub(crate) overrides: HashMap<String, Override>,
 }
 
 impl Sources {
@@ -32,7 +32,7 @@ impl Sources {
     pub(crate) fn new(config: &Config) -> anyhow::Result<Sources> {
         let availability = &config.availability;
         Ok(Sources {
-            said: SaidBook::default(),
+            overrides: Overrides::default(),
             redis: config
                 .redis_url
                 .as_ref()
@@ -68,18 +68,21 @@ impl Sources {
                 _ => HashMap::new(),
             }
         };
-        let (mut said, redis, status_urls) =
-            tokio::join!(self.said.read(store), redis, self.status_urls.read(&names));
+        let (mut overrides, redis, status_urls) = tokio::join!(
+            self.overrides.read(store),
+            redis,
+            self.status_urls.read(&names)
+        );
         let now = clock.now();
-        said.retain(|_, said| said.holds(now));
+        overrides.retain(|_, set| set.holds(now));
         let of_person = |name: String| {
             let (redis, url) = (redis.get(&name).copied(), status_urls.get(&name).copied());
-            let availability = decide(said.get(&name), redis, url, now);
+            let availability = decide(overrides.get(&name), redis, url, now);
             (name, availability)
         };
         Everybody {
             availability: names.into_iter().map(of_person).collect(),
-            said,
+            overrides,
         }
     }
 }

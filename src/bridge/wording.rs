@@ -373,13 +373,13 @@ pub(crate) fn status_line(
     }
     match (&known.source, known.age) {
         (Source::Assumed, _) => line.push_str(", assumed: nobody has said otherwise"),
-        (Source::Said { .. }, Some(age)) => line.push_str(&format!(", said {}", ago(age))),
+        (Source::Override { .. }, Some(age)) => line.push_str(&format!(", said {}", ago(age))),
         (Source::Redis, _) => line.push_str(", says their presence signal"),
         (Source::StatusUrl, Some(age)) => {
             line.push_str(&format!(", said their status page {}", ago(age)));
         }
         (Source::StatusUrl, None) => line.push_str(", says their status page"),
-        (Source::Said { .. }, None) => {}
+        (Source::Override { .. }, None) => {}
     }
     line
 }

@@ -56,7 +56,7 @@ fn situation(said: &[(&str, State)], tried: &[&str]) -> Situation {
         .map(|(name, state)| {
             let known = Availability {
                 state: *state,
-                source: Source::Said { by: "U1".into() },
+                source: Source::Override { by: "U1".into() },
                 age: None,
             };
             ((*name).to_owned(), known)

@@ -49,7 +49,7 @@ pub(crate) async fn of(tx: &mut Tx, person: &str) -> anyhow::Result<Option<Row>>
 }
 
 /// Keeps what was said of `person`, in place of what was said before.
-pub(crate) async fn say(
+pub(crate) async fn set(
     tx: &mut Tx,
     person: &str,
     state: &str,

@@ -54,8 +54,8 @@ fn availability(known: &Availability) -> String {
     let state = state_in_words(known.state);
     match (&known.source, known.age) {
         (Source::Assumed, _) => format!("{state}, assumed: nobody has said otherwise"),
-        (Source::Said { .. }, Some(age)) => format!("{state}, said {}", ago(age)),
-        (Source::Said { .. }, None) => format!("{state}, as was said"),
+        (Source::Override { .. }, Some(age)) => format!("{state}, said {}", ago(age)),
+        (Source::Override { .. }, None) => format!("{state}, as was said"),
         (Source::Redis, _) => format!("{state}, says their presence signal"),
         (Source::StatusUrl, _) => format!("{state}, says their status page"),
     }

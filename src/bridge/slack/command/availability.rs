@@ -48,7 +48,7 @@ pub(crate) async fn lines(app: &App, own: &[&Line]) -> Vec<(String, String)> {
         .people
         .iter()
         .map(|person| {
-            let holding = everybody.said.get(&person.name);
+            let holding = everybody.overrides.get(&person.name);
             let known = everybody
                 .availability
                 .get(&person.name)
@@ -136,7 +136,7 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         (before.state.as_str(), before.until(), &before.reason)
             != (state.as_str(), until, &said.reason)
     });
-    store::availability::say(
+    store::availability::set(
         &mut tx,
         &person.name,
         state.as_str(),
@@ -187,7 +187,7 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
     let app = app.clone();
     tokio::spawn(async move {
         // A call that finds the database locked goes by what this process heard last.
-        app.sources.said.read(&app.store).await;
+        app.sources.overrides.read(&app.store).await;
         if let Err(error) = away::tick(&app).await {
             tracing::warn!(
                 error = format!("{error:#}"),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use crate::availability::{Said, State};
+use super::{Override, State};
 use crate::store::{self, Store};
 
 /// How long a call waits for the database before it goes by what this process heard last.
@@ -12,18 +12,19 @@ const BUDGET: Duration = Duration::from_millis(250);
 
 /// Everybody's last word, by name.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SaidBook(Arc<RwLock<HashMap<String, Said>>>);
+pub(crate) struct Overrides(Arc<RwLock<HashMap<String, Override>>>);
 
-impl SaidBook {
+impl Overrides {
     /// What was said, as the database has it, or as it was last heard if the database takes too long.
-    pub(crate) async fn read(&self, store: &Store) -> HashMap<String, Said> {
+    pub(crate) async fn read(&self, store: &Store) -> HashMap<String, Override> {
         match tokio::time::timeout(BUDGET, store::availability::all(store)).await {
             Ok(Ok(rows)) => {
-                let heard: HashMap<String, Said> = rows.into_iter().filter_map(said).collect();
-                if let Ok(mut book) = self.0.write() {
-                    book.clone_from(&heard);
+                let stored: HashMap<String, Override> =
+                    rows.into_iter().filter_map(of_row).collect();
+                if let Ok(mut copy) = self.0.write() {
+                    copy.clone_from(&stored);
                 }
-                return heard;
+                return stored;
             }
             Ok(Err(error)) => {
                 tracing::warn!(
@@ -35,16 +36,16 @@ impl SaidBook {
                 tracing::warn!("availability is decided from memory: the database takes too long")
             }
         }
-        self.0.read().map(|book| book.clone()).unwrap_or_default()
+        self.0.read().map(|copy| copy.clone()).unwrap_or_default()
     }
 }
 
-fn said(row: store::availability::Row) -> Option<(String, Said)> {
+fn of_row(row: store::availability::Row) -> Option<(String, Override)> {
     let state = State::parse(&row.state)?;
     let (until, at) = (row.until(), row.said_at());
     Some((
         row.person,
-        Said {
+        Override {
             state,
             until,
             reason: row.reason,
