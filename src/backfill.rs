@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::config::Line;
-use crate::outbox::Outside;
+use crate::outbox::Clients;
 use crate::remote::Failure;
 use crate::store::scrub::{self, Scrubbed};
 use crate::store::{facts, forget, upkeep};
@@ -29,17 +29,17 @@ use crate::store::{facts, forget, upkeep};
 const MARGIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// Looks on start and then regularly, until `stop` says so.
-pub(crate) async fn run(app: App, outside: Outside, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn run(app: App, clients: Clients, mut stop: watch::Receiver<bool>) {
     let reads = slack::Reads::new(app.config.delivery.settle_after);
     let rounds = async {
         for turn in 0.. {
-            round(&app, &outside, (&reads, turn)).await;
+            round(&app, &clients, (&reads, turn)).await;
             tokio::time::sleep(app.config.delivery.backfill_every).await;
         }
     };
     let fallbacks = async {
         loop {
-            fallback::look(&app, &outside).await;
+            fallback::look(&app, &clients).await;
             tokio::time::sleep(fallback::EVERY).await;
         }
     };
@@ -47,7 +47,7 @@ pub(crate) async fn run(app: App, outside: Outside, mut stop: watch::Receiver<bo
     tokio::select! {
         () = rounds => {}
         () = fallbacks => {}
-        () = slack::compare_wanted(&app, &outside, &reads) => {}
+        () = slack::compare_wanted(&app, &clients, &reads) => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }
@@ -57,14 +57,14 @@ pub(crate) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
     slack::hold_replies_back(app).await
 }
 
-async fn round(app: &App, outside: &Outside, (reads, turn): (&slack::Reads, usize)) {
+async fn round(app: &App, clients: &Clients, (reads, turn): (&slack::Reads, usize)) {
     for line in &app.config.lines {
-        report("texts", line, texts::catch_up(app, outside, line).await);
-        report("calls", line, calls::catch_up(app, outside, line).await);
+        report("texts", line, texts::catch_up(app, clients, line).await);
+        report("calls", line, calls::catch_up(app, clients, line).await);
         report(
             "ends of calls",
             line,
-            open_calls::catch_up(app, outside, line).await,
+            open_calls::catch_up(app, clients, line).await,
         );
     }
     // Each time another line is the first that may read.
@@ -78,10 +78,10 @@ async fn round(app: &App, outside: &Outside, (reads, turn): (&slack::Reads, usiz
         report(
             "replies",
             line,
-            slack::catch_up(app, outside, line, (reads, turn)).await,
+            slack::catch_up(app, clients, line, (reads, turn)).await,
         );
     }
-    if let Err(error) = statuses::catch_up(app, outside).await {
+    if let Err(error) = statuses::catch_up(app, clients).await {
         tracing::warn!(
             error = format!("{error:#}"),
             "statuses could not be looked up; trying again"
@@ -114,7 +114,7 @@ async fn round(app: &App, outside: &Outside, (reads, turn): (&slack::Reads, usiz
         ),
     }
     // Last, so that Twilio has told its time by the first round.
-    clock::compare(app, outside);
+    clock::compare(app, clients);
 }
 
 async fn take_old_words_away(app: &App, keep_texts: Duration) -> anyhow::Result<()> {
@@ -155,9 +155,9 @@ fn report(what: &'static str, line: &Line, found: anyhow::Result<usize>) {
 }
 
 /// From when on to read: the watermark of `name` less the margin. The first time ever, that is now.
-async fn begin(app: &App, outside: &Outside, name: &str) -> anyhow::Result<Timestamp> {
+async fn begin(app: &App, clients: &Clients, name: &str) -> anyhow::Result<Timestamp> {
     let Some(watermark) = facts::read(&app.store, name).await? else {
-        let now = clock::now(app, outside);
+        let now = clock::now(app, clients);
         move_watermark(app, name, now).await?;
         return Ok(now.checked_sub(SignedDuration::from_secs(1))?);
     };

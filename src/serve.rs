@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::directory::Directory;
 use crate::doubts::Doubts;
-use crate::outbox::{self, Outside};
+use crate::outbox::{self, Clients};
 use crate::store::Store;
 use crate::twilio::AccountSid;
 use crate::{backfill, connections, directory, http, slack, twilio};
@@ -46,7 +46,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let store = running.store.clone();
-    let (app, outside, calls_writer) = assemble(running)?;
+    let (app, clients, calls_writer) = assemble(running)?;
     let channels: Vec<&str> = app
         .config
         .lines
@@ -61,8 +61,8 @@ pub async fn serve(
     app.sources.overrides.read(&app.store).await;
     backfill::hold_replies_back(&app).await?;
     let (stop, stopped) = watch::channel(false);
-    let mut workers = outbox::start(&app, &outside, &stopped);
-    workers.spawn(backfill::run(app.clone(), outside, stopped.clone()));
+    let mut workers = outbox::start(&app, &clients, &stopped);
+    workers.spawn(backfill::run(app.clone(), clients, stopped.clone()));
     workers.spawn(directory::people::watch(app.clone(), stopped.clone()));
     let introduction = tokio::spawn(introduce(app.clone()));
     tracing::info!(address = %listener.local_addr()?, public_url = app.config.public_url, "ready");
@@ -100,15 +100,15 @@ pub async fn serve(
 }
 
 /// Puts together what handlers and workers are given.
-pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Outside, JoinHandle<()>)> {
+pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Clients, JoinHandle<()>)> {
     let Running {
         config,
         secrets,
         store,
         clock,
     } = running;
-    let outside = outside(&config, &secrets)?;
-    let directory = Directory::new(outside.slack.clone(), clock.clone());
+    let clients = clients(&config, &secrets)?;
+    let directory = Directory::new(clients.slack.clone(), clock.clone());
     let sources = Sources::new(&config)?;
     let (calls, calls_writer) = Calls::start(store.clone(), config.clone());
     let doubts = Doubts::new(store.now());
@@ -126,10 +126,10 @@ pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Outside, JoinHa
         readiness: http::Readiness::default(),
         refusals: http::Refusals::default(),
     });
-    Ok((app, outside, calls_writer))
+    Ok((app, clients, calls_writer))
 }
 
-fn outside(config: &Config, secrets: &Secrets) -> anyhow::Result<Outside> {
+fn clients(config: &Config, secrets: &Secrets) -> anyhow::Result<Clients> {
     let twilio = twilio::client::Client::new(twilio::client::Settings {
         api_url: config.twilio_api_url.clone(),
         account_sid: AccountSid::parse(&secrets.account_sid).context("TWILIO_ACCOUNT_SID")?,
@@ -142,7 +142,7 @@ fn outside(config: &Config, secrets: &Secrets) -> anyhow::Result<Outside> {
         bot_token: secrets.bot_token.clone(),
         request_timeout: config.delivery.request_timeout,
     })?;
-    Ok(Outside { twilio, slack })
+    Ok(Clients { twilio, slack })
 }
 
 /// Asks Slack who we are until it answers: it may be down when we start.

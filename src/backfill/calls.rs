@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::bridge::calls::found_call::{self, Found};
 use crate::clock::BootInstant;
 use crate::config::Line;
-use crate::outbox::Outside;
+use crate::outbox::Clients;
 use crate::phone::Address;
 use crate::store::calls;
 use crate::twilio::client::{CallFilter, CallResource};
@@ -16,18 +16,18 @@ use crate::twilio::client::{CallFilter, CallResource};
 const OVER: [&str; 5] = ["completed", "busy", "failed", "no-answer", "canceled"];
 
 /// Takes in every call to the line that Twilio has and we do not; how many there were.
-pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
+pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<usize> {
     let watermark = format!("backfill.calls.{}", line.number.as_str());
-    let since = begin(app, outside, &watermark).await?;
+    let since = begin(app, clients, &watermark).await?;
     let (begun, by_our_clock) = (BootInstant::now(), app.clock.now());
     let filter = CallFilter {
         to: Some(Address::from(&line.number)),
         start_time_after: Some(since),
         ..CallFilter::default()
     };
-    let mut listed = read(outside.twilio.list_calls(&filter).await)?;
+    let mut listed = read(clients.twilio.list_calls(&filter).await)?;
     let took = SignedDuration::try_from(begun.elapsed())?;
-    let by_twilios = outside
+    let by_twilios = clients
         .twilio
         .now()
         .and_then(|now| now.checked_sub(took).ok());
@@ -44,12 +44,12 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
         let Some(started) = call.start_time else {
             continue;
         };
-        if app.calls.memory.knows(sid) || is_open(app, outside, &call, started) {
+        if app.calls.memory.knows(sid) || is_open(app, clients, &call, started) {
             // It is being written down, or goes on: it may last longer than the margin before the watermark.
             complete_to = complete_to.min(started);
             continue;
         }
-        match take_in(app, outside, line, &call, started).await {
+        match take_in(app, clients, line, &call, started).await {
             Ok(true) => found += 1,
             Ok(false) => {}
             // It holds back the watermark, not the other calls.
@@ -68,14 +68,14 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
 }
 
 /// Whether the call goes on, or what tells of it may still be on its way.
-fn is_open(app: &App, outside: &Outside, call: &CallResource, started: Timestamp) -> bool {
-    let now = clock::now(app, outside);
+fn is_open(app: &App, clients: &Clients, call: &CallResource, started: Timestamp) -> bool {
+    let now = clock::now(app, clients);
     !OVER.contains(&call.status.as_str()) || now.duration_since(started) < left_to_webhook(app)
 }
 
 async fn take_in(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     line: &Line,
     call: &CallResource,
     started: Timestamp,
@@ -85,7 +85,7 @@ async fn take_in(
         parent_call_sid: Some(call.sid.clone()),
         ..CallFilter::default()
     };
-    let mut legs = read(outside.twilio.list_calls(&filter).await)?;
+    let mut legs = read(clients.twilio.list_calls(&filter).await)?;
     legs.reverse();
     let rang = legs
         .into_iter()

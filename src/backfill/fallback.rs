@@ -6,16 +6,16 @@ use crate::app::App;
 use crate::bridge::slack::home::fallback_fact;
 use crate::bridge::wording::home::Fallback;
 use crate::config::Line;
-use crate::outbox::Outside;
+use crate::outbox::Clients;
 use crate::store::{facts, homes};
 
 /// How often it is looked: only people change it.
 pub(super) const EVERY: Duration = Duration::from_secs(600);
 
 /// Looks at every line's number.
-pub(super) async fn look(app: &App, outside: &Outside) {
+pub(super) async fn look(app: &App, clients: &Clients) {
     for line in &app.config.lines {
-        if let Err(error) = look_at(app, outside, line).await {
+        if let Err(error) = look_at(app, clients, line).await {
             tracing::debug!(
                 line = line.name,
                 error = format!("{error:#}"),
@@ -25,8 +25,8 @@ pub(super) async fn look(app: &App, outside: &Outside) {
     }
 }
 
-async fn look_at(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<()> {
-    let number = outside.twilio.incoming_phone_number(&line.number).await?;
+async fn look_at(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<()> {
+    let number = clients.twilio.incoming_phone_number(&line.number).await?;
     let url = number.and_then(|number| number.voice_fallback_url);
     let found = match url.is_some_and(|url| !url.is_empty()) {
         true => Fallback::Set,

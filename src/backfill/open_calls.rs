@@ -6,7 +6,7 @@ use super::read;
 use crate::app::App;
 use crate::bridge::calls::unheard_call::{self, Unheard};
 use crate::config::Line;
-use crate::outbox::Outside;
+use crate::outbox::Clients;
 use crate::phone::Address;
 use crate::store::calls::{self, State};
 use crate::twilio::client::{CallFilter, CallResource};
@@ -18,7 +18,7 @@ const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(24);
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// Brings every call to the line to its end that is over at Twilio and not here; how many there were.
-pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
+pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<usize> {
     let since = app.clock.now().checked_sub(LOOKED_FOR)?;
     let Some(first) = calls::first_open(&app.store, line.number.as_str(), since).await? else {
         return Ok(0);
@@ -29,8 +29,8 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
         ..CallFilter::default()
     };
     let mut found = 0;
-    for call in read(outside.twilio.list_calls(&filter).await)? {
-        let Some(ended) = ended(app, outside, &call) else {
+    for call in read(clients.twilio.list_calls(&filter).await)? {
+        let Some(ended) = ended(app, clients, &call) else {
             continue;
         };
         let known = calls::read(&app.store, call.sid.as_str()).await?;
@@ -52,8 +52,8 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
 }
 
 /// When the call ended, if that is so long ago that nothing about it can still be on its way.
-fn ended(app: &App, outside: &Outside, call: &CallResource) -> Option<Timestamp> {
-    let now = outside.twilio.now().unwrap_or_else(|| app.clock.now());
+fn ended(app: &App, clients: &Clients, call: &CallResource) -> Option<Timestamp> {
+    let now = clients.twilio.now().unwrap_or_else(|| app.clock.now());
     let ended = call.end_time?;
     let wait = SignedDuration::try_from(app.config.delivery.settle_after).ok()?;
     (now.duration_since(ended) >= wait).then_some(ended)

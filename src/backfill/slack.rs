@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::config::Line;
 use crate::delivery;
 use crate::doubts;
-use crate::outbox::Outside;
+use crate::outbox::Clients;
 use crate::seldom::Seldom;
 use crate::slack::MessageTs;
 use crate::store::threads::{self, Compared};
@@ -103,7 +103,7 @@ impl Reads {
 /// Takes in replies in the line's threads that Slack has and we do not; how many there were. `turn` counts the rounds.
 pub(super) async fn catch_up(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     line: &Line,
     (reads, turn): (&Reads, usize),
 ) -> anyhow::Result<usize> {
@@ -114,7 +114,7 @@ pub(super) async fn catch_up(
         anyhow::bail!("there is no channel {} that the bot can see", line.channel);
     };
     let number = line.number.as_str();
-    let begun = clock::now(app, outside);
+    let begun = clock::now(app, clients);
     know_from(app, number, begun).await?;
     // What the bucket holds is a handful; the cast drops its fraction on purpose.
     let many = (reads.spare() / app.config.lines.len() as f64).max(1.0) as usize;
@@ -143,7 +143,7 @@ pub(super) async fn catch_up(
             break;
         }
         // One thread that cannot be read holds up no other.
-        match compare(app, outside, &team, &thread).await {
+        match compare(app, clients, &team, &thread).await {
             Ok(replies) => {
                 reads.unreadable.forget(&thread.channel);
                 found += replies;
@@ -223,7 +223,7 @@ pub(super) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
 }
 
 /// Compares the threads in which replies wait, whenever there are any; never ends.
-pub(super) async fn compare_wanted(app: &App, outside: &Outside, reads: &Reads) {
+pub(super) async fn compare_wanted(app: &App, clients: &Clients, reads: &Reads) {
     let bell = app.store.wake().bell(order::COMPARE);
     let again = delivery::scaled(app.config.delivery.settle_after, TRIED_AGAIN);
     let again = again.max(LEAST_TRIED_AGAIN);
@@ -235,7 +235,7 @@ pub(super) async fn compare_wanted(app: &App, outside: &Outside, reads: &Reads) 
             let _ = tokio::time::timeout(again, bell.notified()).await;
         }
         for (wanted, since) in app.doubts.wanted() {
-            match see_to(app, outside, reads, &wanted).await {
+            match see_to(app, clients, reads, &wanted).await {
                 // Its replies may not be committed yet; then their bell is still to ring.
                 Ok(true) => app.doubts.served(&wanted),
                 Ok(false) => {}
@@ -260,7 +260,7 @@ pub(super) async fn compare_wanted(app: &App, outside: &Outside, reads: &Reads) 
 /// Whether replies were let go.
 async fn see_to(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     reads: &Reads,
     (channel, root): &doubts::Thread,
 ) -> anyhow::Result<bool> {
@@ -276,7 +276,7 @@ async fn see_to(
     if !reads.take() {
         return Ok(false);
     }
-    match compare(app, outside, &team, &thread).await {
+    match compare(app, clients, &team, &thread).await {
         // Comparing lets go what waits by then.
         Ok(_) => Ok(false),
         Err(error) if reads.unreadable.note(channel, &error) => {

@@ -10,7 +10,7 @@ use crate::bridge::texts::inbound_sms::{self, Received};
 use crate::bridge::texts::late::{self, Found};
 use crate::clock::BootInstant;
 use crate::config::Line;
-use crate::outbox::Outside;
+use crate::outbox::Clients;
 use crate::phone::Address;
 use crate::remote::Failure;
 use crate::seldom::Seldom;
@@ -25,16 +25,16 @@ use crate::twilio::message::Message;
 static NOT_MARKED: Seldom = Seldom::a_minute();
 
 /// Takes in every text to the line that Twilio has and we do not; how many there were.
-pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyhow::Result<usize> {
+pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<usize> {
     let watermark = facts::texts_watermark(line.number.as_str());
-    let since = begin(app, outside, &watermark).await?;
+    let since = begin(app, clients, &watermark).await?;
     let (begun, by_our_clock) = (BootInstant::now(), app.clock.now());
     let filter = MessageFilter {
         to: Some(Address::from(&line.number)),
         from: None,
         date_sent_after: Some(since),
     };
-    let mut listed = read(outside.twilio.list_messages(&filter, Some(since)).await)?;
+    let mut listed = read(clients.twilio.list_messages(&filter, Some(since)).await)?;
     crate::trial::point("backfill.read");
     listed.retain(|message| message.direction.is_inbound());
     // Twilio lists the newest first and dates them by the second: of one second, the last listed came first.
@@ -63,13 +63,13 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
             }
             continue;
         }
-        if is_young(app, outside, message) {
+        if is_young(app, clients, message) {
             continue;
         }
         let is_behind = later
             .iter()
             .any(|(later, kept)| kept.is_some() && later.from == message.from);
-        match take_in(app, outside, message, is_behind).await {
+        match take_in(app, clients, message, is_behind).await {
             Ok(Received::New) => found += 1,
             Ok(Received::Known | Received::NoSuchLine) => {}
             Err(error) => {
@@ -85,7 +85,7 @@ pub(super) async fn catch_up(app: &App, outside: &Outside, line: &Line) -> anyho
     if stuck.is_empty() {
         // Twilio dates its log, so the watermark is by its clock.
         let took = SignedDuration::try_from(begun.elapsed())?;
-        let by_twilios = outside
+        let by_twilios = clients
             .twilio
             .now()
             .and_then(|now| now.checked_sub(took).ok());
@@ -123,19 +123,19 @@ fn dated(message: &Message) -> Option<Timestamp> {
 }
 
 /// Whether the text's webhook may still be on its way. The margin before the watermark brings it back next time.
-fn is_young(app: &App, outside: &Outside, message: &Message) -> bool {
-    let now = clock::now(app, outside);
+fn is_young(app: &App, clients: &Clients, message: &Message) -> bool {
+    let now = clock::now(app, clients);
     let age = dated(message).map(|came_at| now.duration_since(came_at));
     age.is_some_and(|age| age < left_to_webhook(app))
 }
 
 async fn take_in(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     message: &Message,
     is_behind: bool,
 ) -> anyhow::Result<Received> {
-    let sms = as_received(app, outside, message).await?;
+    let sms = as_received(app, clients, message).await?;
     let found = dated(message).map(|came_at| Found { came_at, is_behind });
     inbound_sms::receive(app, &sms, found).await
 }
@@ -143,12 +143,12 @@ async fn take_in(
 /// The text as its webhook would have told it.
 async fn as_received(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     message: &Message,
 ) -> anyhow::Result<InboundSms> {
     let media = match message.num_media {
         0 => Vec::new(),
-        _ => match outside.twilio.media(&message.sid).await {
+        _ => match clients.twilio.media(&message.sid).await {
             // Somebody deleted them: the words are still worth having.
             Err(Failure::Refused { .. }) => Vec::new(),
             listed => read(listed)?,

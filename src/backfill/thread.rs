@@ -8,7 +8,7 @@ use crate::bridge::replies::edited;
 use crate::bridge::replies::slack_reply::{self, Received};
 use crate::delivery;
 use crate::doubts;
-use crate::outbox::Outside;
+use crate::outbox::Clients;
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
 use crate::slack::event::MessageEvent;
@@ -20,7 +20,7 @@ use crate::store::{facts, order};
 /// Takes in what the thread has and we do not; how many replies that were.
 pub(super) async fn compare(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     team: &TeamId,
     thread: &Compared,
 ) -> anyhow::Result<usize> {
@@ -30,7 +30,7 @@ pub(super) async fn compare(
         MessageTs::parse(&thread.ts)?,
     );
     let since = since(app, thread, &root).await?;
-    let answer = outside.slack.replies(&channel, &root, Some(&since)).await;
+    let answer = clients.slack.replies(&channel, &root, Some(&since)).await;
     let messages = match answer {
         // Its root was deleted, and nothing stands under it.
         Err(Failure::Refused { code, .. }) if is_gone(&code) => Vec::new(),
@@ -44,7 +44,7 @@ pub(super) async fn compare(
         },
     };
     let newest = messages.iter().map(|message| &message.ts).max().cloned();
-    let found = take_in(app, outside, team, (&channel, &root), messages).await?;
+    let found = take_in(app, clients, team, (&channel, &root), messages).await?;
     app.doubts.compared(&thread.channel, &thread.ts, began);
     let newest = newest.as_ref().map_or("", MessageTs::as_str);
     let young = delivery::scaled(app.config.delivery.settle_after, YOUNG);
@@ -122,7 +122,7 @@ pub(super) fn compared_from(line: &str) -> String {
 
 async fn take_in(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     team: &TeamId,
     (channel, root): (&ChannelId, &MessageTs),
     messages: Vec<ThreadMessage>,
@@ -130,7 +130,7 @@ async fn take_in(
     let mut found = 0;
     let (unknown, changed) = news(app, channel, root, messages).await?;
     for reply in unknown {
-        if slack_reply::receive_late(app, team, &reply, clock::now(app, outside)).await?
+        if slack_reply::receive_late(app, team, &reply, clock::now(app, clients)).await?
             == Received::Reply
         {
             found += 1;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::failed::{back_off, outcome_of};
 use super::mark::mark;
 use super::post::{self, Thread};
-use super::{Outside, call_message, copies, enclosure, picture, recording, settle};
+use super::{Clients, call_message, copies, enclosure, picture, recording, settle};
 use crate::app::App;
 use crate::bridge::deliveries::delivery_status::Echo;
 use crate::bridge::deliveries::plainer::{self, Form};
@@ -46,7 +46,7 @@ const REST: Duration = Duration::from_secs(1);
 /// Runs the attempt that `claimed` wrote down; also how long the vendor asked the whole gate to rest.
 pub(super) async fn run(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     claimed: &Claimed,
     attempt: &Attempt,
 ) -> (Outcome, Option<Duration>) {
@@ -65,7 +65,7 @@ pub(super) async fn run(
         );
     }
     crate::trial::point("attempt.before_request");
-    let answered = deliver_once(app, outside, claimed, attempt).await;
+    let answered = deliver_once(app, clients, claimed, attempt).await;
     crate::trial::point("attempt.answered");
     match answered {
         Ok(Ok(outcome)) => (outcome, None),
@@ -106,7 +106,7 @@ pub(super) async fn run(
 /// Delivers; what was posted again because it seemed absent may have turned up meanwhile, and stays only once.
 async fn deliver_once(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     claimed: &Claimed,
     attempt: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
@@ -120,7 +120,7 @@ async fn deliver_once(
         false => Vec::new(),
     };
     let form = plainer::form(&before, attempt.n);
-    let answered = match timeout_at(ends, deliver(app, outside, row, attempt, form)).await {
+    let answered = match timeout_at(ends, deliver(app, clients, row, attempt, form)).await {
         Ok(answered) => answered?,
         Err(_) => Err(Failure::Unknown {
             why: "it took too long".into(),
@@ -132,7 +132,7 @@ async fn deliver_once(
     };
     // The answer is known: a look that takes long must not make it unknown, nor outlast the lease.
     let left = claimed.deadline.ahead().saturating_sub(request_timeout);
-    let look = settle::look_for_post(app, outside, row, absent);
+    let look = settle::look_for_post(app, clients, row, absent);
     match timeout(left.min(request_timeout * REQUESTS), look).await {
         Ok(Ok(Ok(found @ Outcome::Delivered { .. }))) => Ok(Ok(found)),
         _ => Ok(answered),
@@ -141,7 +141,7 @@ async fn deliver_once(
 
 async fn deliver(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     form: Form,
@@ -149,7 +149,7 @@ async fn deliver(
     Ok(match row.payload::<Delivery>()? {
         Delivery::Sms { body } => {
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
-            text(app, outside, row, attempt, &conversation, body, &[]).await?
+            text(app, clients, row, attempt, &conversation, body, &[]).await?
         }
         Delivery::Reply { slack_text, .. } => {
             let names = app.directory.names(&mrkdwn::mentions(&slack_text)).await;
@@ -183,14 +183,14 @@ async fn deliver(
                 root.blocks = None;
             }
             match new_thread || conversation.thread_ts.is_empty() {
-                true => post::begin_thread(app, outside, row, attempt, &conversation, &root).await,
+                true => post::begin_thread(app, clients, row, attempt, &conversation, &root).await,
                 false => {
                     let thread = Thread {
                         broadcast,
                         reply: &reply,
                         root: &root,
                     };
-                    post::post_in_thread(app, outside, row, attempt, &conversation, thread).await
+                    post::post_in_thread(app, clients, row, attempt, &conversation, thread).await
                 }
             }
         }
@@ -200,42 +200,42 @@ async fn deliver(
             thread_ts,
         } => {
             let content = plainer::content(form, &content, &row.id);
-            post::announce(app, outside, row, attempt, (&channel, &thread_ts), &content).await
+            post::announce(app, clients, row, attempt, (&channel, &thread_ts), &content).await
         }
         Delivery::Words {
             of,
             channel,
             user,
             thread_ts,
-        } => show_words(app, outside, &of, (&channel, &user, &thread_ts)).await?,
+        } => show_words(app, clients, &of, (&channel, &user, &thread_ts)).await?,
         Delivery::List { line } => match newcomers::compose(app, &row.id).await? {
             Some(list) => {
                 let list = plainer::content(form, &list, &row.id);
-                post::list(app, outside, row, attempt, (&line, &list)).await
+                post::list(app, clients, row, attempt, (&line, &list)).await
             }
             None => Ok(done(String::new(), None)),
         },
-        Delivery::Listing { list } => super::root::edit_list(app, outside, &list).await?,
+        Delivery::Listing { list } => super::root::edit_list(app, clients, &list).await?,
         Delivery::Copies { of, channel, root } => {
-            copies::clear(app, outside, &of, (&channel, &root)).await?
+            copies::clear(app, clients, &of, (&channel, &root)).await?
         }
         Delivery::Root { channel, ts } => {
-            super::root::bring_up_to_date(app, outside, row, &channel, &ts).await?
+            super::root::bring_up_to_date(app, clients, row, &channel, &ts).await?
         }
         Delivery::Home { person, notice } => {
             let person = UserId::new(person);
             let view = home::compose(app, &person, &notice).await?;
-            let shown = outside.slack.publish_view(&person, &view).await;
+            let shown = clients.slack.publish_view(&person, &view).await;
             shown.map(|()| done(String::new(), None))
         }
-        Delivery::Answer { response_url, text } => answer(outside, row, &response_url, &text).await,
+        Delivery::Answer { response_url, text } => answer(clients, row, &response_url, &text).await,
         Delivery::Update {
             channel,
             ts,
             content,
         } => {
             let ts = MessageTs::parse(&ts).context("the ts of a post of ours")?;
-            outside
+            clients
                 .slack
                 .update_message(
                     &ChannelId::new(channel),
@@ -253,7 +253,7 @@ async fn deliver(
             content,
         } => {
             let thread = MessageTs::parse(&thread_ts).ok();
-            outside
+            clients
                 .slack
                 .post_ephemeral(
                     &ChannelId::new(channel),
@@ -267,7 +267,7 @@ async fn deliver(
         }
         Delivery::Form { trigger_id, view } => {
             match app.store.now().duration_since(row.created()) < FORM_IN_TIME {
-                true => outside
+                true => clients
                     .slack
                     .open_view(&trigger_id, &view)
                     .await
@@ -280,25 +280,25 @@ async fn deliver(
         }
         Delivery::Respond { response_url, text } => {
             let replace = json!({ "replace_original": true, "text": text });
-            match outside.slack.respond(&response_url, &replace).await {
+            match clients.slack.respond(&response_url, &replace).await {
                 // The address is good for half an hour. What it would have said is known to who pressed.
                 Err(Failure::Refused { .. }) => Ok(done(String::new(), None)),
                 other => other.map(|()| done(String::new(), None)),
             }
         }
-        Delivery::Mark => mark(app, outside, row, attempt).await?,
-        Delivery::Call { call } => call_message::bring_up_to_date(app, outside, row, &call).await?,
+        Delivery::Mark => mark(app, clients, row, attempt).await?,
+        Delivery::Call { call } => call_message::bring_up_to_date(app, clients, row, &call).await?,
         Delivery::Enclosing(enclosing) => {
-            match enclosure::prepare(app, outside, row, attempt, &enclosing).await? {
+            match enclosure::prepare(app, clients, row, attempt, &enclosing).await? {
                 Some(prepared) => prepared,
                 None => resolve(app, &enclosing.slack_text).await,
             }
         }
         Delivery::Mms { body, media } => {
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
-            text(app, outside, row, attempt, &conversation, body, &media).await?
+            text(app, clients, row, attempt, &conversation, body, &media).await?
         }
-        Delivery::Picture(shown) => picture::deliver(app, outside, row, attempt, &shown).await?,
+        Delivery::Picture(shown) => picture::deliver(app, clients, row, attempt, &shown).await?,
         Delivery::Recording {
             recording,
             file,
@@ -309,7 +309,7 @@ async fn deliver(
                 file: &file,
                 title: &title,
             };
-            recording::deliver(app, outside, row, attempt, &upload).await?
+            recording::deliver(app, clients, row, attempt, &upload).await?
         }
     })
 }
@@ -320,7 +320,7 @@ const AT_ONCE: usize = 3_000;
 /// Shows one person the words of a post that Slack did not take, as bare text.
 async fn show_words(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     of: &str,
     (channel, user, thread_ts): (&str, &str, &str),
 ) -> anyhow::Result<Result<Outcome, Failure>> {
@@ -338,7 +338,7 @@ async fn show_words(
     let thread = MessageTs::parse(thread_ts).ok();
     for part in characters.chunks(AT_ONCE) {
         let part: String = part.iter().collect();
-        let (slack, thread) = (&outside.slack, thread.as_ref());
+        let (slack, thread) = (&clients.slack, thread.as_ref());
         let shown = slack.post_ephemeral(&channel, &user, thread, &part, None);
         if let Err(failure) = shown.await {
             return Ok(Err(failure));
@@ -366,13 +366,13 @@ const FETCHED_WITHIN: Duration = Duration::from_secs(3_600);
 
 /// Tells who pressed a button. An address that no longer takes an answer leaves nobody to tell.
 async fn answer(
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     response_url: &str,
     text: &str,
 ) -> Result<Outcome, Failure> {
     let message = json!({ "response_type": "ephemeral", "replace_original": false, "text": text });
-    match outside.slack.respond(response_url, &message).await {
+    match clients.slack.respond(response_url, &message).await {
         Err(failure @ Failure::Refused { .. }) => {
             tracing::warn!(outbox = row.id, %failure, "nobody could be told what a button did not do");
             Ok(done(String::new(), None))
@@ -383,7 +383,7 @@ async fn answer(
 
 async fn text(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     conversation: &Conversation,
@@ -424,7 +424,7 @@ async fn text(
         status_callback: callback::address(&app.config.public_url, "status", &echo),
         validity_period: delivery.validity,
     };
-    Ok(outside
+    Ok(clients
         .twilio
         .create_message(&new)
         .await

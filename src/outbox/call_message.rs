@@ -4,7 +4,7 @@
 //! same as doing it once.
 
 use super::root::{edit, is_beyond_editing};
-use super::{Outside, attempt};
+use super::{Clients, attempt};
 use crate::app::App;
 use crate::bridge::calls::call_thread::Scene;
 use crate::bridge::desk::newcomers;
@@ -17,7 +17,7 @@ use crate::store::{call_turns, calls, conversations, listed, outbox, threads};
 
 pub(super) async fn bring_up_to_date(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     call: &str,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
@@ -54,7 +54,7 @@ pub(super) async fn bring_up_to_date(
         false => scene.as_reply(),
     };
     let channel = ChannelId::new(&scene.conversation.channel);
-    Ok(match edit(outside, &channel, &ts, &content).await {
+    Ok(match edit(clients, &channel, &ts, &content).await {
         // Somebody has deleted it, or may no longer be edited: there is nothing left to bring up to date.
         Err(Failure::Refused { code, .. }) if is_beyond_editing(&code) => Ok(done),
         other => other.map(|()| done),

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Outside, settle};
+use super::{Clients, settle};
 use crate::app::App;
 use crate::delivery::{Outcome, PostedIn};
 use crate::remote::Failure;
@@ -14,7 +14,7 @@ use crate::store::outbox::{Attempt, Row};
 /// Takes away every copy but the one that is known. A root that people have answered stays: its replies are for the caller.
 pub(super) async fn clear(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     of: &str,
     (channel, root): (&str, &str),
 ) -> anyhow::Result<Result<Outcome, Failure>> {
@@ -27,25 +27,25 @@ pub(super) async fn clear(
     };
     let root = MessageTs::parse(root).ok();
     let root = root.filter(|root| root.as_str() != row.external_id);
-    Ok(look(app, outside, &row, first, (ChannelId::new(channel), root)).await)
+    Ok(look(app, clients, &row, first, (ChannelId::new(channel), root)).await)
 }
 
 async fn look(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     first: &Attempt,
     (channel, root): (ChannelId, Option<MessageTs>),
 ) -> Result<Outcome, Failure> {
-    let began = settle::began_outside(app, outside, first);
+    let began = settle::began_outside(app, clients, first);
     let since = began.checked_sub(SignedDuration::from_secs(60));
     let since = since.ok().map(MessageTs::from_timestamp);
-    let mut seen = outside
+    let mut seen = clients
         .slack
         .history(&channel, since.as_ref(), None)
         .await?;
     if let Some(root) = &root {
-        match outside.slack.replies(&channel, root, since.as_ref()).await {
+        match clients.slack.replies(&channel, root, since.as_ref()).await {
             // Its thread is gone, and the copies in it.
             Err(Failure::Refused { code, .. }) if code == "thread_not_found" => {}
             other => seen.extend(other?),
@@ -63,7 +63,7 @@ async fn look(
             });
             continue;
         }
-        outside.slack.delete_message(&channel, &copy.ts).await?;
+        clients.slack.delete_message(&channel, &copy.ts).await?;
     }
     Ok(Outcome::Cleared { answered })
 }

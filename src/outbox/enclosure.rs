@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
 use super::failed::back_off;
-use super::{Outside, fit};
+use super::{Clients, fit};
 use crate::app::App;
 use crate::delivery::{Enclosing, Fate, Medium, Outcome, Unfit};
 use crate::media::{self, MOST_BYTES, MOST_FILES};
@@ -26,7 +26,7 @@ static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 /// Sees to the first file that waits; `None` if none does.
 pub(super) async fn prepare(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     enclosing: &Enclosing,
@@ -41,7 +41,7 @@ pub(super) async fn prepare(
         prepared.files[index].fate = fate;
         Ok(Some(Ok(Outcome::Prepared(prepared))))
     };
-    let fetched = match outside.slack.download(&file.url, MOST_FETCHED).await {
+    let fetched = match clients.slack.download(&file.url, MOST_FETCHED).await {
         Ok(fetched) if is_page(&fetched.content_type) => None,
         Ok(fetched) => Some(fetched),
         Err(Failure::Refused { code, .. }) => match code.as_str() {
@@ -59,7 +59,7 @@ pub(super) async fn prepare(
     };
     let Some(fetched) = fetched else {
         // Slack shows a page where it does not give a file; this says why.
-        return match outside.slack.file_info(&file.file).await {
+        return match clients.slack.file_info(&file.file).await {
             Ok(found) if found.is_gone() => prepared(Fate::Unfit(Unfit::Deleted)),
             Err(Failure::Refused { code, .. })
                 if matches!(code.as_str(), "file_not_found" | "file_deleted") =>

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::Outside;
+use super::Clients;
 use super::failed::UNSURE;
 use crate::app::App;
 use crate::bridge::deliveries::settlement;
@@ -17,7 +17,7 @@ use crate::twilio::message::MessageState;
 
 pub(super) async fn mark(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
@@ -42,12 +42,12 @@ pub(super) async fn mark(
         let mut requests = usize::from(!shown.is_empty());
         for mark in Mark::OF_REPLIES.map(Mark::emoji) {
             if mark != shown && (mark == message.mark || is_doubtful) {
-                outside.slack.remove_reaction(&channel, &ts, mark).await?;
+                clients.slack.remove_reaction(&channel, &ts, mark).await?;
                 requests += 1;
             }
         }
         if !shown.is_empty() {
-            outside.slack.add_reaction(&channel, &ts, shown).await?;
+            clients.slack.add_reaction(&channel, &ts, shown).await?;
         }
         Ok(Outcome::Marked {
             shown,

@@ -37,13 +37,13 @@ use crate::{bridge, delivery, media, slack, store, twilio};
 
 /// The clients, and where Twilio reports to: only deliveries are given this.
 #[derive(Debug, Clone)]
-pub(crate) struct Outside {
+pub(crate) struct Clients {
     pub(crate) twilio: twilio::client::Client,
     pub(crate) slack: slack::client::Client,
 }
 
 /// Starts a worker for each gate; they end after `stop` says so, with nothing in flight.
-pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) -> JoinSet<()> {
+pub(crate) fn start(app: &App, clients: &Clients, stop: &watch::Receiver<bool>) -> JoinSet<()> {
     let owner: Arc<str> = crate::store::new_id().into();
     let mut workers = JoinSet::new();
     for line in &app.config.lines {
@@ -54,12 +54,12 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
             (delivery::twilio_gate(number), pace::Pace::unlimited()),
             (delivery::pictures_gate(number), pace::Pace::files()),
         ] {
-            workers.spawn(worker::Worker::new(app, outside, gate, pace, &owner).run(stop.clone()));
+            workers.spawn(worker::Worker::new(app, clients, gate, pace, &owner).run(stop.clone()));
         }
     }
     let marks = worker::Worker::new(
         app,
-        outside,
+        clients,
         delivery::MARKS_GATE.to_owned(),
         pace::Pace::reactions(),
         &owner,
@@ -67,11 +67,11 @@ pub(crate) fn start(app: &App, outside: &Outside, stop: &watch::Receiver<bool>) 
     workers.spawn(marks.run(stop.clone()));
     for gate in [delivery::ROOTS_GATE, delivery::HOMES_GATE] {
         let (gate, pace) = (gate.to_owned(), pace::Pace::edits());
-        workers.spawn(worker::Worker::new(app, outside, gate, pace, &owner).run(stop.clone()));
+        workers.spawn(worker::Worker::new(app, clients, gate, pace, &owner).run(stop.clone()));
     }
     let forms = worker::Worker::new(
         app,
-        outside,
+        clients,
         delivery::FORMS_GATE.to_owned(),
         pace::Pace::unlimited(),
         &owner,

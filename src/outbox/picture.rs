@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use super::failed::back_off;
 use super::recording::is_not_there;
-use super::{Outside, attempt};
+use super::{Clients, attempt};
 use crate::app::App;
 use crate::delivery::{self, Delivery, Outcome, Picture};
 use crate::remote::Failure;
@@ -66,7 +66,7 @@ pub(super) fn is_unseen(row: &Row) -> bool {
 
 pub(super) async fn deliver(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     picture: &Picture,
@@ -96,8 +96,8 @@ pub(super) async fn deliver(
         thread,
     };
     match &picture.uploaded {
-        None => bring(app, outside, row, attempt, picture).await,
-        Some(file) => Ok(show(outside, picture, file, &place).await),
+        None => bring(app, clients, row, attempt, picture).await,
+        Some(file) => Ok(show(clients, picture, file, &place).await),
     }
 }
 
@@ -137,13 +137,13 @@ pub(super) fn is_for_order(why: &str) -> bool {
 /// Fetches the file and uploads it.
 async fn bring(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     picture: &Picture,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let message = MessageSid::parse(&picture.message_sid)?;
-    let fetched = match outside.twilio.medium(&message, &picture.media_sid).await {
+    let fetched = match clients.twilio.medium(&message, &picture.media_sid).await {
         Ok(fetched) if is_page(&fetched.content_type) && !is_page(&picture.content_type) => {
             let why = "a page in place of the file".to_owned();
             return fetch_again(app, row, attempt, why).await.map(Ok);
@@ -164,7 +164,7 @@ async fn bring(
         }
         Err(failure) => return Ok(Err(failure)),
     };
-    let uploaded = outside
+    let uploaded = clients
         .slack
         .upload_file(&picture.name, fetched.bytes)
         .await;
@@ -228,16 +228,16 @@ async fn tried_before(app: &App, row: &Row, is_it: impl Fn(&str) -> bool) -> any
 
 /// Shows the uploaded file in the thread.
 async fn show(
-    outside: &Outside,
+    clients: &Clients,
     picture: &Picture,
     file: &str,
     place: &Place,
 ) -> Result<Outcome, Failure> {
     let (name, Place { channel, thread }) = (&picture.name, place);
-    match outside.slack.share_file(file, name, channel, thread).await {
+    match clients.slack.share_file(file, name, channel, thread).await {
         // Slack knows an upload no longer once it is shown, or where it was left alone too long.
         Err(Failure::Refused { code, .. }) if code == "file_not_found" => {
-            let shown = outside.slack.replies(channel, thread, None).await?;
+            let shown = clients.slack.replies(channel, thread, None).await?;
             Ok(match find(&shown, file) {
                 Some(found) => found,
                 None => Outcome::Uploaded(None),
@@ -259,7 +259,7 @@ fn find(messages: &[ThreadMessage], file: &str) -> Option<Outcome> {
 /// Looks whether the file stands in the thread.
 pub(super) async fn look(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     tried: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
@@ -275,6 +275,6 @@ pub(super) async fn look(
     let thread = MessageTs::parse(&conversation.thread_ts)?;
     let since =
         MessageTs::from_timestamp(tried.started().checked_sub(SignedDuration::from_secs(60))?);
-    let replies = outside.slack.replies(&channel, &thread, Some(&since)).await;
+    let replies = clients.slack.replies(&channel, &thread, Some(&since)).await;
     Ok(replies.map(|messages| find(&messages, &file).unwrap_or(Outcome::Absent)))
 }

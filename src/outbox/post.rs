@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Outside;
+use super::Clients;
 use super::attempt::done;
 use super::failed::{is_about_channel, is_about_content, is_about_thread};
 use crate::app::App;
@@ -66,7 +66,7 @@ fn forget_if_gone(app: &App, configured: &str, failure: &Failure) {
 
 pub(super) async fn begin_thread(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     conversation: &Conversation,
@@ -79,7 +79,7 @@ pub(super) async fn begin_thread(
         });
     };
     let channel = channel(app, &line.channel).await?;
-    let posted = post_plainer(outside, post(channel, None, content, row, attempt))
+    let posted = post_plainer(clients, post(channel, None, content, row, attempt))
         .await
         .inspect_err(|failure| forget_if_gone(app, &line.channel, failure))?;
     let posted_in = PostedIn {
@@ -92,7 +92,7 @@ pub(super) async fn begin_thread(
 /// A list of new callers, in the channel of their line.
 pub(super) async fn list(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     (line, content): (&str, &Content),
@@ -103,7 +103,7 @@ pub(super) async fn list(
             is_of_gate: false,
         });
     };
-    announce(app, outside, row, attempt, (&line.channel, ""), content).await
+    announce(app, clients, row, attempt, (&line.channel, ""), content).await
 }
 
 pub(super) struct Thread<'a> {
@@ -114,7 +114,7 @@ pub(super) struct Thread<'a> {
 
 pub(super) async fn post_in_thread(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     conversation: &Conversation,
@@ -124,14 +124,14 @@ pub(super) async fn post_in_thread(
     let root = MessageTs::parse(&conversation.thread_ts).ok();
     let mut post = post(channel, root, thread.reply, row, attempt);
     post.reply_broadcast = thread.broadcast;
-    let posted = match post_plainer(outside, post).await {
+    let posted = match post_plainer(clients, post).await {
         Err(Failure::Refused { code, .. }) if is_about_thread(&code) => {
-            return begin_thread(app, outside, row, attempt, conversation, thread.root).await;
+            return begin_thread(app, clients, row, attempt, conversation, thread.root).await;
         }
         Err(Failure::Refused { code, .. })
             if is_about_channel(&code) && has_moved(app, conversation).await? =>
         {
-            return begin_thread(app, outside, row, attempt, conversation, thread.root).await;
+            return begin_thread(app, clients, row, attempt, conversation, thread.root).await;
         }
         other => other?,
     };
@@ -142,7 +142,7 @@ pub(super) async fn post_in_thread(
             // The root was deleted: Slack has put this into the channel, without an error. It is the root now,
             // and should say who is texting; if that cannot be changed it still works as one.
             if let Err(failure) =
-                super::root::edit(outside, &posted.channel, &posted.ts, thread.root).await
+                super::root::edit(clients, &posted.channel, &posted.ts, thread.root).await
             {
                 tracing::warn!(outbox = row.id, %failure, "a new root keeps the words of a reply");
             }
@@ -169,7 +169,7 @@ async fn has_moved(app: &App, conversation: &Conversation) -> Result<bool, Failu
 
 pub(super) async fn announce(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     (configured, thread_ts): (&str, &str),
@@ -178,7 +178,7 @@ pub(super) async fn announce(
     let channel = channel(app, configured).await?;
     let root = MessageTs::parse(thread_ts).ok();
     let is_in_thread = root.is_some();
-    let posted = match post_plainer(outside, post(channel, root, content, row, attempt)).await {
+    let posted = match post_plainer(clients, post(channel, root, content, row, attempt)).await {
         // A word in an old thread that takes none any more is worth nothing.
         Err(Failure::Refused { code, .. }) if is_in_thread && !is_about_channel(&code) => {
             tracing::info!(outbox = row.id, code, "an old thread takes no more words");
@@ -188,7 +188,7 @@ pub(super) async fn announce(
     };
     if is_in_thread && posted.thread_ts.is_none() {
         // The old thread is gone, and Slack has put this into the channel, where it means nothing.
-        let deleted = outside
+        let deleted = clients
             .slack
             .delete_message(&posted.channel, &posted.ts)
             .await;
@@ -206,10 +206,10 @@ pub(super) async fn announce(
 
 /// Posts; what Slack refuses for its blocks goes as bare text, for a text must not be lost for its looks.
 pub(super) async fn post_plainer(
-    outside: &Outside,
+    clients: &Clients,
     post: Post,
 ) -> Result<crate::slack::client::Posted, Failure> {
-    let refused = match outside.slack.post_message(&post).await {
+    let refused = match clients.slack.post_message(&post).await {
         Err(Failure::Refused { code, .. }) if post.blocks.is_some() && is_about_content(&code) => {
             code
         }
@@ -227,7 +227,7 @@ pub(super) async fn post_plainer(
         },
         "",
     );
-    outside
+    clients
         .slack
         .post_message(&Post {
             blocks: None,

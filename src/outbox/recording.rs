@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
-use super::{Outside, attempt, post, settle};
+use super::{Clients, attempt, post, settle};
 use crate::app::App;
 use crate::bridge::wording;
 use crate::delivery::{Delivery, Outcome};
@@ -43,7 +43,7 @@ pub(super) struct Upload<'a> {
 
 pub(super) async fn deliver(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     upload: &Upload<'_>,
@@ -61,7 +61,7 @@ pub(super) async fn deliver(
         });
     };
     let channel = ChannelId::new(&conversation.channel);
-    let bytes = match outside.twilio.recording(upload.recording).await {
+    let bytes = match clients.twilio.recording(upload.recording).await {
         Ok(bytes) => bytes,
         // Right after the call it may not be there yet, whatever the callback says.
         Err(Failure::Refused { code, .. }) if !is_old && is_not_there(&code) => {
@@ -76,14 +76,14 @@ pub(super) async fn deliver(
             }));
         }
         Err(Failure::Refused { code, .. }) => {
-            return Ok(say_lost(outside, row, attempt, &channel, &thread, &code).await);
+            return Ok(say_lost(clients, row, attempt, &channel, &thread, &code).await);
         }
         Err(Failure::Unknown { .. } | Failure::NotSent { .. }) if is_old => {
-            return Ok(say_lost(outside, row, attempt, &channel, &thread, "no answer").await);
+            return Ok(say_lost(clients, row, attempt, &channel, &thread, "no answer").await);
         }
         Err(failure) => return Ok(Err(unseen(failure))),
     };
-    let slack = &outside.slack;
+    let slack = &clients.slack;
     let shared = async {
         let id = slack
             .upload_file(upload.file, bytes)
@@ -128,7 +128,7 @@ fn unseen(failure: Failure) -> Failure {
 
 /// A message that will not come is said to be lost, and where it can be heard.
 async fn say_lost(
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     attempt: &Attempt,
     channel: &ChannelId,
@@ -148,14 +148,14 @@ async fn say_lost(
         reply_broadcast: false,
         metadata: Some(post::metadata(row, attempt)),
     };
-    let posted = outside.slack.post_message(&post).await?;
+    let posted = clients.slack.post_message(&post).await?;
     Ok(attempt::done(posted.ts.as_str().to_owned(), None))
 }
 
 /// Looks whether the file, or the word that it is lost, stands in the thread.
 pub(super) async fn look(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     tried: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
@@ -166,9 +166,9 @@ pub(super) async fn look(
     let channel = ChannelId::new(&conversation.channel);
     let thread = MessageTs::parse(&conversation.thread_ts)?;
     let since = MessageTs::from_timestamp(
-        settle::began_outside(app, outside, tried).checked_sub(SignedDuration::from_secs(60))?,
+        settle::began_outside(app, clients, tried).checked_sub(SignedDuration::from_secs(60))?,
     );
-    let messages = match outside.slack.replies(&channel, &thread, Some(&since)).await {
+    let messages = match clients.slack.replies(&channel, &thread, Some(&since)).await {
         Ok(messages) => messages,
         Err(failure) => return Ok(Err(failure)),
     };

@@ -2,7 +2,7 @@
 //!
 //! It is made when it is shown, so several changes are shown by one edit, and doing it twice is the same as doing it once.
 
-use super::{Outside, attempt};
+use super::{Clients, attempt};
 use crate::app::App;
 use crate::bridge::desk::newcomers;
 use crate::bridge::desk::root::{self, Neighbours};
@@ -16,7 +16,7 @@ use super::failed::is_about_content;
 
 pub(super) async fn bring_up_to_date(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     channel: &str,
     ts: &str,
@@ -40,7 +40,7 @@ pub(super) async fn bring_up_to_date(
     let content = root::compose(app, &conversation, &body, neighbours).await?;
     let is_over = conversation.channel != channel || conversation.thread_ts != ts;
     let channel = ChannelId::new(channel);
-    Ok(match edit(outside, &channel, &at, &content).await {
+    Ok(match edit(clients, &channel, &at, &content).await {
         // Its channel may be gone for good, and the conversation with it to another.
         Err(Failure::Refused { .. }) if is_over => Ok(done),
         // It was deleted, may no longer be edited, or is too long to be shown in any other way: it stays as it is.
@@ -56,7 +56,7 @@ pub(super) async fn bring_up_to_date(
 /// Brings a list of new callers up to date.
 pub(super) async fn edit_list(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     list: &str,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let done = attempt::done(String::new(), None);
@@ -80,7 +80,7 @@ pub(super) async fn edit_list(
         Ok(None) => return Ok(Ok(done)),
         Err(failure) => return Ok(Err(failure)),
     };
-    Ok(match edit(outside, &channel, &ts, &content).await {
+    Ok(match edit(clients, &channel, &ts, &content).await {
         Err(Failure::Refused { code, .. })
             if is_beyond_editing(&code) || is_about_content(&code) =>
         {
@@ -92,12 +92,12 @@ pub(super) async fn edit_list(
 
 /// Edits a message; what Slack refuses for its blocks goes as bare text.
 pub(super) async fn edit(
-    outside: &Outside,
+    clients: &Clients,
     channel: &ChannelId,
     ts: &MessageTs,
     content: &Content,
 ) -> Result<(), Failure> {
-    let (slack, blocks) = (&outside.slack, content.blocks.as_ref());
+    let (slack, blocks) = (&clients.slack, content.blocks.as_ref());
     match slack
         .update_message(channel, ts, &content.text, blocks)
         .await

@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Outside, failed, picture, post, recording};
+use super::{Clients, failed, picture, post, recording};
 use crate::app::App;
 use crate::delivery::{Delivery, Outcome, PostedIn};
 use crate::phone::Address;
@@ -24,7 +24,7 @@ const CLOCK_MARGIN: SignedDuration = SignedDuration::from_secs(3);
 /// Looks once.
 pub(super) async fn look(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     claimed: &Claimed,
     tried: &Attempt,
 ) -> Outcome {
@@ -43,10 +43,10 @@ pub(super) async fn look(
     }
     crate::trial::point("look.before_read");
     let looked = match row.kind.as_str() {
-        "sms" => look_for_sms(app, outside, row, tried).await,
-        "recording" => recording::look(app, outside, row, tried).await,
-        "picture" => picture::look(app, outside, row, tried).await,
-        _ => look_for_post(app, outside, row, tried).await,
+        "sms" => look_for_sms(app, clients, row, tried).await,
+        "recording" => recording::look(app, clients, row, tried).await,
+        "picture" => picture::look(app, clients, row, tried).await,
+        _ => look_for_post(app, clients, row, tried).await,
     };
     crate::trial::point("look.read");
     match looked {
@@ -69,7 +69,7 @@ pub(super) async fn look(
 
 async fn look_for_sms(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     tried: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
@@ -85,11 +85,11 @@ async fn look_for_sms(
         from: Some(Address::new(&conversation.line)),
         date_sent_after: None,
     };
-    let listed = match outside.twilio.list_messages(&filter, None).await {
+    let listed = match clients.twilio.list_messages(&filter, None).await {
         Ok(listed) => listed,
         Err(failure) => return Ok(Err(failure)),
     };
-    let earliest = began_outside(app, outside, tried).checked_sub(CLOCK_MARGIN)?;
+    let earliest = began_outside(app, clients, tried).checked_sub(CLOCK_MARGIN)?;
     let (mut candidates, mut others) = (Vec::new(), 0);
     for message in listed {
         let could_be = message.direction == Direction::OutboundApi
@@ -119,9 +119,9 @@ async fn look_for_sms(
 }
 
 /// When an attempt began by the vendors' clocks: what they date is compared with this, for ours may be wrong.
-pub(super) fn began_outside(app: &App, outside: &Outside, tried: &Attempt) -> Timestamp {
+pub(super) fn began_outside(app: &App, clients: &Clients, tried: &Attempt) -> Timestamp {
     let ago = app.store.now().duration_since(tried.started());
-    let now = outside.twilio.now();
+    let now = clients.twilio.now();
     let reckoned = now.and_then(|now| now.checked_sub(ago).ok());
     match (tried.started_outside(), reckoned) {
         // An attempt can be dated late: it began then or earlier.
@@ -132,12 +132,12 @@ pub(super) fn began_outside(app: &App, outside: &Outside, tried: &Attempt) -> Ti
 
 pub(super) async fn look_for_post(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     tried: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let since = MessageTs::from_timestamp(
-        began_outside(app, outside, tried).checked_sub(SignedDuration::from_secs(60))?,
+        began_outside(app, clients, tried).checked_sub(SignedDuration::from_secs(60))?,
     );
     let found = match row.payload()? {
         Delivery::Post { new_thread, .. } => {
@@ -150,24 +150,24 @@ pub(super) async fn look_for_post(
             match MessageTs::parse(&conversation.thread_ts) {
                 Ok(root) if !new_thread => {
                     let channel = ChannelId::new(&conversation.channel);
-                    in_thread_or_channel(outside, row, &channel, &root, &since).await
+                    in_thread_or_channel(clients, row, &channel, &root, &since).await
                 }
-                _ => in_channel(app, outside, row, &line, &since).await,
+                _ => in_channel(app, clients, row, &line, &since).await,
             }
         }
         Delivery::List { line } => {
             let line = app.config.line_of(&line);
             let channel = line.map_or("", |line| line.channel.as_str());
-            in_channel(app, outside, row, channel, &since).await
+            in_channel(app, clients, row, channel, &since).await
         }
         Delivery::Announce {
             channel, thread_ts, ..
         } => match MessageTs::parse(&thread_ts) {
             Ok(root) => {
                 let channel = ChannelId::new(channel);
-                in_thread_or_channel(outside, row, &channel, &root, &since).await
+                in_thread_or_channel(clients, row, &channel, &root, &since).await
             }
-            Err(_) => in_channel(app, outside, row, &channel, &since).await,
+            Err(_) => in_channel(app, clients, row, &channel, &since).await,
         },
         _ => anyhow::bail!("outbox row {} is no post", row.id),
     };
@@ -176,7 +176,7 @@ pub(super) async fn look_for_post(
 
 async fn in_channel(
     app: &App,
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     configured: &str,
     since: &MessageTs,
@@ -188,26 +188,26 @@ async fn in_channel(
             why: format!("there is no channel {configured}"),
         });
     };
-    let history = outside.slack.history(&channel, Some(since), None).await?;
-    Ok(only_one(outside, row, &channel, &history).await)
+    let history = clients.slack.history(&channel, Some(since), None).await?;
+    Ok(only_one(clients, row, &channel, &history).await)
 }
 
 /// A reply whose root was deleted stands in the channel.
 async fn in_thread_or_channel(
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     channel: &ChannelId,
     root: &MessageTs,
     since: &MessageTs,
 ) -> Result<Outcome, Failure> {
-    let thread = match outside.slack.replies(channel, root, Some(since)).await {
+    let thread = match clients.slack.replies(channel, root, Some(since)).await {
         Err(Failure::Refused { code, .. }) if code == "thread_not_found" => Vec::new(),
         other => other?,
     };
-    match only_one(outside, row, channel, &thread).await {
+    match only_one(clients, row, channel, &thread).await {
         Outcome::Absent => {
-            let history = outside.slack.history(channel, Some(since), None).await?;
-            Ok(only_one(outside, row, channel, &history).await)
+            let history = clients.slack.history(channel, Some(since), None).await?;
+            Ok(only_one(clients, row, channel, &history).await)
         }
         found => Ok(found),
     }
@@ -216,7 +216,7 @@ async fn in_thread_or_channel(
 /// The post that bears the row's id; later copies of it are taken away. One that people have answered stays: `copies` makes
 /// a thread of it.
 async fn only_one(
-    outside: &Outside,
+    clients: &Clients,
     row: &Row,
     channel: &ChannelId,
     messages: &[ThreadMessage],
@@ -230,7 +230,7 @@ async fn only_one(
         return Outcome::Absent;
     };
     for copy in copies.iter().filter(|copy| !is_answered(copy)) {
-        if let Err(failure) = outside.slack.delete_message(channel, &copy.ts).await {
+        if let Err(failure) = clients.slack.delete_message(channel, &copy.ts).await {
             tracing::warn!(outbox = row.id, %failure, "a second copy of a post could not be deleted");
         }
     }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::{Outside, Seldom, attempt, picture, settle};
+use super::{Clients, Seldom, attempt, picture, settle};
 use crate::app::App;
 use crate::bridge;
 use crate::clock::BootInstant;
@@ -34,7 +34,7 @@ const AFTER_ERROR: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub(super) struct Worker {
     app: App,
-    outside: Outside,
+    clients: Clients,
     gate: String,
     pace: Arc<Mutex<Pace>>,
     lease: Lease,
@@ -50,14 +50,14 @@ pub(crate) fn lease(config: &Config) -> Duration {
 impl Worker {
     pub(super) fn new(
         app: &App,
-        outside: &Outside,
+        clients: &Clients,
         gate: String,
         pace: Pace,
         owner: &str,
     ) -> Worker {
         Worker {
             app: app.clone(),
-            outside: outside.clone(),
+            clients: clients.clone(),
             bell: app.store.wake().bell(&gate),
             gate,
             pace: Arc::new(Mutex::new(pace)),
@@ -104,7 +104,7 @@ impl Worker {
             Err(wait) => return wait.min(LOOK_AGAIN),
         };
         let lease = Lease {
-            remote_now: self.outside.twilio.now(),
+            remote_now: self.clients.twilio.now(),
             ..self.lease.clone()
         };
         match lanes::claim(&self.app.store, &self.gate, &lease, limit as i64).await {
@@ -164,7 +164,7 @@ impl Worker {
         let outcome = match &claimed.work {
             Work::Attempt(attempt) => {
                 let (outcome, rest) =
-                    attempt::run(&self.app, &self.outside, &claimed, attempt).await;
+                    attempt::run(&self.app, &self.clients, &claimed, attempt).await;
                 if let Ok(mut pace) = self.pace.lock() {
                     // Most looks at a mark find it as it should be: they are free.
                     match &outcome {
@@ -193,7 +193,7 @@ impl Worker {
                 outcome
             }
             Work::Settle(attempt) => {
-                settle::look(&self.app, &self.outside, &claimed, attempt).await
+                settle::look(&self.app, &self.clients, &claimed, attempt).await
             }
         };
         if let Err(error) = self.keep(&claimed, &outcome).await {
