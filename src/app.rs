@@ -9,9 +9,9 @@ use crate::availability::sources::Sources;
 use crate::bridge::calls::inbound_call::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
-use crate::directory::Directory;
 use crate::doubts::Doubts;
 use crate::http::{Bodies, Readiness, Refusals};
+use crate::slack_directory::Directory;
 use crate::store::Store;
 
 /// A handle on everything a handler needs; cloning it costs nothing.

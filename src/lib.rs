@@ -22,7 +22,7 @@ pub mod config;
 mod connections;
 mod conversation;
 mod delivery;
-mod directory;
+
 mod doubts;
 mod http;
 mod media;
@@ -35,6 +35,7 @@ pub mod sandbox;
 mod seldom;
 mod serve;
 pub mod slack;
+mod slack_directory;
 pub mod store;
 pub mod trial;
 pub mod twilio;

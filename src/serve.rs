@@ -13,12 +13,12 @@ use crate::availability::sources::Sources;
 use crate::bridge::calls::inbound_call::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
-use crate::directory::Directory;
 use crate::doubts::Doubts;
 use crate::outbox::{self, Clients};
+use crate::slack_directory::Directory;
 use crate::store::Store;
 use crate::twilio::AccountSid;
-use crate::{backfill, connections, directory, http, slack, twilio};
+use crate::{backfill, connections, http, slack, slack_directory, twilio};
 
 /// How long what is in flight may take to finish after the service was told to stop: it promises to be gone in 25 s.
 const GRACE: Duration = Duration::from_secs(20);
@@ -63,7 +63,7 @@ pub async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut workers = outbox::start(&app, &clients, &stopped);
     workers.spawn(backfill::run(app.clone(), clients, stopped.clone()));
-    workers.spawn(directory::people::watch(app.clone(), stopped.clone()));
+    workers.spawn(slack_directory::people::watch(app.clone(), stopped.clone()));
     let introduction = tokio::spawn(introduce(app.clone()));
     tracing::info!(address = %listener.local_addr()?, public_url = app.config.public_url, "ready");
 
