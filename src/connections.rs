@@ -27,7 +27,7 @@ pub(crate) use request::Caller;
 pub(crate) use room::{most_connections, raise_limit};
 
 use crate::config::Connections;
-use crate::seldom::Seldom;
+use crate::log_limit::LogLimit;
 use request::{Served, Watched};
 use table::{Place, Table};
 
@@ -62,7 +62,7 @@ pub(crate) async fn serve(
     let table = Table::new(limits);
     let builder = Arc::new(builder());
     let router = TowerToHyperService::new(router);
-    let short = Seldom::a_minute();
+    let failures = LogLimit::per_minute();
     let mut tasks = JoinSet::new();
     let mut stopped = pin!(stopped(stop.clone()));
     loop {
@@ -81,7 +81,7 @@ pub(crate) async fn serve(
             Err(error) if is_of_the_caller(&error) => {}
             Err(error) => {
                 table.make_room();
-                if let Some(times) = short.now() {
+                if let Some(times) = failures.record() {
                     tracing::error!(
                         error = error.to_string(),
                         times,

@@ -22,9 +22,9 @@ pub mod config;
 mod connections;
 mod conversation;
 mod delivery;
-
 mod doubts;
 mod http;
+mod log_limit;
 mod media;
 mod outbox;
 pub mod phone;
@@ -32,7 +32,6 @@ mod private_files;
 pub mod remote;
 pub mod routing;
 pub mod sandbox;
-mod seldom;
 mod serve;
 pub mod slack;
 mod slack_directory;

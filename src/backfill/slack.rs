@@ -16,8 +16,8 @@ use crate::app::App;
 use crate::config::Line;
 use crate::delivery;
 use crate::doubts;
+use crate::log_limit::LogLimit;
 use crate::outbox::Clients;
-use crate::seldom::Seldom;
 use crate::slack::MessageTs;
 use crate::store::threads::{self, Compared};
 use crate::store::{facts, order};
@@ -227,7 +227,7 @@ pub(super) async fn compare_wanted(app: &App, clients: &Clients, reads: &Reads) 
     let bell = app.store.wake().bell(order::COMPARE);
     let again = delivery::scaled(app.config.delivery.settle_after, TRIED_AGAIN);
     let again = again.max(LEAST_TRIED_AGAIN);
-    let seldom = Seldom::a_minute();
+    let warnings = LogLimit::per_minute();
     loop {
         if app.doubts.wanted().is_empty() {
             bell.notified().await;
@@ -240,7 +240,7 @@ pub(super) async fn compare_wanted(app: &App, clients: &Clients, reads: &Reads) 
                 Ok(true) => app.doubts.served(&wanted),
                 Ok(false) => {}
                 Err(error) => {
-                    if let Some(times) = seldom.now() {
+                    if let Some(times) = warnings.record() {
                         tracing::warn!(
                             times,
                             error = format!("{error:#}"),

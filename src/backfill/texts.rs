@@ -10,10 +10,10 @@ use crate::bridge::texts::inbound_sms::{self, Received};
 use crate::bridge::texts::late::{self, Found};
 use crate::clock::BootInstant;
 use crate::config::Line;
+use crate::log_limit::LogLimit;
 use crate::outbox::Clients;
 use crate::phone::Address;
 use crate::remote::Failure;
-use crate::seldom::Seldom;
 use crate::store::facts;
 use crate::store::messages::{self, KeptText};
 use crate::twilio::AccountSid;
@@ -22,7 +22,7 @@ use crate::twilio::form::{InboundSms, Media};
 use crate::twilio::message::Message;
 
 /// A text that cannot be marked is met by every look at the log.
-static NOT_MARKED: Seldom = Seldom::a_minute();
+static NOT_MARKED: LogLimit = LogLimit::per_minute();
 
 /// Takes in every text to the line that Twilio has and we do not; how many there were.
 pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<usize> {
@@ -52,7 +52,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         if let Some(kept) = kept {
             if let Some(came_at) = overtaken(message, *kept, later)
                 && let Err(error) = late::mark(app, &message.sid, came_at).await
-                && let Some(times) = NOT_MARKED.now()
+                && let Some(times) = NOT_MARKED.record()
             {
                 tracing::warn!(
                     sid = message.sid.as_str(),

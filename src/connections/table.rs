@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::request::Caller;
 use crate::config::{Connections, household, is_near};
-use crate::seldom::Seldom;
+use crate::log_limit::LogLimit;
 
 /// How long a request may take. Every handler has a budget far below it; a file may take a while to be fetched.
 const REQUEST: Duration = Duration::from_secs(120);
@@ -20,7 +20,7 @@ const REQUEST: Duration = Duration::from_secs(120);
 pub(super) struct Table {
     limits: Connections,
     held: Mutex<Held>,
-    full: Seldom,
+    full: LogLimit,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ impl Table {
         Arc::new(Table {
             limits,
             held: Mutex::default(),
-            full: Seldom::a_minute(),
+            full: LogLimit::per_minute(),
         })
     }
 
@@ -109,7 +109,7 @@ impl Table {
 
     fn crowded(&self, what: &'static str) {
         metrics::counter!("qdn_connections_displaced_total").increment(1);
-        if let Some(times) = self.full.now() {
+        if let Some(times) = self.full.record() {
             tracing::warn!(
                 what,
                 times,

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::error::AppError;
 use crate::app::App;
 use crate::connections::Caller;
-use crate::seldom::Seldom;
+use crate::log_limit::LogLimit;
 
 /// How many bytes there may be at once: a thousand texts that come together take a tenth of it.
 const BUDGET: usize = 32 * 1024 * 1024;
@@ -24,7 +24,7 @@ const BUDGET: usize = 32 * 1024 * 1024;
 /// How long a body may take to come: vendors send theirs at once.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-static TOLD: Seldom = Seldom::a_minute();
+static BROKEN_OFF: LogLimit = LogLimit::per_minute();
 
 /// The share of memory; cloning it costs nothing.
 #[derive(Debug, Clone, Default)]
@@ -164,7 +164,7 @@ impl Deref for Unverified {
 
 fn busy() -> AppError {
     metrics::counter!("qdn_bodies_broken_off_total").increment(1);
-    if let Some(times) = TOLD.now() {
+    if let Some(times) = BROKEN_OFF.record() {
         tracing::warn!(
             times,
             "a request's body was broken off to make room: too much comes at once that nobody has signed yet"

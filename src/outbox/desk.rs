@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Seldom;
+use super::WARN_EVERY;
 use crate::app::App;
 use crate::bridge;
 use crate::delivery;
+use crate::log_limit::LogLimit;
 
 /// How often the clocks are looked at at most and at least.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -26,7 +27,7 @@ pub(super) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
     let begun = Instant::now();
     let first = delivery::scaled(app.config.delivery.settle_after, FIRST);
     let mut away_at = begun;
-    let mut seldom = Seldom::default();
+    let warnings = LogLimit::every(WARN_EVERY);
     while !*stop.borrow() {
         tokio::select! {
             () = tokio::time::sleep(every.min(bridge::slack::home::LOOKS)) => {}
@@ -41,7 +42,7 @@ pub(super) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
             ended.push(bridge::desk::away::tick(&app).await);
         }
         for error in ended.into_iter().filter_map(Result::err) {
-            if seldom.is_due() {
+            if warnings.record().is_some() {
                 tracing::warn!(
                     error = format!("{error:#}"),
                     "what is due at the desk cannot be looked for; trying again"

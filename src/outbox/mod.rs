@@ -29,9 +29,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::app::App;
+use crate::log_limit::LogLimit;
 use crate::store::ahead::{self, Farthest};
 use crate::{bridge, delivery, media, slack, store, twilio};
 
@@ -146,7 +146,7 @@ const LEAST_STUCK: Duration = Duration::from_secs(2);
 /// Looks for stuck replies, three times as often as they take to count as such.
 async fn tell_stuck(app: App, mut stop: watch::Receiver<bool>) {
     let patience = delivery::scaled(app.config.delivery.settle_after, STUCK).max(LEAST_STUCK);
-    let mut seldom = Seldom::default();
+    let warnings = LogLimit::every(WARN_EVERY);
     while !*stop.borrow() {
         tokio::select! {
             () = tokio::time::sleep(patience / 3) => {}
@@ -165,7 +165,7 @@ async fn tell_stuck(app: App, mut stop: watch::Receiver<bool>) {
             failed => failed,
         };
         match told {
-            Err(error) if seldom.is_due() => tracing::warn!(
+            Err(error) if warnings.record().is_some() => tracing::warn!(
                 error = format!("{error:#}"),
                 "stuck replies cannot be looked for; trying again"
             ),
@@ -183,14 +183,14 @@ const LEAST_OPEN_NEXT: Duration = Duration::from_millis(200);
 /// Opens the threads of listed callers, one after another, while a line's channel has room.
 async fn open_newcomers(app: App, mut stop: watch::Receiver<bool>) {
     let every = delivery::scaled(app.config.delivery.settle_after, OPEN_NEXT).max(LEAST_OPEN_NEXT);
-    let mut seldom = Seldom::default();
+    let warnings = LogLimit::every(WARN_EVERY);
     while !*stop.borrow() {
         tokio::select! {
             () = tokio::time::sleep(every) => {}
             _ = stop.changed() => return,
         }
         match bridge::desk::newcomers::open_next(&app).await {
-            Err(error) if seldom.is_due() => tracing::warn!(
+            Err(error) if warnings.record().is_some() => tracing::warn!(
                 error = format!("{error:#}"),
                 "listed callers cannot be looked for; trying again"
             ),
@@ -236,20 +236,5 @@ async fn clear_media_once(app: &App) -> anyhow::Result<()> {
     media::remove_others(&app.config.media_folder(), now, kept_for, is_known).await
 }
 
-/// Keeps a warning that would come in a loop from filling the log.
-#[derive(Debug, Default)]
-struct Seldom(Option<Instant>);
-
-/// How far apart the same warnings are at least.
-const APART: Duration = Duration::from_secs(10);
-
-impl Seldom {
-    fn is_due(&mut self) -> bool {
-        let now = Instant::now();
-        let is_due = self.0.is_none_or(|last| now.duration_since(last) >= APART);
-        if is_due {
-            self.0 = Some(now);
-        }
-        is_due
-    }
-}
+/// A loop that fails repeats its warning no more often than this.
+const WARN_EVERY: Duration = Duration::from_secs(10);

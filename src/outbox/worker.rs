@@ -9,12 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::{Clients, Seldom, attempt, picture, settle};
+use super::{Clients, WARN_EVERY, attempt, picture, settle};
 use crate::app::App;
 use crate::bridge;
 use crate::clock::BootInstant;
 use crate::config::Config;
 use crate::delivery::Outcome;
+use crate::log_limit::LogLimit;
 use crate::phone::Address;
 use crate::store::lanes::{self, Claimed, Lease, Work};
 
@@ -39,7 +40,7 @@ pub(super) struct Worker {
     pace: Arc<Mutex<Pace>>,
     lease: Lease,
     bell: Arc<Notify>,
-    seldom: Arc<Mutex<Seldom>>,
+    warnings: Arc<LogLimit>,
 }
 
 /// How long a lane is given to one worker.
@@ -61,7 +62,7 @@ impl Worker {
             bell: app.store.wake().bell(&gate),
             gate,
             pace: Arc::new(Mutex::new(pace)),
-            seldom: Arc::default(),
+            warnings: Arc::new(LogLimit::every(WARN_EVERY)),
             lease: Lease {
                 owner: owner.to_owned(),
                 duration: SignedDuration::try_from(lease(&app.config))
@@ -145,7 +146,7 @@ impl Worker {
     }
 
     fn may_warn(&self) -> bool {
-        self.seldom.lock().is_ok_and(|mut seldom| seldom.is_due())
+        self.warnings.record().is_some()
     }
 
     async fn until_next_due(&self) -> Duration {

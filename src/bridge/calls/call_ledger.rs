@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use self::aside::Aside;
 use super::call_record::{self, Fact};
 use crate::config::Config;
-use crate::seldom::Seldom;
+use crate::log_limit::LogLimit;
 use crate::store::Store;
 
 /// How long a call waits for what it leaves behind. It is inaudible, and an idle SQLite needs a tenth of it.
@@ -44,7 +44,7 @@ struct Pending {
 #[derive(Debug, Clone)]
 pub(crate) struct CallLedger {
     queue: mpsc::Sender<Pending>,
-    full: Arc<Seldom>,
+    full: Arc<LogLimit>,
     /// Whether the database is late: then nobody waits for it until it has written something.
     behind: Arc<AtomicBool>,
 }
@@ -80,7 +80,7 @@ impl CallLedger {
             config,
             behind: behind.clone(),
         };
-        let full = Arc::new(Seldom::a_minute());
+        let full = Arc::new(LogLimit::per_minute());
         let ledger = CallLedger {
             queue,
             full,
@@ -97,7 +97,7 @@ impl CallLedger {
         let (written, wait) = oneshot::channel();
         if let Err(error) = self.queue.try_send(Pending { fact, written }) {
             metrics::counter!("qdn_call_facts_given_up_total").increment(1);
-            if let Some(times) = self.full.now() {
+            if let Some(times) = self.full.record() {
                 tracing::error!(
                     why = error.to_string(),
                     times,
