@@ -9,10 +9,10 @@ use crate::availability::sources::Sources;
 use crate::bridge::calls::inbound_call::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
-use crate::doubts::Doubts;
 use crate::http::{Bodies, Readiness, Refusals};
 use crate::slack_directory::Directory;
 use crate::store::Store;
+use crate::thread_sync::ThreadSync;
 
 /// A handle on everything a handler needs; cloning it costs nothing.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) directory: Directory,
-    pub(crate) doubts: Doubts,
+    pub(crate) thread_sync: ThreadSync,
     pub(crate) sources: Sources,
     pub(crate) calls: Calls,
     pub(crate) refusals: Refusals,

@@ -22,7 +22,6 @@ pub mod config;
 mod connections;
 mod conversation;
 mod delivery;
-mod doubts;
 mod http;
 mod log_limit;
 mod media;
@@ -36,6 +35,7 @@ mod serve;
 pub mod slack;
 mod slack_directory;
 pub mod store;
+mod thread_sync;
 pub mod trial;
 pub mod twilio;
 

@@ -13,10 +13,10 @@ use crate::availability::sources::Sources;
 use crate::bridge::calls::inbound_call::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
-use crate::doubts::Doubts;
 use crate::outbox::{self, Clients};
 use crate::slack_directory::Directory;
 use crate::store::Store;
+use crate::thread_sync::ThreadSync;
 use crate::twilio::AccountSid;
 use crate::{backfill, connections, http, slack, slack_directory, twilio};
 
@@ -111,14 +111,14 @@ pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Clients, JoinHa
     let directory = Directory::new(clients.slack.clone(), clock.clone());
     let sources = Sources::new(&config)?;
     let (calls, calls_writer) = Calls::start(store.clone(), config.clone());
-    let doubts = Doubts::new(store.now());
+    let thread_sync = ThreadSync::new(store.now());
     let app = App::new(Inner {
         config,
         secrets,
         store,
         clock,
         directory,
-        doubts,
+        thread_sync,
         sources,
         calls,
         metrics: metrics_recorder()?,

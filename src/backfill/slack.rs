@@ -2,7 +2,7 @@
 //!
 //! The livelier a thread, the sooner its turn comes; a part of the reads goes to those that were not compared for longest,
 //! so that every thread has its turn in the end, however old it is. A thread in which replies wait comes at once
-//! (`doubts`). All of it shares one allowance of reads: Slack allows 50 a minute, and others want some of them.
+//! (`thread_sync`). All of it shares one allowance of reads: Slack allows 50 a minute, and others want some of them.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use super::{MARGIN, clock, move_watermark};
 use crate::app::App;
 use crate::config::Line;
 use crate::delivery;
-use crate::doubts;
 use crate::log_limit::LogLimit;
 use crate::outbox::Clients;
 use crate::slack::MessageTs;
 use crate::store::threads::{self, Compared};
 use crate::store::{facts, order};
+use crate::thread_sync;
 
 /// How far apart reads are on average: 24 a minute. Where the other waits are set shorter than usual, so is this, but not
 /// so far that Slack's limit is reached with any `request_timeout` that makes sense.
@@ -208,7 +208,7 @@ fn choose(
 /// Lets the replies that a start has found waiting wait for their threads to be compared.
 pub(super) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
     let mut tx = app.store.begin().await?;
-    let patience = doubts::patience(app.config.delivery.settle_after);
+    let patience = thread_sync::longest_wait(app.config.delivery.settle_after);
     let until = tx
         .now()
         .checked_add(jiff::SignedDuration::try_from(patience)?)?;
@@ -216,7 +216,7 @@ pub(super) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
     tx.commit().await?;
     for conversation in conversations {
         for (channel, root) in threads::latest(&app.store, &conversation, OF_CONVERSATION).await? {
-            app.doubts.want(&channel, &root, &conversation);
+            app.thread_sync.await_sync(&channel, &root, &conversation);
         }
     }
     Ok(())
@@ -229,15 +229,15 @@ pub(super) async fn compare_wanted(app: &App, clients: &Clients, reads: &Reads) 
     let again = again.max(LEAST_TRIED_AGAIN);
     let warnings = LogLimit::per_minute();
     loop {
-        if app.doubts.wanted().is_empty() {
+        if app.thread_sync.awaited().is_empty() {
             bell.notified().await;
         } else {
             let _ = tokio::time::timeout(again, bell.notified()).await;
         }
-        for (wanted, since) in app.doubts.wanted() {
+        for (wanted, since) in app.thread_sync.awaited() {
             match see_to(app, clients, reads, &wanted).await {
                 // Its replies may not be committed yet; then their bell is still to ring.
-                Ok(true) => app.doubts.served(&wanted),
+                Ok(true) => app.thread_sync.finish(&wanted),
                 Ok(false) => {}
                 Err(error) => {
                     if let Some(times) = warnings.record() {
@@ -249,9 +249,9 @@ pub(super) async fn compare_wanted(app: &App, clients: &Clients, reads: &Reads) 
                     }
                 }
             }
-            let patience = doubts::patience(app.config.delivery.settle_after);
+            let patience = thread_sync::longest_wait(app.config.delivery.settle_after);
             if since.elapsed() > patience * 2 {
-                app.doubts.served(&wanted);
+                app.thread_sync.finish(&wanted);
             }
         }
     }
@@ -262,7 +262,7 @@ async fn see_to(
     app: &App,
     clients: &Clients,
     reads: &Reads,
-    (channel, root): &doubts::Thread,
+    (channel, root): &thread_sync::Thread,
 ) -> anyhow::Result<bool> {
     let (Some(team), Some(thread)) = (
         app.directory.team(),
@@ -270,7 +270,7 @@ async fn see_to(
     ) else {
         return Ok(false);
     };
-    if !app.doubts.is_in_doubt(channel, root) {
+    if !app.thread_sync.needs_sync(channel, root) {
         return thread::let_go(app, &thread).await;
     }
     if !reads.take() {

@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::bridge::replies::edited;
 use crate::bridge::replies::slack_reply::{self, Received};
 use crate::delivery;
-use crate::doubts;
 use crate::outbox::Clients;
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
@@ -16,6 +15,7 @@ use crate::slack::{ChannelId, MessageTs, TeamId};
 use crate::store::messages::{self, Origin};
 use crate::store::threads::{self, Compared};
 use crate::store::{facts, order};
+use crate::thread_sync;
 
 /// Takes in what the thread has and we do not; how many replies that were.
 pub(super) async fn compare(
@@ -45,7 +45,7 @@ pub(super) async fn compare(
     };
     let newest = messages.iter().map(|message| &message.ts).max().cloned();
     let found = take_in(app, clients, team, (&channel, &root), messages).await?;
-    app.doubts.compared(&thread.channel, &thread.ts, began);
+    app.thread_sync.synced(&thread.channel, &thread.ts, began);
     let newest = newest.as_ref().map_or("", MessageTs::as_str);
     let young = delivery::scaled(app.config.delivery.settle_after, YOUNG);
     let age = app.store.now().as_millisecond() - thread.compared_at;
@@ -68,11 +68,11 @@ fn is_worth_keeping(found: usize, age: i64, young: Duration) -> bool {
 
 /// Lets replies go that waited for this, unless they wait for another thread of their conversation too.
 pub(super) async fn let_go(app: &App, thread: &Compared) -> anyhow::Result<bool> {
-    let patience = doubts::patience(app.config.delivery.settle_after);
+    let patience = thread_sync::longest_wait(app.config.delivery.settle_after);
     let own = (thread.channel.as_str(), thread.ts.as_str());
     if app
-        .doubts
-        .wants_other(&thread.conversation_id, own, patience)
+        .thread_sync
+        .awaits_other(&thread.conversation_id, own, patience)
     {
         return Ok(false);
     }

@@ -40,13 +40,14 @@ pub(super) async fn events(
             if let (Err(_), Event::Message(message)) = (&kept, &callback.event)
                 && let Some(root) = &message.thread_ts
             {
-                app.doubts.refuse(message.channel.as_str(), root.as_str());
+                app.thread_sync
+                    .event_refused(message.channel.as_str(), root.as_str());
             }
             kept.map(|()| StatusCode::OK.into_response())
         }
         Envelope::AppRateLimited => {
             tracing::error!("Slack holds events back: there were more than 30,000 in an hour");
-            app.doubts.refuse_all(app.store.now());
+            app.thread_sync.all_events_refused(app.store.now());
             Ok(StatusCode::OK.into_response())
         }
         Envelope::Other(_) => Ok(StatusCode::OK.into_response()),

@@ -229,7 +229,7 @@ async fn delivered(
             conversations::bind_thread(tx, &conversation.id, channel, root).await?;
             threads::set_post(tx, channel, root, &row.id).await?;
             began(tx, app, row, attempt, &conversation, (channel, root)).await?;
-            app.doubts.begun(channel, root, row.created());
+            app.thread_sync.thread_created(channel, root, row.created());
             newcomers::began(tx, &conversation, &row.id).await?;
             slack_reply::receive_parked(tx, app, &conversation, channel, root).await?;
         }

@@ -11,7 +11,6 @@ use crate::bridge::texts::inbound_sms::storable;
 use crate::bridge::wording;
 use crate::conversation::{self, Kind, Written, colleague};
 use crate::delivery::{self, Delivery};
-use crate::doubts;
 use crate::phone::Address;
 use crate::slack::event::{Envelope, Event, File, MessageEvent};
 use crate::slack::mrkdwn::{self, Names};
@@ -21,6 +20,7 @@ use crate::store::conversations::Conversation;
 use crate::store::messages::{NewMessage, Origin};
 use crate::store::outbox::State;
 use crate::store::{Tx, conversations, messages, new_id, order, outbox, parked, restored};
+use crate::thread_sync;
 use crate::twilio;
 
 /// What became of a message in Slack.
@@ -337,11 +337,12 @@ async fn put_in_order(
     reply: &held::Reply<'_>,
     rows: &[String],
 ) -> anyhow::Result<()> {
-    if app.doubts.is_in_doubt(reply.channel, reply.root) {
-        let patience = doubts::patience(app.config.delivery.settle_after);
+    if app.thread_sync.needs_sync(reply.channel, reply.root) {
+        let patience = thread_sync::longest_wait(app.config.delivery.settle_after);
         let until = tx.now().checked_add(SignedDuration::try_from(patience)?)?;
         order::hold_back(tx, rows, until).await?;
-        app.doubts.want(reply.channel, reply.root, &conversation.id);
+        app.thread_sync
+            .await_sync(reply.channel, reply.root, &conversation.id);
     }
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     order::by_writing(tx, &lane.id).await
