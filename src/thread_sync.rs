@@ -1,5 +1,5 @@
 //! Tracks which Slack threads may hold replies whose events we missed. That is every thread after a start or after Slack
-//! disabled event delivery, and a single thread after we answered one of its events with an error. Only signed requests
+//! rate-limited our events, and a single thread after we answered one of its events with an error. Only signed requests
 //! count, so nobody but Slack can make replies wait.
 //!
 //! A new reply in such a thread waits until the backfill has read the thread from Slack, so that replies are texted in the
@@ -27,7 +27,7 @@ const LONGEST_WAIT: f64 = 10.0;
 const SHORTEST: Duration = Duration::from_millis(1_500);
 
 /// Returns how long a reply waits at most for its thread to be read.
-pub(crate) fn patience(settle_after: Duration) -> Duration {
+pub(crate) fn longest_wait(settle_after: Duration) -> Duration {
     delivery::scaled(settle_after, LONGEST_WAIT).max(SHORTEST)
 }
 
