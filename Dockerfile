@@ -15,6 +15,7 @@ WORKDIR /src
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY Cargo.toml Cargo.lock manifest.yaml ./
 COPY benches benches
+COPY crates crates
 COPY migrations migrations
 COPY src src
 COPY tests tests

@@ -9,7 +9,7 @@
 //!
 //! `bridge` holds no client, so nothing happens outside without a durable row first; `outbox` alone sends, and hands
 //! how each delivery ended to `bridge::deliveries::outcome`. [`twilio`] and [`slack`] know nothing of us and read with only the
-//! vendor's documentation at hand. [`sandbox`] stands in for both vendors, in the demo and in the tests.
+//! vendor's documentation at hand. The crate `qdn-sandbox` stands in for both vendors, in [`demo`] and in the tests.
 
 mod app;
 pub mod availability;
@@ -22,6 +22,7 @@ pub mod config;
 mod connections;
 mod conversation;
 mod delivery;
+pub mod demo;
 mod http;
 mod log_limit;
 mod media;
@@ -30,7 +31,6 @@ pub mod phone;
 mod private_files;
 pub mod remote;
 pub mod routing;
-pub mod sandbox;
 mod serve;
 pub mod slack;
 mod slack_directory;

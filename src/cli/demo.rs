@@ -18,9 +18,9 @@ use super::Failed;
 use super::serve::stop_signal;
 use super::setup::FORWARD;
 use crate::config::{Config, Environment};
-use crate::sandbox::demo::{self, Demo as Page, Program, Relay, Service};
-use crate::sandbox::slack::{self, SlackStandIn};
-use crate::sandbox::twilio::{self, TwilioStandIn};
+use crate::demo::{self, Demo as Page, Program, Relay, Service};
+use qdn_sandbox::slack::{self, SlackStandIn};
+use qdn_sandbox::twilio::{self, TwilioStandIn};
 
 /// What `demo` takes.
 #[derive(Debug, clap::Args)]

@@ -133,14 +133,11 @@ impl Machine {
         let config = Config::parse(toml, &Environment::default()).unwrap();
         let secrets = Secrets::load(&Environment::of([
             ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
-            ("TWILIO_AUTH_TOKEN", crate::sandbox::twilio::AUTH_TOKEN),
+            ("TWILIO_AUTH_TOKEN", qdn_sandbox::twilio::AUTH_TOKEN),
             ("TWILIO_API_KEY", "SK00000000000000000000000000000000"),
             ("TWILIO_API_SECRET", "a-secret-that-is-long"),
             ("SLACK_BOT_TOKEN", "xoxb-a-test-token"),
-            (
-                "SLACK_SIGNING_SECRET",
-                crate::sandbox::slack::SIGNING_SECRET,
-            ),
+            ("SLACK_SIGNING_SECRET", qdn_sandbox::slack::SIGNING_SECRET),
         ]))
         .unwrap();
         let (app, _, _) = assemble(Running {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::{Effect, Fault};
+use qdn_sandbox::faults::{Effect, Fault};
 use rand::RngExt;
 use rand::rngs::StdRng;
 

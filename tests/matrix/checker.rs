@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use seen::Seen;
 
-use qdn_relay::sandbox::twilio::Created;
 use qdn_relay::twilio::message::MessageState;
+use qdn_sandbox::twilio::Created;
 
 use crate::load::{CALLERS, Reply, display};
 
@@ -374,8 +374,8 @@ fn again_only_on_proof(seen: &Seen) -> Vec<String> {
 
 fn secrets(seen: &Seen) -> Vec<String> {
     let mut hidden: Vec<String> = [
-        qdn_relay::sandbox::twilio::AUTH_TOKEN,
-        qdn_relay::sandbox::slack::SIGNING_SECRET,
+        qdn_sandbox::twilio::AUTH_TOKEN,
+        qdn_sandbox::slack::SIGNING_SECRET,
         "not-a-real-",
         "xoxb-",
     ]

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use qdn_relay::phone::PhoneNumber;
-use qdn_relay::sandbox::slack::SlackStandIn;
-use qdn_relay::sandbox::twilio::TwilioStandIn;
+use qdn_sandbox::slack::SlackStandIn;
+use qdn_sandbox::twilio::TwilioStandIn;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 

@@ -36,7 +36,7 @@ impl Site {
         desk.slack
             .set_retry_delays([50, 700, 2_000].map(Duration::from_millis));
         desk.twilio
-            .set_callbacks(qdn_relay::sandbox::twilio::Callbacks::automatic(
+            .set_callbacks(qdn_sandbox::twilio::Callbacks::automatic(
                 Duration::from_millis(40),
             ));
         Site {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::{Effect, Fault, Faults};
-use qdn_relay::sandbox::twilio::{Callbacks, TwilioStandIn};
+use qdn_sandbox::faults::{Effect, Fault, Faults};
+use qdn_sandbox::twilio::{Callbacks, TwilioStandIn};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use sqlx::{Connection, Executor};

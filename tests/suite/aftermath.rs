@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::twilio::Callbacks;
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::twilio::Callbacks;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, PATIENCE, SECOND_LINE};
@@ -65,7 +65,7 @@ async fn each_part_has_a_question_of_its_own(database: Database) {
     faults.always("Messages.list", Effect::Status(500).not_accepted());
     desk.reply(&root, &long("Twice")).await;
     let question = desk.expect_words_in_thread(&root.ts, "What now?").await;
-    let asked = |world: &qdn_relay::sandbox::slack::World| {
+    let asked = |world: &qdn_sandbox::slack::World| {
         let shown = world.thread(CHANNEL, &root.ts);
         let asks = shown
             .iter()
@@ -95,7 +95,7 @@ async fn a_notice_that_begins_a_thread_says_whom_it_is_about(database: Database)
     desk.twilio
         .deliver_status(&sms.sid, "undelivered", Some(30006))
         .await;
-    let is_new = |world: &qdn_relay::sandbox::slack::World| {
+    let is_new = |world: &qdn_sandbox::slack::World| {
         world.roots(CHANNEL).iter().any(|root| {
             let shown = world.rendered(root);
             root.ts != old.ts && shown.contains("(619) 555-0142") && shown.contains("30006")

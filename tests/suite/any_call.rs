@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use qdn_relay::sandbox::twilio::{CallCallbacks, CallStory, Event, Outcome, Phone};
+use qdn_sandbox::twilio::{CallCallbacks, CallStory, Event, Outcome, Phone};
 
 use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, LINE};
 

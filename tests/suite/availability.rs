@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::twilio::{Caller, Outcome, Phone};
+use qdn_sandbox::twilio::{Caller, Outcome, Phone};
 use serde_json::{Value, json};
 
 use crate::desk::{

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use qdn_relay::sandbox::twilio::Callbacks;
+use qdn_sandbox::twilio::Callbacks;
 
 use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE};
 

@@ -1,7 +1,7 @@
 //! What is kept of a call: enough for anyone to reconstruct it, and for the same request to get the same answer.
 
-use qdn_relay::sandbox::twilio::{CallStory, Event, Party, Phone};
 use qdn_relay::twilio::signature;
+use qdn_sandbox::twilio::{CallStory, Event, Party, Phone};
 use serde_json::{Value, json};
 
 use crate::desk::{
@@ -85,7 +85,7 @@ async fn the_audit_tells_the_whole_call(database: Database) {
 
 /// Makes every request of a call again, signed as Twilio signs them; each must get the answer it got.
 async fn repeat(desk: &mut Desk, story: &CallStory) {
-    let token = qdn_relay::sandbox::twilio::Settings::default().auth_token;
+    let token = qdn_sandbox::twilio::Settings::default().auth_token;
     let http = reqwest::Client::new();
     for exchange in &story.exchanges {
         let path = exchange.url.strip_prefix(PUBLIC_URL).unwrap();

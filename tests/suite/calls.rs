@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::twilio::{CallStory, Caller, Event, Outcome, Phone};
+use qdn_sandbox::twilio::{CallStory, Caller, Event, Outcome, Phone};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection, Executor};
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::World;
-use qdn_relay::sandbox::twilio::Callbacks;
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::World;
+use qdn_sandbox::twilio::Callbacks;
 
 use crate::desk::{ALICE, BOB, Builder, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::Answer;
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::Answer;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 
@@ -461,8 +461,7 @@ ring = [{ people = ["Maria", "Backup"], seconds = 15 }]
             .await
             .starts_with("Maria is away")
     );
-    let told =
-        |world: &qdn_relay::sandbox::slack::World, count| world.roots("C0AIRPORT").len() == count;
+    let told = |world: &qdn_sandbox::slack::World, count| world.roots("C0AIRPORT").len() == count;
     assert!(
         desk.slack
             .wait_until(|world| told(world, 1), PATIENCE)

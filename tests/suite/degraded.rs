@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use qdn_relay::sandbox::twilio::{CallStory, Caller, Outcome, Phone};
+use qdn_sandbox::twilio::{CallStory, Caller, Outcome, Phone};
 use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::desk::{

@@ -1,7 +1,7 @@
 //! Replies that their writer changes or takes away, before and after they have left.
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::{Forgery, Message};
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::{Forgery, Message};
 
 use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, PATIENCE, SERGIO, STRANGER};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::twilio::{Callbacks, Outcome};
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::twilio::{Callbacks, Outcome};
 
 use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::twilio::{Caller, Outcome, Party, Phone};
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::twilio::{Caller, Outcome, Party, Phone};
 
 use crate::desk::{ALICE, BACKUP_PHONE, BOB, CHANNEL, Database, Desk, LINE, PATIENCE};
 

@@ -53,8 +53,7 @@ async fn a_restart_refuses_no_connection_and_loses_no_text() {
     assert_eq!(asking.await.unwrap(), Vec::<String>::new());
     desk.twilio.text(ALICE, LINE, "after both").await;
     desk.expect_words_in_thread(&root.ts, "after both").await;
-    let words =
-        |message: &qdn_relay::sandbox::slack::Message| message.text.contains("during restart");
+    let words = |message: &qdn_sandbox::slack::Message| message.text.contains("during restart");
     // One whose request was broken off by the stop is found in Twilio's log.
     let are_shown = desk
         .slack

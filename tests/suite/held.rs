@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::{Ephemeral, Forgery, Message, User};
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::{Ephemeral, Forgery, Message, User};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, PATIENCE, SERGIO, STRANGER};
 

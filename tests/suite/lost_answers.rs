@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::Forgery;
-use qdn_relay::sandbox::twilio::Callbacks;
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::Forgery;
+use qdn_sandbox::twilio::Callbacks;
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, SERGIO};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::{Message, World};
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::{Message, World};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};
 
@@ -347,7 +347,7 @@ async fn a_channel_made_anew_takes_over(database: Database) {
     desk.twilio.text(ALICE, LINE, "Still there?").await;
     desk.expect_audited("held", 1).await;
     // Slack frees the name of an archived channel once it is renamed.
-    let archived = qdn_relay::sandbox::slack::Channel {
+    let archived = qdn_sandbox::slack::Channel {
         name: "qdn-dispatch-old".into(),
         ..desk
             .slack

@@ -1,6 +1,6 @@
 //! The text for missed calls: helpful once, a nuisance the second time.
 
-use qdn_relay::sandbox::twilio::{Caller, Party};
+use qdn_sandbox::twilio::{Caller, Party};
 
 use crate::desk::{ALICE, BOB, Database, Desk, LINE, PATIENCE, SECOND_LINE, SERGIO_PHONE};
 

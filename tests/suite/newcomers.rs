@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::Message;
-use qdn_relay::sandbox::twilio::Caller;
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::Message;
+use qdn_sandbox::twilio::Caller;
 
 use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};
 

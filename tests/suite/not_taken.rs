@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::Message;
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::Message;
 use serde_json::Value;
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
+use qdn_sandbox::faults::Effect;
 use sqlx::{Connection, Executor};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::Forgery;
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::Forgery;
 use serde_json::Value;
 use sqlx::{Connection, Executor};
 

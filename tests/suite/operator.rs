@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use qdn_relay::config::{Config, Environment};
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::SlackStandIn;
-use qdn_relay::sandbox::twilio::{self, Phone};
 use qdn_relay::twilio::signature;
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::SlackStandIn;
+use qdn_sandbox::twilio::{self, Phone};
 use serde_json::Value;
 use sqlx::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -636,14 +636,11 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 /// All secrets but none of a real account.
 const SECRETS: [(&str, &str); 6] = [
     ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000000"),
-    ("TWILIO_AUTH_TOKEN", qdn_relay::sandbox::twilio::AUTH_TOKEN),
+    ("TWILIO_AUTH_TOKEN", qdn_sandbox::twilio::AUTH_TOKEN),
     ("TWILIO_API_KEY", "SK00000000000000000000000000000000"),
     ("TWILIO_API_SECRET", "not-a-real-api-secret"),
     ("SLACK_BOT_TOKEN", "xoxb-not-a-real-token"),
-    (
-        "SLACK_SIGNING_SECRET",
-        qdn_relay::sandbox::slack::SIGNING_SECRET,
-    ),
+    ("SLACK_SIGNING_SECRET", qdn_sandbox::slack::SIGNING_SECRET),
 ];
 
 /// `serve` with this configuration and environment, which it refuses; what it says.

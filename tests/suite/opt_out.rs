@@ -1,6 +1,6 @@
 //! Callers who text STOP, and START again.
 
-use qdn_relay::sandbox::slack::Message;
+use qdn_sandbox::slack::Message;
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, SECOND_LINE, STRANGER};
 

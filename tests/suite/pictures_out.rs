@@ -4,9 +4,9 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::{Forgery, Message, Say};
-use qdn_relay::sandbox::twilio::{Callbacks, Created};
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::{Forgery, Message, Say};
+use qdn_sandbox::twilio::{Callbacks, Created};
 use serde_json::json;
 
 use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};

@@ -1,6 +1,6 @@
 //! Whoever has nothing but the audit can say what happened in a call.
 
-use qdn_relay::sandbox::twilio::{CallStory, Caller, Event, Party, Phone};
+use qdn_sandbox::twilio::{CallStory, Caller, Event, Party, Phone};
 use serde_json::Value;
 
 use crate::desk::{ALICE, BACKUP_PHONE, BOB, CHANNEL, DORA, Database, Desk, LINE, SERGIO_PHONE};

@@ -1,7 +1,7 @@
 //! Requests that are refused for their signature: with which key they have to be signed, and what the log says of them.
 
-use qdn_relay::sandbox::twilio::{self, Forgery};
 use qdn_relay::twilio::signature;
+use qdn_sandbox::twilio::{self, Forgery};
 use serde_json::Value;
 
 use crate::desk::{

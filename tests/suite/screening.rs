@@ -1,6 +1,6 @@
 //! Calls that reach a person: whoever picks up is asked, and everything else goes on.
 
-use qdn_relay::sandbox::twilio::{CallCallbacks, CallStory, Caller, Event, Outcome, Party, Phone};
+use qdn_sandbox::twilio::{CallCallbacks, CallStory, Caller, Event, Outcome, Party, Phone};
 
 use crate::desk::{ALICE, BACKUP_PHONE, BOB, Builder, Database, Desk, LINE, SERGIO_PHONE};
 
@@ -187,7 +187,7 @@ async fn everybody_is_asked_in_their_language(database: Database) {
 }
 
 /// Begins a call in which Sergio talks with Bob until he hangs up.
-async fn sergio_talks_with_bob(desk: &Desk) -> qdn_relay::sandbox::twilio::LiveCall {
+async fn sergio_talks_with_bob(desk: &Desk) -> qdn_sandbox::twilio::LiveCall {
     let talk = desk.twilio.calling(BOB, LINE).start(50.0);
     desk.expect_ringing(&talk, SERGIO_PHONE).await;
     talk.pick_up(SERGIO_PHONE);

@@ -1,6 +1,6 @@
 //! `qdn-relay setup`: the number's webhooks, and where calls go when the service is down.
 
-use qdn_relay::sandbox::twilio::{Outcome, Phone};
+use qdn_sandbox::twilio::{Outcome, Phone};
 
 use crate::desk::{ALICE, BACKUP_PHONE, Database, Desk, LINE, PUBLIC_URL};
 

@@ -1,7 +1,7 @@
 //! Who has a conversation, and whether its caller waits, was answered or needs nothing more.
 
-use qdn_relay::sandbox::slack::Forgery;
-use qdn_relay::sandbox::twilio::{Caller, Phone};
+use qdn_sandbox::slack::Forgery;
+use qdn_sandbox::twilio::{Caller, Phone};
 
 use crate::desk::{
     ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, SERGIO, SERGIO_PHONE, STRANGER,

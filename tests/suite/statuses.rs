@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::twilio::{Callbacks, Forgery, TwilioStandIn};
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::twilio::{Callbacks, Forgery, TwilioStandIn};
 
 use crate::desk::{ALICE, BOB, Database, Desk, PATIENCE, PUBLIC_URL};
 
@@ -136,7 +136,7 @@ async fn a_report_on_an_unknown_text_is_parked_until_it_is_known(database: Datab
                 ("MessageStatus", status),
                 (
                     "AccountSid",
-                    &qdn_relay::sandbox::twilio::Settings::default().account_sid,
+                    &qdn_sandbox::twilio::Settings::default().account_sid,
                 ),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));

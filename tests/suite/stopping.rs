@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use qdn_relay::sandbox::faults::Effect;
+use qdn_sandbox::faults::Effect;
 
 use crate::desk::{Database, Desk, LINE};
 

@@ -1,7 +1,7 @@
 //! Work that got stuck shows itself: in the thread, on the command line and in the metrics.
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::twilio::Callbacks;
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::twilio::Callbacks;
 
 use crate::desk::{ALICE, BOB, Database, Desk, PATIENCE};
 

@@ -1,6 +1,6 @@
 //! The desk texts somebody first, and how much people may text.
 
-use qdn_relay::sandbox::slack::Forgery;
+use qdn_sandbox::slack::Forgery;
 
 use crate::desk::{
     ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, SECOND_LINE, SERGIO, STRANGER,

@@ -1,6 +1,6 @@
 //! The database is in trouble: nothing is acknowledged that is not kept, calls are answered, all is caught up later.
 
-use qdn_relay::sandbox::twilio::{Outcome, Phone};
+use qdn_sandbox::twilio::{Outcome, Phone};
 use serde_json::Value;
 use sqlx::{Connection, Executor};
 

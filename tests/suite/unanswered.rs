@@ -32,7 +32,7 @@ async fn an_unanswered_text_is_called_out_and_then_texted(database: Database) {
         .expect_words_in_thread(&root.ts, "(619) 555-0142 has waited")
         .await;
     assert!(desk.slack.rendered(&told).contains("Help"), "{told:?}");
-    let is_told = |message: &&qdn_relay::sandbox::slack::Message| message.ts == told.ts;
+    let is_told = |message: &&qdn_sandbox::slack::Message| message.ts == told.ts;
     let in_channel = desk
         .slack
         .wait_until(|world| world.roots(CHANNEL).iter().any(is_told), PATIENCE)

@@ -1,6 +1,6 @@
 //! What Twilio could not tell us of a call is found in its log.
 
-use qdn_relay::sandbox::twilio::Party;
+use qdn_sandbox::twilio::Party;
 
 use crate::desk::{ALICE, Database, Desk, LINE, SERGIO_PHONE};
 

@@ -1,8 +1,8 @@
 //! Calls that nobody took, and callers who did not wait.
 
-use qdn_relay::sandbox::faults::Effect;
-use qdn_relay::sandbox::slack::Message;
-use qdn_relay::sandbox::twilio::{
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::Message;
+use qdn_sandbox::twilio::{
     AfterSpeech, CallCallbacks, Callbacks, Caller, Event, Outcome, Party, Phone, Voicemail,
 };
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
-use qdn_relay::sandbox::faults::Effect;
+use qdn_sandbox::faults::Effect;
 use sqlx::{Connection, Executor};
 
 use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE};

@@ -1,10 +1,10 @@
 //! No words of others act in what we post, shown by the stand-in's reading of it.
 
 use proptest::prelude::*;
+use qdn_sandbox::slack::Message;
 
 use super::*;
 use crate::bridge::desk::matter::Standing;
-use crate::sandbox::slack::Message;
 
 /// Pieces of everything that Slack would act on, and of what breaks it apart.
 fn words() -> impl Strategy<Value = String> {

@@ -1,4 +1,5 @@
 mod listener;
+mod stand_in;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 mod files;
 mod listener;
 mod lists;
+mod stand_in;
 
 use std::sync::Mutex;
 use std::time::Instant;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use qdn_relay::sandbox::slack::Message;
-use qdn_relay::sandbox::twilio::{Callback, Created, MessageView};
+use qdn_sandbox::slack::Message;
+use qdn_sandbox::twilio::{Callback, Created, MessageView};
 use serde_json::Value;
 use sqlx::{AnyConnection, Connection, FromRow};
 

@@ -1,6 +1,6 @@
 //! What the stories of the delivery promise look at: conversations, the audit trail, the metrics.
 
-use qdn_relay::sandbox::slack::Message;
+use qdn_sandbox::slack::Message;
 use sqlx::Connection;
 
 use super::{CHANNEL, DORA, Desk, LINE, PATIENCE};

@@ -1,7 +1,7 @@
 //! What stories expect: each waits for its condition, and says what is there instead if it does not come.
 
-use qdn_relay::sandbox::slack::Message;
-use qdn_relay::sandbox::twilio::Created;
+use qdn_sandbox::slack::Message;
+use qdn_sandbox::twilio::Created;
 use serde_json::Value;
 use sqlx::{AnyConnection, Connection, Executor};
 

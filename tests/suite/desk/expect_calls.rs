@@ -1,6 +1,6 @@
 //! What stories of calls expect.
 
-use qdn_relay::sandbox::twilio::{Event, LiveCall};
+use qdn_sandbox::twilio::{Event, LiveCall};
 
 use super::{CHANNEL, Desk, PATIENCE};
 

@@ -6,10 +6,10 @@ use super::{ALICE, BACKUP_PHONE, BOB, LINE, SERGIO_PHONE};
 
 /// Credentials of the stand-ins, as they would look in a log.
 const SECRETS: [&str; 4] = [
-    qdn_relay::sandbox::twilio::AUTH_TOKEN,
+    qdn_sandbox::twilio::AUTH_TOKEN,
     "not-a-real-api-secret",
     "xoxb-not-a-real-token",
-    qdn_relay::sandbox::slack::SIGNING_SECRET,
+    qdn_sandbox::slack::SIGNING_SECRET,
 ];
 
 /// Fails on an error that was not expected, on a secret, a full number or the words of a text.

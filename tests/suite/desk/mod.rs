@@ -21,8 +21,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use qdn_relay::sandbox::slack::{self, SlackStandIn};
-use qdn_relay::sandbox::twilio::{self, TwilioStandIn};
+use qdn_sandbox::slack::{self, SlackStandIn};
+use qdn_sandbox::twilio::{self, TwilioStandIn};
 
 pub(crate) use database::Database;
 pub(crate) use presence::{Redis, StatusPage, silence};

@@ -1,6 +1,6 @@
 //! What stories expect of the root of a thread, and of its buttons.
 
-use qdn_relay::sandbox::slack::Message;
+use qdn_sandbox::slack::Message;
 
 use super::{CHANNEL, Desk, PATIENCE};
 

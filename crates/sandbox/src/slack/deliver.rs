@@ -1,0 +1,334 @@
+//! From Slack to the relay: signed requests, and events until they are accepted.
+//!
+//! Source: <https://docs.slack.dev/apis/events-api>: an event wants a 2xx within three seconds, else it comes again almost at once, after a
+//! minute and after five, with `x-slack-retry-num` and `x-slack-retry-reason`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::changes::Event;
+use super::signature;
+use super::{Inner, SlackStandIn, lock};
+
+/// How long Slack waits for an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where the relay is and how patiently it is tried.
+#[derive(Debug)]
+pub(super) struct Relay {
+    pub(super) public_url: Option<String>,
+    pub(super) connect_to: Option<SocketAddr>,
+    pub(super) retry_delays: [Duration; 3],
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            connect_to: None,
+            retry_delays: [0, 60, 300].map(Duration::from_secs),
+        }
+    }
+}
+
+/// What is wrong with a request that only claims to be Slack's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgery {
+    /// Nothing: it is signed as it should be.
+    Genuine,
+    /// No signature header.
+    Unsigned,
+    /// Signed with a secret that is not ours.
+    WrongSecret,
+    /// Signed, and one byte was added to the body.
+    Tampered,
+    /// Rightly signed so many seconds ago; negative: in the future.
+    Aged(i64),
+}
+
+/// What the relay answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub content_type: String,
+    pub body: String,
+    pub(super) no_retry: bool,
+}
+
+/// One attempt at bringing an event to the relay.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub event_id: String,
+    /// The inner event's type, and its `ts` where it has one.
+    pub event_type: String,
+    pub ts: Option<String>,
+    /// 0 for the first attempt.
+    pub retry: u32,
+    /// The HTTP status, or Slack's word for what went wrong.
+    pub outcome: Result<u16, &'static str>,
+    pub at: Timestamp,
+}
+
+impl Inner {
+    /// Posts to one of the app's request URLs.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &str,
+        headers: &[(&'static str, String)],
+        forgery: Forgery,
+    ) -> Result<Reply, &'static str> {
+        let (url, host) = {
+            let relay = lock(&self.relay);
+            let public_url = relay.public_url.clone().ok_or("connection_failed")?;
+            let host = url::Url::parse(&public_url)
+                .ok()
+                .and_then(|url| match (url.host_str(), url.port()) {
+                    (Some(host), Some(port)) => Some(format!("{host}:{port}")),
+                    (host, _) => host.map(str::to_owned),
+                })
+                .unwrap_or_default();
+            match relay.connect_to {
+                Some(addr) => (format!("http://{addr}{path}"), host),
+                None => (format!("{public_url}{path}"), host),
+            }
+        };
+        let (secret, now) = {
+            let world = self.lock();
+            (
+                world.settings.signing_secret.clone(),
+                world.now().as_second(),
+            )
+        };
+        let (timestamp, secret, body) = match forgery {
+            Forgery::Aged(seconds) => (now - seconds, secret, body.to_owned()),
+            Forgery::WrongSecret => (now, "somebody-elses-secret".to_owned(), body.to_owned()),
+            _ => (now, secret, body.to_owned()),
+        };
+        let timestamp = timestamp.to_string();
+        let signature = signature::sign(&secret, &timestamp, &body);
+        let body = match forgery {
+            Forgery::Tampered => body + " ",
+            _ => body,
+        };
+
+        let mut request = self
+            .http
+            .post(url)
+            .header("host", host)
+            .header("content-type", content_type)
+            .header("user-agent", "Slackbot 1.0 (+https://api.slack.com/robots)")
+            .header("x-slack-request-timestamp", timestamp)
+            .timeout(PATIENCE)
+            .body(body);
+        if forgery != Forgery::Unsigned {
+            request = request.header("x-slack-signature", signature);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let why = |error: &reqwest::Error| {
+            if error.is_timeout() {
+                "http_timeout"
+            } else if error.is_connect() {
+                "connection_failed"
+            } else {
+                "http_error"
+            }
+        };
+        let response = request.send().await.map_err(|error| why(&error))?;
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value.and_then(|v| v.to_str().ok()).unwrap_or("").to_owned()
+        };
+        Ok(Reply {
+            status: response.status().as_u16(),
+            content_type: header("content-type"),
+            no_retry: header("x-slack-no-retry") == "1",
+            body: response.text().await.map_err(|error| why(&error))?,
+        })
+    }
+
+    /// Brings an event to the relay without anybody waiting for it.
+    pub(super) fn deliver_in_background(self: Arc<Self>, event: Event) {
+        // Nobody to hear of it, or a test that changes the world before it has a runtime.
+        if lock(&self.relay).public_url.is_none() {
+            return;
+        }
+        let under_way = UnderWay::begin(&self);
+        tokio::spawn(async move {
+            let event_id = self.new_event_id();
+            self.deliver(&event, &event_id, Forgery::Genuine).await;
+            drop(under_way);
+        });
+    }
+
+    pub(super) fn new_event_id(&self) -> String {
+        self.lock().next_id("Ev")
+    }
+
+    /// Brings an event to the relay: the first attempt is awaited, Slack's retries follow in the background.
+    pub(super) async fn deliver(self: &Arc<Self>, event: &Event, event_id: &str, forgery: Forgery) {
+        let body = self.envelope(event, event_id).to_string();
+        let first = self.attempt(event, event_id, &body, None, forgery).await;
+        let (Err(reason), Forgery::Genuine) = (first, forgery) else {
+            return;
+        };
+        let under_way = UnderWay::begin(self);
+        let (inner, event, event_id) = (self.clone(), event.clone(), event_id.to_owned());
+        tokio::spawn(async move {
+            let mut reason = reason;
+            let delays = lock(&inner.relay).retry_delays;
+            for (retry, delay) in (1..).zip(delays) {
+                tokio::time::sleep(delay).await;
+                let again = Some((retry, reason));
+                match inner
+                    .attempt(&event, &event_id, &body, again, Forgery::Genuine)
+                    .await
+                {
+                    Ok(()) => break,
+                    Err(why) => reason = why,
+                }
+            }
+            drop(under_way);
+        });
+    }
+
+    /// One attempt; an error is the reason for the next one.
+    async fn attempt(
+        &self,
+        event: &Event,
+        event_id: &str,
+        body: &str,
+        retry: Option<(u32, &'static str)>,
+        forgery: Forgery,
+    ) -> Result<(), &'static str> {
+        let headers: Vec<(&'static str, String)> = match retry {
+            Some((number, reason)) => vec![
+                ("x-slack-retry-num", number.to_string()),
+                ("x-slack-retry-reason", reason.to_owned()),
+            ],
+            None => Vec::new(),
+        };
+        let reply = self
+            .post(
+                "/api/slack/events",
+                "application/json",
+                body,
+                &headers,
+                forgery,
+            )
+            .await;
+        let outcome = reply.as_ref().map(|reply| reply.status).map_err(|why| *why);
+        let at = self.lock().now();
+        lock(&self.deliveries).push(Delivery {
+            event_id: event_id.to_owned(),
+            event_type: event.event["type"].as_str().unwrap_or_default().to_owned(),
+            ts: event.event["ts"].as_str().map(str::to_owned),
+            retry: retry.map_or(0, |(number, _)| number),
+            outcome,
+            at,
+        });
+        self.changed.send_modify(|count| *count += 1);
+        match reply {
+            Ok(reply) if (200..300).contains(&reply.status) || reply.no_retry => Ok(()),
+            Ok(_) => Err("http_error"),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    fn envelope(&self, event: &Event, event_id: &str) -> Value {
+        let world = self.lock();
+        let settings = &world.settings;
+        let team_id = event.workspace.as_ref().unwrap_or(&settings.team_id);
+        json!({
+            "token": "not-a-real-verification-token",
+            "team_id": team_id,
+            "context_team_id": team_id,
+            "context_enterprise_id": null,
+            "api_app_id": settings.app_id,
+            "event": event.event,
+            "type": "event_callback",
+            "event_id": event_id,
+            "event_time": world.now().as_second(),
+            "authorizations": [{
+                "enterprise_id": null,
+                "team_id": settings.team_id,
+                "user_id": settings.bot_user_id,
+                "is_bot": true,
+                "is_enterprise_install": false,
+            }],
+            "is_ext_shared_channel": event.is_ext_shared,
+            "event_context": format!("4-{event_id}"),
+        })
+    }
+}
+
+/// Counts a delivery as under way for as long as it lives.
+struct UnderWay(Arc<Inner>);
+
+impl UnderWay {
+    fn begin(inner: &Arc<Inner>) -> Self {
+        inner.under_way.fetch_add(1, Ordering::SeqCst);
+        Self(inner.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+        self.0.changed.send_modify(|count| *count += 1);
+    }
+}
+
+impl SlackStandIn {
+    /// Every attempt at bringing an event to the relay, oldest first.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        lock(&self.inner.deliveries).clone()
+    }
+
+    /// Waits until no event is on its way any more, at most `timeout`; whether that came about.
+    pub async fn wait_until_delivered(&self, timeout: Duration) -> bool {
+        let quiet = |_: &super::World| self.inner.under_way.load(Ordering::SeqCst) == 0;
+        self.wait_until(quiet, timeout).await
+    }
+
+    /// Sends the relay anything, signed or forged; an error is Slack's word for no answer.
+    pub async fn send_raw(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &str,
+        forgery: Forgery,
+    ) -> Result<Reply, &'static str> {
+        self.inner
+            .post(path, content_type, body, &[], forgery)
+            .await
+    }
+
+    /// Does what Slack does when a request URL is entered; whether the relay proved to be its owner.
+    pub async fn verify_url(&self) -> bool {
+        let challenge = "a-challenge-that-only-the-app-can-see";
+        let body = json!({"token": "not-a-real-verification-token", "challenge": challenge, "type": "url_verification"});
+        let reply = self
+            .send_raw(
+                "/api/slack/events",
+                "application/json",
+                &body.to_string(),
+                Forgery::Genuine,
+            )
+            .await;
+        reply.is_ok_and(|reply| {
+            let as_json = serde_json::from_str::<Value>(&reply.body);
+            let echoed =
+                reply.body == challenge || as_json.is_ok_and(|json| json["challenge"] == challenge);
+            reply.status == 200 && echoed
+        })
+    }
+}

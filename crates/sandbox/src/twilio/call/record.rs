@@ -1,0 +1,214 @@
+//! `<Record>`: the caller leaves a message. <https://www.twilio.com/docs/voice/twiml/record>
+
+use std::time::Duration;
+
+use super::verbs::{Then, resolve, seconds};
+use super::{Act, CALLER, Call, Event, Fetch, Outcome, Over};
+use crate::twilio::people::{AfterSpeech, Voicemail};
+use crate::twilio::state::RecordingRecord;
+use crate::twilio::xml::Element;
+
+/// What the recorder has when it stops.
+#[derive(Default)]
+struct Heard {
+    /// When the caller stopped speaking, and what was said; `None` while nothing was.
+    speech: Option<(Duration, String)>,
+    /// The key that ended it, or `hangup`.
+    digits: String,
+    gone: Option<Over>,
+}
+
+impl Call {
+    pub(super) async fn record(&mut self, verb: &Element, base: &str) -> Result<Then, Over> {
+        if verb.attribute("action").is_none() {
+            let violation = "<Record> without an action asks for its own document again";
+            self.core.violation(violation);
+        }
+        self.timeline.forget(CALLER);
+        if verb.attribute("playBeep") != Some("false") {
+            self.happened(Event::Beep);
+        }
+        let began = self.timeline.now();
+        self.plan_speech();
+        let heard = self.hear(verb).await;
+        let Some((until, words)) = heard.speech else {
+            // Of silence no recording is made and no action asked.
+            return heard.gone.map_or(Ok(Then::NextVerb), Err);
+        };
+        let duration = until.saturating_sub(began).as_secs_f64().ceil().max(1.0) as u64;
+        let sid = self.core.sid("RE");
+        let url = format!(
+            "{}{}",
+            self.core.url(),
+            self.core.account_path(&format!("/Recordings/{sid}"))
+        );
+        let callback = |name: &str| verb.attribute(name).map(|url| resolve(base, url));
+        let method = |name: &str| verb.attribute(name).unwrap_or("POST").to_owned();
+        let transcribe =
+            verb.attribute("transcribe") == Some("true") && (2..=120).contains(&duration);
+        self.core.lock().recordings.push(RecordingRecord {
+            sid: sid.clone(),
+            call_sid: self.sid.clone(),
+            duration,
+            words,
+            available: false,
+            url: url.clone(),
+            callback: callback("recordingStatusCallback")
+                .map(|url| (url, method("recordingStatusCallbackMethod"))),
+            transcribe_callback: callback("transcribeCallback").filter(|_| transcribe),
+        });
+        self.recorded = Some(Outcome::Voicemail {
+            recording_sid: sid.clone(),
+            seconds: duration,
+        });
+        self.happened(Event::Recorded {
+            recording_sid: sid.clone(),
+            seconds: duration,
+        });
+        let action = verb.attribute("action");
+        let action = action.map_or_else(|| base.to_owned(), |action| resolve(base, action));
+        let fetch = Fetch::new(&action, &method("method"))
+            .param("RecordingUrl", url)
+            .param("RecordingSid", sid)
+            .param("RecordingDuration", duration)
+            .param("Digits", heard.digits);
+        match heard.gone {
+            None => Ok(Then::Document(fetch)),
+            Some(gone) => {
+                let _ = self.fetch(CALLER, &fetch).await;
+                Err(gone)
+            }
+        }
+    }
+
+    fn plan_speech(&mut self) {
+        if self.caller.live {
+            return;
+        }
+        let timeline = &mut self.timeline;
+        match &self.caller.voicemail {
+            Voicemail::HangsUp => timeline.plan(CALLER, Duration::ZERO, Act::HangUp),
+            Voicemail::Silent => {}
+            Voicemail::Speaks {
+                seconds,
+                words,
+                then,
+            } => {
+                let seconds = Duration::from_secs(*seconds);
+                timeline.plan(CALLER, Duration::ZERO, Act::Speak(words.clone()));
+                let end = match then {
+                    AfterSpeech::HangsUp => Act::HangUp,
+                    AfterSpeech::Waits => Act::EndSpeech,
+                    AfterSpeech::Presses(key) => Act::Press(key.to_string()),
+                };
+                timeline.plan(CALLER, seconds, end);
+            }
+        }
+    }
+
+    async fn hear(&mut self, verb: &Element) -> Heard {
+        let finish_on_key = verb.attribute("finishOnKey").unwrap_or("1234567890*#");
+        let silence = match seconds(verb, "timeout", 5) {
+            Duration::ZERO => super::LONGEST,
+            silence => silence,
+        };
+        let longest = self.timeline.now() + seconds(verb, "maxLength", 3600);
+        let mut quiet_since = Some(self.timeline.now());
+        let mut heard = Heard::default();
+        loop {
+            let deadline = quiet_since.map_or(longest, |since| longest.min(since + silence));
+            let act = self.next(deadline).await;
+            let now = self.timeline.now();
+            if let (None, Some((until, _))) = (quiet_since, &mut heard.speech) {
+                *until = now;
+            }
+            match act {
+                Err(over) => {
+                    heard.digits = "hangup".to_owned();
+                    heard.gone = Some(over);
+                    return heard;
+                }
+                Ok(None) => return heard,
+                Ok(Some((CALLER, Act::Speak(words)))) => {
+                    quiet_since = None;
+                    let said = heard.speech.take().map(|(_, said)| said + " ");
+                    heard.speech = Some((now, said.unwrap_or_default() + &words));
+                }
+                Ok(Some((CALLER, Act::EndSpeech))) => quiet_since = Some(now),
+                Ok(Some((CALLER, Act::Press(keys)))) => {
+                    let key = keys.chars().find(|&key| finish_on_key.contains(key));
+                    if let Some(key) = key {
+                        heard.digits = key.to_string();
+                        return heard;
+                    }
+                }
+                Ok(Some(_)) => {}
+            }
+        }
+    }
+
+    /// Makes this call's recordings available and tells their callbacks.
+    pub(super) async fn publish_recordings(&mut self) {
+        let recordings: Vec<RecordingRecord> = {
+            let mut state = self.core.lock();
+            let recordings = state.recordings.iter_mut();
+            recordings
+                .filter(|recording| recording.call_sid == self.sid)
+                .map(|recording| {
+                    recording.available = true;
+                    recording.clone()
+                })
+                .collect()
+        };
+        for recording in recordings {
+            let of_recording = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+                let common = [
+                    ("AccountSid", self.core.settings.account_sid.as_str()),
+                    ("CallSid", &recording.call_sid),
+                    ("RecordingSid", &recording.sid),
+                    ("RecordingUrl", &recording.url),
+                ];
+                let all = common.iter().chain(pairs);
+                all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect()
+            };
+            let duration = recording.duration.to_string();
+            let completed = of_recording(&[
+                ("RecordingStatus", "completed"),
+                ("RecordingDuration", &duration),
+                ("RecordingChannels", "1"),
+                ("RecordingSource", "RecordVerb"),
+                ("ErrorCode", "0"),
+            ]);
+            let transcription_sid = self.core.sid("TR");
+            if recording.transcribe_callback.is_some() {
+                let written = (
+                    transcription_sid.clone(),
+                    recording.sid.clone(),
+                    recording.words.clone(),
+                );
+                self.core.lock().transcriptions.push(written);
+            }
+            let transcribed = of_recording(&[
+                ("TranscriptionSid", &transcription_sid),
+                ("TranscriptionText", &recording.words),
+                ("TranscriptionStatus", "completed"),
+                ("TranscriptionType", "fast"),
+                (
+                    "TranscriptionUrl",
+                    &format!("{}/Transcriptions/{transcription_sid}", recording.url),
+                ),
+                ("From", &self.from),
+                ("To", &self.to),
+                ("ApiVersion", "2010-04-01"),
+                ("Direction", "inbound"),
+            ]);
+            if let Some((url, method)) = &recording.callback {
+                self.tell(url, method, completed).await;
+            }
+            if let Some(url) = &recording.transcribe_callback {
+                self.tell(url, "POST", transcribed).await;
+            }
+        }
+    }
+}
