@@ -6,7 +6,7 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::availability::sources::Sources;
-use crate::bridge::calls::inbound_call::Calls;
+use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::http::{Bodies, Readiness, Refusals};

@@ -16,6 +16,7 @@ pub mod availability;
 mod backfill;
 mod bridge;
 mod callback;
+mod calls;
 pub mod cli;
 pub mod clock;
 pub mod config;

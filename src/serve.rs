@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 
 use crate::app::{App, Inner};
 use crate::availability::sources::Sources;
-use crate::bridge::calls::inbound_call::Calls;
+use crate::bridge::calls::writer;
+use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::outbox::{self, Clients};
@@ -110,7 +111,8 @@ pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Clients, JoinHa
     let clients = clients(&config, &secrets)?;
     let directory = Directory::new(clients.slack.clone(), clock.clone());
     let sources = Sources::new(&config)?;
-    let (calls, calls_writer) = Calls::start(store.clone(), config.clone());
+    let (calls, unwritten) = Calls::new();
+    let calls_writer = writer::start(store.clone(), config.clone(), unwritten);
     let thread_sync = ThreadSync::new(store.now());
     let app = App::new(Inner {
         config,

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::availability::sources::Sources;
-use crate::bridge::calls::call_memory;
 use crate::bridge::slack::command;
+use crate::calls::call_memory;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::phone::Address;

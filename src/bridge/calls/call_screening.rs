@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::call_memory::Leg;
-use super::call_record::{Change, Fact};
 use super::inbound_call::{LegOf, address};
 use crate::app::App;
 use crate::bridge::wording;
+use crate::calls::call_memory::{Leg, TAKES};
+use crate::calls::event::{Change, Fact};
 use crate::config::Line;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
@@ -14,9 +14,6 @@ use crate::store::call_turns::Turn;
 use crate::twilio::CallSid;
 use crate::twilio::form::{CallProgress, GatherResult};
 use crate::twilio::twiml::{Gather, Pause, Prompt, Response, Say, Verb};
-
-/// The key that takes a call.
-pub(crate) const TAKES: &str = "1";
 
 /// How long a key is waited for after the question was said twice, in seconds. The caller hears it ring all the while.
 const WAIT: u32 = 5;

@@ -3,9 +3,9 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::call_record::Then;
 use crate::bridge::desk::{matter, root};
 use crate::bridge::wording;
+use crate::calls::event::Then;
 use crate::config::Config;
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::call_record::{self, Fact};
+use super::call_record;
 use super::call_thread::Scene;
 use crate::app::App;
 use crate::bridge::calls::missed_text;
 use crate::bridge::desk::matter;
 use crate::bridge::wording::{self, Moment, found::Rang};
+use crate::calls::event::Fact;
 use crate::config::Line;
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;

@@ -6,7 +6,7 @@
 //! each answer is kept, so a request that comes twice gets the same again.
 //!
 //! A ring ends in one of the ways of `ring_end`; from that and from what is `known` follows what is `next`, which `dial`
-//! puts into TwiML and `explained` into the audit. What it leaves behind goes to the [`CallLedger`].
+//! puts into TwiML and `explained` into the audit. What it leaves behind goes to the [`CallLedger`](crate::calls::call_ledger::CallLedger).
 
 mod dial;
 mod explained;
@@ -22,33 +22,15 @@ pub(crate) use self::dial::{LegOf, Progress, address};
 pub(crate) use self::known::situation;
 use self::next::{Led, Rang};
 use self::ring_end::Ended;
-use super::call_ledger::{CallLedger, Writing};
-use super::call_memory::CallMemory;
-use super::call_record::Fact;
 use crate::app::App;
 use crate::bridge::texts::inbound_sms;
-use crate::config::{Config, Line};
+use crate::calls::call_ledger::Writing;
+use crate::calls::event::Fact;
+use crate::config::Line;
 use crate::phone::Address;
-use crate::store::Store;
 use crate::store::audit::NewEntry;
 use crate::twilio::CallSid;
 use crate::twilio::form::{DialResult, InboundCall};
-
-/// The calls of this process: what it remembers of them, and where it writes down what they leave behind.
-#[derive(Debug, Clone)]
-pub(crate) struct Calls {
-    pub(crate) memory: CallMemory,
-    pub(crate) ledger: CallLedger,
-}
-
-impl Calls {
-    /// Starts the task that writes. It ends, with nothing left unwritten, once every handle is gone.
-    pub(crate) fn start(store: Store, config: Config) -> (Calls, tokio::task::JoinHandle<()>) {
-        let (ledger, writer) = CallLedger::start(store, config);
-        let memory = CallMemory::default();
-        (Calls { memory, ledger }, writer)
-    }
-}
 
 /// A caller rings.
 pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {

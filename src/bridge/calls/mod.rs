@@ -1,7 +1,5 @@
 //! Calls.
 
-pub(crate) mod call_ledger;
-pub(crate) mod call_memory;
 pub(crate) mod call_record;
 pub(crate) mod call_screening;
 pub(crate) mod call_thread;
@@ -10,3 +8,4 @@ pub(crate) mod inbound_call;
 pub(crate) mod missed_text;
 pub(crate) mod unheard_call;
 pub(crate) mod voicemail;
+pub(crate) mod writer;

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::call_record::{Change, Fact, Then};
 use crate::app::App;
+use crate::calls::event::{Change, Fact, Then};
 use crate::config::Line;
 use crate::phone::Address;
 use crate::store::Tx;

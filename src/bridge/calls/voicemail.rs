@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::call_record::{Change, Fact};
 use super::inbound_call::{OfCall, address, line_of, recovered};
 use crate::app::App;
 use crate::bridge::wording;
+use crate::calls::event::{Change, Fact};
 use crate::config::{Greeting, Line, Speech};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::dial::Progress;
 use crate::availability::{Availability, State};
-use crate::bridge::calls::call_memory::Leg;
+use crate::calls::call_memory::Leg;
 use crate::routing::{Considered, Decision, Next, Verdict};
 use crate::store::call_turns::Turn;
 use crate::twilio::form::DialResult;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::bridge::calls::call_memory::{self, Leg};
+use crate::calls::call_memory::{self, Leg};
 use crate::routing::Situation;
 use crate::store::call_turns::{self, Turn};
 use crate::store::calls::Call;

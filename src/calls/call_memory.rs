@@ -10,6 +10,9 @@ use dashmap::DashMap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OnceCell;
 
+/// The key that takes a call.
+pub(crate) const TAKES: &str = "1";
+
 /// How long a call is remembered: longer than Twilio lets one last, which is four hours.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(5);
 
@@ -57,7 +60,7 @@ pub(crate) struct Leg {
 impl Leg {
     /// Whether whoever picked up took the call.
     pub(crate) fn took_it(&self) -> bool {
-        self.keys == super::call_screening::TAKES
+        self.keys == TAKES
     }
 }
 

@@ -1,9 +1,7 @@
-//! What calls leave behind, written apart from answering them: a caller must never wait for a locked database.
+//! Writes what calls leave behind, in the order in which it became known: one task for the process.
 //!
-//! One task owns the queue, so what is known of a call is written in the order it became known. Whoever gave it waits for
-//! it within a budget and goes on; what could not be written then is written as soon as the database allows. Each fact
-//! counts once, by CallSid and event, however often Twilio tells it. A fact that cannot be placed, such as a recording of a call
-//! of which nothing is known yet, is set [`aside`] and holds up no other.
+//! A fact that cannot be placed, such as a recording of a call of which nothing is known yet, is set [`aside`] and holds up
+//! no other.
 
 mod aside;
 
@@ -11,17 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::aside::Aside;
-use super::call_record::{self, Fact};
+use super::call_record;
+use crate::calls::call_ledger::{Pending, Unwritten};
+use crate::calls::event::Fact;
 use crate::config::Config;
-use crate::log_limit::LogLimit;
 use crate::store::Store;
-
-/// How long a call waits for what it leaves behind. It is inaudible, and an idle SQLite needs a tenth of it.
-const BUDGET: Duration = Duration::from_millis(100);
 
 /// How long a failed write waits before it is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -29,88 +25,21 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How many facts one transaction takes.
 const BATCH: usize = 64;
 
-/// How many facts wait for a database that takes none. A call leaves about ten, of a few hundred bytes each.
-const QUEUE: usize = 20_000;
-
 /// How many of the facts that were set aside are tried between two batches.
 const SET_ASIDE: usize = 16;
 
-struct Pending {
-    fact: Fact,
-    written: oneshot::Sender<()>,
-}
-
-/// The way into the ledger; cloning it costs nothing.
-#[derive(Debug, Clone)]
-pub(crate) struct CallLedger {
-    queue: mpsc::Sender<Pending>,
-    full: Arc<LogLimit>,
-    /// Whether the database is late: then nobody waits for it until it has written something.
-    behind: Arc<AtomicBool>,
-}
-
-/// A fact on its way into the database.
-#[derive(Debug)]
-pub(crate) struct Writing {
-    written: Option<oneshot::Receiver<()>>,
-    behind: Arc<AtomicBool>,
-}
-
-impl Writing {
-    /// Back once it is written or the budget is used up.
-    pub(crate) async fn wait(self) {
-        let Some(written) = self.written else {
-            metrics::counter!("qdn_audit_written_late_total").increment(1);
-            return;
-        };
-        if tokio::time::timeout(BUDGET, written).await.is_err() {
-            self.behind.store(true, Ordering::Relaxed);
-            metrics::counter!("qdn_audit_written_late_total").increment(1);
-        }
-    }
-}
-
-impl CallLedger {
-    /// Starts the task that writes. It ends, with nothing left unwritten, once every ledger is gone.
-    pub(crate) fn start(store: Store, config: Config) -> (CallLedger, tokio::task::JoinHandle<()>) {
-        let (queue, receiver) = mpsc::channel(QUEUE);
-        let behind = Arc::new(AtomicBool::new(false));
-        let writer = Writer {
-            store,
-            config,
-            behind: behind.clone(),
-        };
-        let full = Arc::new(LogLimit::per_minute());
-        let ledger = CallLedger {
-            queue,
-            full,
-            behind,
-        };
-        (ledger, tokio::spawn(writer.run(receiver)))
-    }
-
-    /// Puts a fact at the end of the queue and its audit rows into the log.
-    pub(crate) fn put(&self, fact: Fact) -> Writing {
-        for entry in &fact.audit {
-            entry.log();
-        }
-        let (written, wait) = oneshot::channel();
-        if let Err(error) = self.queue.try_send(Pending { fact, written }) {
-            metrics::counter!("qdn_call_facts_given_up_total").increment(1);
-            if let Some(times) = self.full.record() {
-                tracing::error!(
-                    why = error.to_string(),
-                    times,
-                    "what happened in calls was only logged: it cannot be written down as fast as it happens"
-                );
-            }
-        }
-        let is_behind = self.behind.load(Ordering::Relaxed);
-        Writing {
-            written: (!is_behind).then_some(wait),
-            behind: self.behind.clone(),
-        }
-    }
+/// Starts the task. It ends, with nothing left unwritten, once every ledger is gone.
+pub(crate) fn start(
+    store: Store,
+    config: Config,
+    unwritten: Unwritten,
+) -> tokio::task::JoinHandle<()> {
+    let writer = Writer {
+        store,
+        config,
+        behind: unwritten.behind,
+    };
+    tokio::spawn(writer.run(unwritten.facts))
 }
 
 struct Writer {
@@ -120,12 +49,12 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(self, mut receiver: mpsc::Receiver<Pending>) {
+    async fn run(self, mut facts: mpsc::Receiver<Pending>) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut aside = Aside::default();
         loop {
             let taken = tokio::select! {
-                taken = receiver.recv_many(&mut batch, BATCH) => taken,
+                taken = facts.recv_many(&mut batch, BATCH) => taken,
                 () = aside.due() => {
                     self.try_again(&mut aside).await;
                     continue;
@@ -138,7 +67,7 @@ impl Writer {
                 self.behind.store(true, Ordering::Relaxed);
                 tracing::warn!(
                     error = format!("{error:#}"),
-                    waiting = batch.len() + receiver.len(),
+                    waiting = batch.len() + facts.len(),
                     "what happened in calls waits for the database"
                 );
                 for one in &batch {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::bridge::calls::call_record::Fact;
+use crate::calls::event::Fact;
 
 /// How long each waits before it is tried again. What another replica or the catching up learns of a call comes within seconds.
 const WAITS: [Duration; 6] = [

@@ -1,0 +1,24 @@
+//! The calls of this process: what it remembers of them, and where it puts what they leave behind.
+
+pub(crate) mod call_ledger;
+pub(crate) mod call_memory;
+pub(crate) mod event;
+
+use self::call_ledger::{CallLedger, Unwritten};
+use self::call_memory::CallMemory;
+
+/// What is known of calls before it is written down; cloning it costs nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Calls {
+    pub(crate) memory: CallMemory,
+    pub(crate) ledger: CallLedger,
+}
+
+impl Calls {
+    /// Nothing is remembered yet; what the task that writes takes from comes with it.
+    pub(crate) fn new() -> (Calls, Unwritten) {
+        let (ledger, unwritten) = CallLedger::new();
+        let memory = CallMemory::default();
+        (Calls { memory, ledger }, unwritten)
+    }
+}
