@@ -11,7 +11,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::FromRow;
 
-use super::{Store, Tx, timestamp};
+use super::{Store, Tx, storable, timestamp};
 use crate::phone::Address;
 
 pub use verify::Broken;
@@ -202,11 +202,6 @@ async fn insert(tx: &mut Tx, entry: &Entry) -> anyhow::Result<()> {
     .await
     .context("appending to the audit trail")?;
     Ok(())
-}
-
-/// Postgres keeps no U+0000 in a text.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{2400}")
 }
 
 /// Which rows to show.

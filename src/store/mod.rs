@@ -51,9 +51,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{Any, AnyPool, Transaction};
 
 pub use connect::OpenError;
@@ -238,6 +239,14 @@ impl Tx {
         self.now
     }
 
+    /// The time so long after this transaction began, in milliseconds.
+    pub(crate) fn after(&self, wait: Duration) -> i64 {
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+        self.now
+            .checked_add(wait)
+            .map_or(i64::MAX, |at| at.as_millisecond())
+    }
+
     fn now_ms(&self) -> i64 {
         self.now.as_millisecond()
     }
@@ -280,4 +289,9 @@ impl Tx {
 
 fn timestamp(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The text as both databases can keep it: Postgres refuses U+0000, so its picture takes its place.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
 }

@@ -1,9 +1,11 @@
 //! The forms Twilio posts to a webhook, from raw bytes to types.
 
 mod messaging;
+mod place;
 mod voice;
 
 pub use messaging::{InboundSms, Media, MessageStatus, OptOut, is_text};
+pub use place::place;
 pub use voice::{
     CallProgress, DialCallStatus, DialResult, GatherResult, InboundCall, RecordResult,
     RecordingStatus, Transcription,

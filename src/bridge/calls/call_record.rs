@@ -97,7 +97,7 @@ pub(crate) async fn open(
         sid: &fact.call,
         conversation_id: &conversation.id,
         line: line.number.as_str(),
-        caller: &crate::bridge::texts::inbound_sms::storable(from.as_str()),
+        caller: &crate::store::storable(from.as_str()),
         started: fact.at,
     };
     calls::insert(tx, &new).await?;
@@ -112,7 +112,7 @@ const MANY_WITHHELD: &str = "anonymous calls";
 
 /// A withheld number is nobody in particular: each of its calls is a conversation of its own.
 fn conversation_key(from: &Address, call: &str) -> String {
-    let from_text = crate::bridge::texts::inbound_sms::storable(from.as_str());
+    let from_text = crate::store::storable(from.as_str());
     match from.is_withheld() {
         true if from_text.trim().is_empty() => format!("anonymous {call}"),
         true => format!("{from_text} {call}"),

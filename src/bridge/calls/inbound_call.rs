@@ -23,14 +23,14 @@ pub(crate) use self::known::situation;
 use self::next::{Led, Rang};
 use self::ring_end::Ended;
 use crate::app::App;
-use crate::bridge::texts::inbound_sms;
 use crate::calls::call_ledger::Writing;
 use crate::calls::event::Fact;
 use crate::config::Line;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
+use crate::store::storable;
 use crate::twilio::CallSid;
-use crate::twilio::form::{DialResult, InboundCall};
+use crate::twilio::form::{self, DialResult, InboundCall};
 
 /// A caller rings.
 pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {
@@ -55,7 +55,10 @@ pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {
             last: None,
         };
         let mut led = next::lead_on(app, &of_call, &situation, &rang, "a caller rings");
-        led.fact.place = inbound_sms::place(call.from_city.as_deref(), call.from_state.as_deref());
+        led.fact.place = storable(&form::place(
+            call.from_city.as_deref(),
+            call.from_state.as_deref(),
+        ));
         "start".clone_into(&mut led.fact.event);
         keep(app, led, &mut writing)
     })

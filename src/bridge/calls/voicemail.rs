@@ -169,8 +169,7 @@ async fn keep_recording(app: &App, told: &Told<'_>, sid: &str, seconds: u32) {
 
 /// What was said in a recording.
 pub(crate) async fn transcribed(app: &App, transcription: &Transcription, of: Option<&MessageOf>) {
-    let words =
-        crate::bridge::texts::inbound_sms::storable(transcription.transcription_text.trim());
+    let words = crate::store::storable(transcription.transcription_text.trim());
     if transcription.transcription_status != "completed" || words.is_empty() {
         return;
     }

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::deliveries::outcome::after_now;
 use crate::bridge::desk::newcomers;
 use crate::bridge::replies::slack_reply;
 use crate::delivery::{self, Delivery, PostedIn};
@@ -33,7 +32,7 @@ pub(crate) async fn ask(
     };
     let id = delivery::enqueue(tx, &lane, &row.conversation_id, "", &look).await?;
     let later = delivery::scaled(app.config.delivery.settle_after, LOOK_AGAIN);
-    let later = after_now(tx, later);
+    let later = tx.after(later);
     outbox::set_state(tx, &id, State::Waiting, later, "").await?;
     lanes::advance(tx, &lane.id).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::App;
@@ -84,7 +84,7 @@ async fn follow(
             pictures_out::keep(tx, row, enclosing).await?;
             let next = Delivery::Enclosing(enclosing.clone());
             outbox::set_payload(tx, id, next.kind(), &next.payload()).await?;
-            outbox::set_state(tx, id, State::Waiting, after_now(tx, Duration::ZERO), "").await
+            outbox::set_state(tx, id, State::Waiting, tx.after(Duration::ZERO), "").await
         }
         Outcome::Cleared { answered } => copies::cleared(tx, app, (row, attempt), answered).await,
         Outcome::Uploaded(file) => pictures_in::uploaded(tx, row, attempt, file.as_deref()).await,
@@ -93,13 +93,13 @@ async fn follow(
             if is_taken_away(tx, row).await? {
                 return give_up(tx, app, row, attempt).await;
             }
-            outbox::set_state(tx, id, State::Waiting, after_now(tx, *after), why).await?;
+            outbox::set_state(tx, id, State::Waiting, tx.after(*after), why).await?;
             metrics::counter!("qdn_retries_total", "kind" => row.kind.clone()).increment(1);
             Ok(())
         }
         Outcome::Held { why, .. } => {
             outbox::finish_attempt(tx, id, attempt.n, "held", why).await?;
-            let again = after_now(tx, held_again(app));
+            let again = tx.after(held_again(app));
             outbox::set_state(tx, id, State::Held, again, why).await?;
             metrics::counter!("qdn_held_total", "kind" => row.kind.clone()).increment(1);
             // It is tried again and again; only what is new about that is worth an alarm.
@@ -120,14 +120,14 @@ async fn follow(
             why,
             was_plain,
         } => {
-            outbox::set_state(tx, id, State::Waiting, after_now(tx, *after), why).await?;
+            outbox::set_state(tx, id, State::Waiting, tx.after(*after), why).await?;
             plainer::not_taken(tx, app, (row, attempt), why, *was_plain).await
         }
         Outcome::Unknown { why }
             if row.kind == "sms" && crate::trial::mistake("resend_on_timeout") =>
         {
             outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
-            outbox::set_state(tx, id, State::Waiting, after_now(tx, Duration::ZERO), why).await
+            outbox::set_state(tx, id, State::Waiting, tx.after(Duration::ZERO), why).await
         }
         Outcome::Refused { code, why } => refused(tx, app, row, attempt, code, why).await,
         Outcome::Unknown { why } => unknown(tx, app, row, attempt, why).await,
@@ -178,7 +178,7 @@ pub(crate) async fn give_up(
 async fn again_as_edited(tx: &mut Tx, row: &Row, tried: &Attempt) -> anyhow::Result<()> {
     if row.state == State::Sending.as_str() && row.attempts == tried.n {
         outbox::finish_attempt(tx, &row.id, tried.n, "not sent", "edited meanwhile").await?;
-        let now = after_now(tx, Duration::ZERO);
+        let now = tx.after(Duration::ZERO);
         outbox::set_state(tx, &row.id, State::Waiting, now, "").await?;
     }
     Ok(())
@@ -190,13 +190,6 @@ const HELD_AGAIN: f64 = 15.0;
 /// The same in these settings.
 pub(crate) fn held_again(app: &App) -> Duration {
     delivery::scaled(app.config.delivery.settle_after, HELD_AGAIN)
-}
-
-pub(crate) fn after_now(tx: &Tx, after: Duration) -> i64 {
-    let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
-    tx.now()
-        .checked_add(after)
-        .map_or(i64::MAX, |at| at.as_millisecond())
 }
 
 /// Settles a row as done, by whatever `proof`.
@@ -433,14 +426,8 @@ async fn take_its_place(
         match i64::try_from(index)? {
             0 => {
                 outbox::set_payload(tx, &row.id, new.kind, &new.payload).await?;
-                outbox::set_state(
-                    tx,
-                    &row.id,
-                    State::Waiting,
-                    after_now(tx, Duration::ZERO),
-                    "",
-                )
-                .await?;
+                outbox::set_state(tx, &row.id, State::Waiting, tx.after(Duration::ZERO), "")
+                    .await?;
                 parts.push(row.id.clone());
             }
             part => parts.push(outbox::enqueue_part(tx, &new, row, last + part).await?),
@@ -545,14 +532,7 @@ async fn unknown(
     why: &str,
 ) -> anyhow::Result<()> {
     outbox::finish_attempt(tx, &row.id, attempt.n, "unknown", why).await?;
-    outbox::set_state(
-        tx,
-        &row.id,
-        State::Unknown,
-        after_now(tx, Duration::ZERO),
-        why,
-    )
-    .await?;
+    outbox::set_state(tx, &row.id, State::Unknown, tx.after(Duration::ZERO), why).await?;
     audit(tx, app, row, attempt, "unknown", why).await?;
     metrics::counter!("qdn_unknown_total", "kind" => row.kind.clone()).increment(1);
     if row.kind == "sms" {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::outcome::{after_now, audit, give_up, is_taken_away, trouble_changed};
+use super::outcome::{audit, give_up, is_taken_away, trouble_changed};
 use crate::app::App;
 use crate::bridge::deliveries::plainer;
 use crate::bridge::desk::{matter, page};
@@ -87,14 +87,7 @@ pub(crate) async fn absent(
     if is_taken_away(tx, row).await? {
         return give_up(tx, app, row, attempt).await;
     }
-    outbox::set_state(
-        tx,
-        &row.id,
-        State::Waiting,
-        after_now(tx, Duration::ZERO),
-        "",
-    )
-    .await?;
+    outbox::set_state(tx, &row.id, State::Waiting, tx.after(Duration::ZERO), "").await?;
     audit(
         tx,
         app,
@@ -135,14 +128,7 @@ pub(crate) async fn not_read(
             "Slack's history cannot be read: a post is made again"
         );
         outbox::finish_attempt(tx, &row.id, attempt.n, "not read", why).await?;
-        outbox::set_state(
-            tx,
-            &row.id,
-            State::Waiting,
-            after_now(tx, Duration::ZERO),
-            why,
-        )
-        .await?;
+        outbox::set_state(tx, &row.id, State::Waiting, tx.after(Duration::ZERO), why).await?;
         return audit(tx, app, row, attempt, "settled_unread", why).await;
     }
     if row.kind == "sms" && row.told == 0 {
@@ -203,7 +189,7 @@ async fn look_again(
     )
     // As long as the remote asked for, if it did.
     .max(rest);
-    outbox::set_state(tx, &row.id, State::Unknown, after_now(tx, next), why).await
+    outbox::set_state(tx, &row.id, State::Unknown, tx.after(next), why).await
 }
 
 fn between(from: Timestamp, to: Timestamp) -> Duration {

@@ -12,7 +12,6 @@ use crate::bridge::replies::counted;
 use crate::bridge::replies::held::{self as holding, Reply};
 use crate::bridge::replies::slack_reply::{self, Received};
 use crate::bridge::slack::{button, members};
-use crate::bridge::texts::inbound_sms::storable;
 use crate::bridge::wording::{self, replies};
 use crate::conversation::{Kind, Written};
 use crate::delivery::{self, Delivery};
@@ -25,6 +24,7 @@ use crate::store::held::Held;
 use crate::store::lanes::{self, Lane};
 use crate::store::messages::{Message, NewMessage, Origin};
 use crate::store::outbox::{Row, State};
+use crate::store::storable;
 use crate::store::{Tx, conversations, edits, held, messages, outbox, parked};
 
 /// Whether this tells of a change or deletion of another message.

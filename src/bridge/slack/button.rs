@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::deliveries::outcome::after_now;
 use crate::bridge::deliveries::plainer;
 use crate::bridge::desk::{claim, matter, newcomers, opt_out};
 use crate::bridge::replies::{counted, edited, held};
@@ -176,7 +175,7 @@ async fn decide(
         wording::BUTTON_ARRIVED => (State::Delivered, "decided_arrived"),
         _ => (State::Dropped, "decided_leave"),
     };
-    let now = after_now(&tx, std::time::Duration::ZERO);
+    let now = tx.after(std::time::Duration::ZERO);
     for row in &open {
         outbox::set_state(&mut tx, &row.id, state, now, "").await?;
         lanes::advance(&mut tx, &row.lane).await?;

@@ -16,8 +16,8 @@ use crate::delivery::{self, Delivery};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::messages::{NewMessage, Origin};
-use crate::store::{conversations, facts, messages};
-use crate::twilio::form::InboundSms;
+use crate::store::{conversations, facts, messages, storable};
+use crate::twilio::form::{self, InboundSms};
 
 /// What became of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,10 @@ pub(crate) async fn receive(
         Some(_) => None,
     };
     let mut tx = app.store.begin().await?;
-    let place = place(sms.from_city.as_deref(), sms.from_state.as_deref());
+    let place = storable(&form::place(
+        sms.from_city.as_deref(),
+        sms.from_state.as_deref(),
+    ));
     let conversation = conversations::open(
         &mut tx,
         line.number.as_str(),
@@ -157,51 +160,4 @@ fn line_of<'a>(app: &'a App, to: &Address) -> Option<&'a Line> {
         let is_number = to.channel().is_none() && !number.is_empty();
         app.config.lines.first().filter(|_| !is_number)
     })
-}
-
-/// Neither database may see U+0000: Postgres refuses it. Its picture is shown in its place.
-pub(crate) fn storable(text: &str) -> String {
-    text.replace('\0', "\u{2400}")
-}
-
-/// "San Diego, CA" from what Twilio knows.
-pub(crate) fn place(city: Option<&str>, state: Option<&str>) -> String {
-    let known: Vec<String> = [city.map(title_case), state.map(str::to_owned)]
-        .into_iter()
-        .flatten()
-        .filter(|part| !part.trim().is_empty())
-        .map(|part| storable(&part))
-        .collect();
-    known.join(", ")
-}
-
-/// Twilio writes cities in capitals.
-fn title_case(city: &str) -> String {
-    city.split_whitespace()
-        .map(|word| {
-            let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |first| {
-                first.to_uppercase().collect::<String>() + &letters.as_str().to_lowercase()
-            })
-        })
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_what_twilio_knows_of_it() {
-        for (city, state, expected) in [
-            (Some("SAN DIEGO"), Some("CA"), "San Diego, CA"),
-            (Some("LA MESA"), None, "La Mesa"),
-            (None, Some("CA"), "CA"),
-            (Some(""), Some(""), ""),
-            (None, None, ""),
-        ] {
-            assert_eq!(place(city, state), expected);
-        }
-    }
 }

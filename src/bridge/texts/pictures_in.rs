@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::bridge::deliveries::outcome::after_now;
 use crate::bridge::wording::pictures;
 use crate::delivery::{self, Delivery, Picture};
 use crate::store::conversations::Conversation;
@@ -105,7 +104,7 @@ pub(crate) async fn enqueue(
                 behind =
                     delivery::enqueue(tx, &lane, &conversation.id, message_id, &picture).await?;
                 if let Words::Listed(_) = words {
-                    let later = after_now(tx, LISTED);
+                    let later = tx.after(LISTED);
                     outbox::set_state(tx, &behind, State::Waiting, later, "").await?;
                     lanes::advance(tx, &lane.id).await?;
                 }
@@ -150,7 +149,7 @@ pub(crate) async fn uploaded(
     };
     outbox::finish_attempt(tx, &row.id, attempt.n, outcome, file.unwrap_or_default()).await?;
     outbox::set_payload(tx, &row.id, next.kind(), &next.payload()).await?;
-    outbox::set_state(tx, &row.id, State::Waiting, after_now(tx, after), "").await
+    outbox::set_state(tx, &row.id, State::Waiting, tx.after(after), "").await
 }
 
 /// After how many attempts of all kinds no further upload is made.

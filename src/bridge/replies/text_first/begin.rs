@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::bridge::desk::{limits, matter, opt_out};
 use crate::bridge::replies::held::{self, Reply};
 use crate::bridge::replies::slack_reply;
-use crate::bridge::texts::inbound_sms::storable;
 use crate::bridge::wording::{self, Moment, replies};
 use crate::config::Line;
 use crate::conversation;
@@ -16,6 +15,7 @@ use crate::phone::{Address, PhoneNumber};
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::messages::{Message, NewMessage, Origin};
+use crate::store::storable;
 use crate::store::{Tx, conversations, messages};
 
 /// Keeps the text; back comes the sentence for who typed it, or why it is not sent.

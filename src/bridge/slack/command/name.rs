@@ -4,13 +4,13 @@ use serde_json::json;
 
 use super::{membership, why};
 use crate::app::App;
-use crate::bridge::texts::inbound_sms::storable;
 use crate::bridge::wording::{self, desk};
 use crate::delivery;
 use crate::phone::{Address, PhoneNumber};
 use crate::slack::event::SlashCommand;
 use crate::slack::mrkdwn::{Names, plain_text};
 use crate::store::audit::NewEntry;
+use crate::store::storable;
 use crate::store::{conversations, homes, names};
 
 /// Most characters of a name: it stands in one line with the number.
