@@ -13,7 +13,7 @@ use super::post::{self, Thread};
 use super::{Clients, call_message, copies, enclosure, picture, recording, settle};
 use crate::app::App;
 use crate::bridge::deliveries::delivery_status::Echo;
-use crate::bridge::deliveries::plainer::{self, Form};
+use crate::bridge::desk::plainer::{self, Form};
 use crate::bridge::desk::root::{self, Neighbours};
 use crate::bridge::desk::{newcomers, opt_out};
 use crate::bridge::replies::slack_reply;

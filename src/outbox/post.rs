@@ -6,7 +6,7 @@ use super::Clients;
 use super::attempt::done;
 use super::failed::{is_about_channel, is_about_content, is_about_thread};
 use crate::app::App;
-use crate::bridge::deliveries::plainer::{self, Form};
+use crate::bridge::desk::plainer::{self, Form};
 use crate::delivery::{Content, Outcome, PostedIn};
 use crate::remote::Failure;
 use crate::slack::client::{Metadata, Post};

@@ -2,6 +2,7 @@
 
 pub(crate) mod copies;
 pub(crate) mod delivery_status;
+pub(crate) mod not_taken;
 pub(crate) mod outcome;
-pub(crate) mod plainer;
+mod row;
 pub(crate) mod settlement;

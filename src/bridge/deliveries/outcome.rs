@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::deliveries::{copies, delivery_status, plainer, settlement};
+use crate::bridge::deliveries::row::{audit, entry, give_up, is_taken_away, trouble_changed};
+use crate::bridge::deliveries::{copies, delivery_status, not_taken, settlement};
 use crate::bridge::desk::{limits, matter, newcomers, opt_out, page};
 use crate::bridge::replies::{counted, pictures_out, slack_reply};
 use crate::bridge::texts::pictures_in;
@@ -14,11 +15,10 @@ use crate::bridge::wording::{opt_outs, pictures};
 use crate::bridge::{self, wording};
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::outbox::failed;
-use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
 use crate::store::outbox::{Attempt, Row, State};
-use crate::store::{Tx, conversations, held, homes, matters, messages, outbox, threads};
+use crate::store::{Tx, conversations, held, matters, messages, outbox, threads};
 use crate::twilio::error_code::{self, Meaning};
 
 /// Keeps how an attempt or a look ended and gives the lane back.
@@ -121,7 +121,7 @@ async fn follow(
             was_plain,
         } => {
             outbox::set_state(tx, id, State::Waiting, tx.after(*after), why).await?;
-            plainer::not_taken(tx, app, (row, attempt), why, *was_plain).await
+            not_taken::receive(tx, app, (row, attempt), why, *was_plain).await
         }
         Outcome::Unknown { why }
             if row.kind == "sms" && crate::trial::mistake("resend_on_timeout") =>
@@ -151,27 +151,6 @@ async fn follow(
             .await
         }
     }
-}
-
-/// Whether the writer of what would be sent again has deleted it meanwhile.
-pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
-    if row.kind != "sms" || row.message_id.is_empty() {
-        return Ok(false);
-    }
-    Ok(messages::by_id_in(tx, &row.message_id).await?.is_gone())
-}
-
-/// It did not leave, and its writer has deleted it: it does not leave any more.
-pub(crate) async fn give_up(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-) -> anyhow::Result<()> {
-    let why = "its writer deleted it before it left";
-    outbox::set_state(tx, &row.id, State::Dropped, 0, why).await?;
-    matter::text_lost(tx, &app.config.desk, row).await?;
-    audit(tx, app, row, attempt, "dropped", why).await
 }
 
 /// The reply was edited while its names were looked up: what was found out is about other words.
@@ -255,14 +234,6 @@ async fn delivered(
     match posted_in {
         Some(posted_in) => copies::ask(tx, app, row, posted_in).await,
         None => Ok(()),
-    }
-}
-
-/// The app's home counts what is in trouble; a home that is in trouble itself must not ask for another.
-pub(crate) async fn trouble_changed(tx: &mut Tx, row: &Row) -> anyhow::Result<()> {
-    match row.kind.as_str() {
-        "home" => Ok(()),
-        _ => homes::mark_stale(tx).await,
     }
 }
 
@@ -492,7 +463,7 @@ async fn refused(
             code,
             "Slack refuses words even to one person"
         );
-        plainer::cannot_be_shown(tx, app, row).await?;
+        not_taken::cannot_be_shown(tx, app, row).await?;
     } else if row.kind == "picture" {
         pictures_in::lost(tx, row, code).await?;
     } else {
@@ -539,46 +510,4 @@ async fn unknown(
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     }
     Ok(())
-}
-
-/// Adds what happened to a delivery to the audit trail.
-pub(crate) async fn audit(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    decision: &'static str,
-    reason: &str,
-) -> anyhow::Result<()> {
-    let entry = entry(tx, app, row, attempt, decision, reason).await?;
-    tx.audit(entry);
-    Ok(())
-}
-
-async fn entry(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    decision: &'static str,
-    reason: &str,
-) -> anyhow::Result<NewEntry> {
-    let (line, number) = match row.conversation_id.as_str() {
-        "" => (String::new(), String::new()),
-        id => {
-            let conversation = conversations::by_id_in(tx, id).await?;
-            (app.line_name(&conversation.line), conversation.caller)
-        }
-    };
-    Ok(NewEntry {
-        line,
-        number,
-        subject: row.id.clone(),
-        decision,
-        reason: reason.to_owned(),
-        detail: json!({
-            "conversation": row.conversation_id, "message": row.message_id, "outbox": row.id, "kind": row.kind, "attempt": attempt.n,
-        }),
-        at: None,
-    })
 }

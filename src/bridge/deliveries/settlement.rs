@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::outcome::{audit, give_up, is_taken_away, trouble_changed};
+use super::not_taken;
+use super::row::{audit, give_up, is_taken_away, trouble_changed};
 use crate::app::App;
-use crate::bridge::deliveries::plainer;
+use crate::bridge::desk::plainer;
 use crate::bridge::desk::{matter, page};
 use crate::bridge::wording;
 use crate::delivery;
@@ -100,7 +101,7 @@ pub(crate) async fn absent(
     if is_sms {
         return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
-    plainer::warn(tx, app, row, attempt, &attempt.detail).await
+    not_taken::warn(tx, app, row, attempt, &attempt.detail).await
 }
 
 /// A look failed or broke off: it proves nothing.

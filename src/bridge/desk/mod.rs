@@ -8,6 +8,7 @@ pub(crate) mod newcomers;
 pub(crate) mod opt_out;
 pub(crate) mod own_text;
 pub(crate) mod page;
+pub(crate) mod plainer;
 pub(crate) mod reminder;
 pub(crate) mod root;
 pub(crate) mod stuck;

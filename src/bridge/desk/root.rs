@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::bridge::calls::call_thread::Scene;
-use crate::bridge::deliveries::plainer;
 use crate::bridge::desk::matter::standing;
 use crate::bridge::desk::newcomers;
+use crate::bridge::desk::plainer;
 use crate::bridge::wording::desk::{self, Head};
 use crate::config::Config;
 use crate::delivery::{Content, Delivery};

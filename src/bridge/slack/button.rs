@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::deliveries::plainer;
+use crate::bridge::deliveries::not_taken;
 use crate::bridge::desk::{claim, matter, newcomers, opt_out};
 use crate::bridge::replies::{counted, edited, held};
 use crate::bridge::slack::{home, members};
@@ -43,7 +43,7 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
             id @ (wording::opt_outs::BUTTON_OUT | wording::opt_outs::BUTTON_IN) => {
                 opt_out::press(app, pressed, id, value).await?;
             }
-            wording::delivery::BUTTON_WORDS => plainer::show(app, pressed, value).await?,
+            wording::delivery::BUTTON_WORDS => not_taken::show(app, pressed, value).await?,
             wording::newcomers::BUTTON_OPEN => newcomers::press(app, pressed, value).await?,
             replies::CORRECT => {
                 let edit = action.value.as_deref().unwrap_or_default();

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::bridge::deliveries::plainer;
 use crate::bridge::desk::newcomers;
+use crate::bridge::desk::plainer;
 use crate::bridge::wording::{Moment, found};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::blocks;

@@ -4,14 +4,10 @@
 //! Which form an attempt has follows from the attempts before it. Where not even the placeholder is taken, the trouble is not
 //! in the words: the whole message is tried again.
 
-use crate::app::App;
-use crate::bridge::deliveries::outcome;
-use crate::bridge::desk::newcomers;
 use crate::bridge::wording;
 use crate::delivery::{Content, Delivery};
-use crate::slack::event::BlockActions;
 use crate::store::outbox::{Attempt, Row};
-use crate::store::{Store, Tx, outbox};
+use crate::store::{Store, outbox};
 
 /// How a post is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +54,20 @@ fn refusals(attempts: &[Attempt], n: i64) -> usize {
     refusals
 }
 
+/// The word for how an attempt ended that Slack did not take.
+pub(crate) fn outcome(was_plain: bool) -> &'static str {
+    if was_plain {
+        NOT_TAKEN_PLAIN
+    } else {
+        NOT_TAKEN
+    }
+}
+
+/// Whether the `n`th attempt was the last before a placeholder takes the post's place.
+pub(crate) fn is_last_but_placeholder(attempts: &[Attempt], n: i64) -> bool {
+    refusals(attempts, n + 1) == LAST && refusals(attempts, n) < LAST
+}
+
 /// The form of a post's `n`th attempt.
 pub(crate) fn form(attempts: &[Attempt], n: i64) -> Form {
     FORMS[refusals(attempts, n) % FORMS.len()]
@@ -88,55 +98,6 @@ pub(crate) async fn as_posted(store: &Store, row: &Row, whole: Content) -> anyho
     })
 }
 
-/// Slack did not take an attempt; it comes again after `after`.
-pub(crate) async fn not_taken(
-    tx: &mut Tx,
-    app: &App,
-    (row, attempt): (&Row, &Attempt),
-    why: &str,
-    was_plain: bool,
-) -> anyhow::Result<()> {
-    let outcome = match was_plain {
-        true => NOT_TAKEN_PLAIN,
-        false => NOT_TAKEN,
-    };
-    outbox::finish_attempt(tx, &row.id, attempt.n, outcome, why).await?;
-    metrics::counter!("qdn_not_taken_total", "kind" => row.kind.clone()).increment(1);
-    warn(tx, app, row, attempt, why).await
-}
-
-/// Says so once when a placeholder is about to take a post's place.
-pub(crate) async fn warn(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    why: &str,
-) -> anyhow::Result<()> {
-    let attempts = outbox::attempts_in(tx, &row.id).await?;
-    let has_changed =
-        refusals(&attempts, attempt.n + 1) == LAST && refusals(&attempts, attempt.n) < LAST;
-    if !has_changed {
-        return Ok(());
-    }
-    if row.kind == "list" {
-        tracing::warn!(
-            outbox = row.id,
-            why,
-            "Slack does not take a list of new callers"
-        );
-        return newcomers::dissolve(tx, row).await;
-    }
-    tracing::error!(
-        outbox = row.id,
-        kind = row.kind,
-        why,
-        "Slack does not take a message: a placeholder with a button takes its place, and what comes behind it goes on"
-    );
-    outcome::trouble_changed(tx, row).await?;
-    outcome::audit(tx, app, row, attempt, "not_taken", why).await
-}
-
 /// What an absent attempt is kept with, so that it counts where Slack named a trouble of its own.
 /// The row's own reason may have become that of a look that failed.
 pub(crate) fn absent_because(row: &Row, attempt: &Attempt) -> String {
@@ -147,24 +108,6 @@ pub(crate) fn absent_because(row: &Row, attempt: &Attempt) -> String {
     own.map_or_else(|| found.to_owned(), |own| format!("{own}: {found}"))
 }
 
-/// The button of a placeholder was pressed: its words are shown to whoever pressed it.
-pub(crate) async fn show(app: &App, pressed: &BlockActions, row: &str) -> anyhow::Result<()> {
-    let (Some(channel), Some(line)) = (&pressed.channel, app.config.lines.first()) else {
-        return Ok(());
-    };
-    let root = pressed.thread_ts.as_ref();
-    let shown = Delivery::Words {
-        of: row.to_owned(),
-        channel: channel.as_str().to_owned(),
-        user: pressed.user.as_str().to_owned(),
-        thread_ts: root.map_or_else(String::new, |root| root.as_str().to_owned()),
-    };
-    let mut tx = app.store.begin().await?;
-    let lane = crate::delivery::ephemeral_lane(line.number.as_str(), pressed.user.as_str());
-    crate::delivery::enqueue(&mut tx, &lane, "", "", &shown).await?;
-    tx.commit().await
-}
-
 /// The words of a post in its own markup; empty where they are not kept any more.
 pub(crate) fn words(row: &Row) -> String {
     match row.payload() {
@@ -172,31 +115,6 @@ pub(crate) fn words(row: &Row) -> String {
         Ok(Delivery::Announce { content, .. }) => content.text,
         _ => String::new(),
     }
-}
-
-/// Not even one person alone is shown the words: they are told where they stand.
-pub(crate) async fn cannot_be_shown(tx: &mut Tx, app: &App, row: &Row) -> anyhow::Result<()> {
-    let (
-        Ok(Delivery::Words {
-            channel,
-            user,
-            thread_ts,
-            ..
-        }),
-        Some(line),
-    ) = (row.payload(), app.config.lines.first())
-    else {
-        return Ok(());
-    };
-    let told = Delivery::Ephemeral {
-        channel,
-        thread_ts,
-        content: wording::delivery::not_even_alone().into(),
-        user: user.clone(),
-    };
-    let lane = crate::delivery::ephemeral_lane(line.number.as_str(), &user);
-    crate::delivery::enqueue(tx, &lane, "", "", &told).await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,80 @@
+//! What every ending of a delivery needs: its audit row, the home that counts what is in trouble, and giving it up.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::desk::matter;
+use crate::store::audit::NewEntry;
+use crate::store::outbox::{Attempt, Row, State};
+use crate::store::{Tx, conversations, homes, messages, outbox};
+
+/// Whether the writer of what would be sent again has deleted it meanwhile.
+pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
+    if row.kind != "sms" || row.message_id.is_empty() {
+        return Ok(false);
+    }
+    Ok(messages::by_id_in(tx, &row.message_id).await?.is_gone())
+}
+
+/// It did not leave, and its writer has deleted it: it does not leave any more.
+pub(crate) async fn give_up(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+) -> anyhow::Result<()> {
+    let why = "its writer deleted it before it left";
+    outbox::set_state(tx, &row.id, State::Dropped, 0, why).await?;
+    matter::text_lost(tx, &app.config.desk, row).await?;
+    audit(tx, app, row, attempt, "dropped", why).await
+}
+
+/// The app's home counts what is in trouble; a home that is in trouble itself must not ask for another.
+pub(crate) async fn trouble_changed(tx: &mut Tx, row: &Row) -> anyhow::Result<()> {
+    match row.kind.as_str() {
+        "home" => Ok(()),
+        _ => homes::mark_stale(tx).await,
+    }
+}
+
+/// Adds what happened to a delivery to the audit trail.
+pub(crate) async fn audit(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    decision: &'static str,
+    reason: &str,
+) -> anyhow::Result<()> {
+    let entry = entry(tx, app, row, attempt, decision, reason).await?;
+    tx.audit(entry);
+    Ok(())
+}
+
+pub(crate) async fn entry(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    decision: &'static str,
+    reason: &str,
+) -> anyhow::Result<NewEntry> {
+    let (line, number) = match row.conversation_id.as_str() {
+        "" => (String::new(), String::new()),
+        id => {
+            let conversation = conversations::by_id_in(tx, id).await?;
+            (app.line_name(&conversation.line), conversation.caller)
+        }
+    };
+    Ok(NewEntry {
+        line,
+        number,
+        subject: row.id.clone(),
+        decision,
+        reason: reason.to_owned(),
+        detail: json!({
+            "conversation": row.conversation_id, "message": row.message_id, "outbox": row.id, "kind": row.kind, "attempt": attempt.n,
+        }),
+        at: None,
+    })
+}
