@@ -10,9 +10,8 @@
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::bridge::desk::root;
+use crate::bridge::desk::{root, tell};
 use crate::bridge::replies::slack_reply;
-use crate::bridge::slack::button;
 use crate::bridge::wording::{Moment, newcomers as wording};
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
@@ -355,13 +354,13 @@ pub(crate) async fn press(
     let mut tx = app.store.begin().await?;
     let Some(conversation) = conversations::find(&mut tx, conversation_id).await? else {
         drop(tx);
-        return button::tell(app, pressed, crate::bridge::wording::desk::is_gone()).await;
+        return tell::tell(app, pressed, crate::bridge::wording::desk::is_gone()).await;
     };
     if !open(&mut tx, &conversation).await? {
         drop(tx);
         let (channel, root) = (&conversation.channel, &conversation.thread_ts);
         let link = app.directory.link(channel, root);
-        return button::tell(app, pressed, wording::is_open_already(link.as_deref())).await;
+        return tell::tell(app, pressed, wording::is_open_already(link.as_deref())).await;
     }
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),

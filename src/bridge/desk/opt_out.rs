@@ -4,12 +4,8 @@
 //! it in other words, too: what is as plain we keep ourselves, and what only sounds like it is shown with a button. It holds
 //! for one caller on one line.
 
-mod by_member;
-
 use jiff::Timestamp;
 use serde_json::json;
-
-pub(crate) use by_member::{command, press};
 
 use crate::app::App;
 use crate::bridge::wording::{opt_outs as wording, replies};
@@ -163,6 +159,6 @@ async fn keep(
     Ok(true)
 }
 
-fn kept(out: Option<KeptBy>) -> Option<&'static str> {
+pub(crate) fn kept(out: Option<KeptBy>) -> Option<&'static str> {
     out.map(KeptBy::as_str)
 }

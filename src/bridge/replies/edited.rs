@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::desk::{limits, matter, opt_out};
+use crate::bridge::desk::{membership, tell};
 use crate::bridge::replies::counted;
 use crate::bridge::replies::held::{self as holding, Reply};
 use crate::bridge::replies::slack_reply::{self, Received};
-use crate::bridge::slack::{button, members};
 use crate::bridge::wording::{self, replies};
 use crate::conversation::{Kind, Written};
 use crate::delivery::{self, Delivery};
@@ -323,22 +323,22 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
     let mut tx = app.store.begin().await?;
     let Some(edit) = edits::by_id(&mut tx, id).await? else {
         drop(tx);
-        return button::tell(app, pressed, replies::nothing_held()).await;
+        return tell::tell(app, pressed, replies::nothing_held()).await;
     };
     let conversation = conversations::by_id_in(&mut tx, &edit.conversation_id).await?;
     drop(tx);
-    if let Err(sentence) = members::may_act_on(app, &conversation.line, &pressed.user).await {
-        return button::tell(app, pressed, sentence).await;
+    if let Err(sentence) = membership::may_act_on(app, &conversation.line, &pressed.user).await {
+        return tell::tell(app, pressed, sentence).await;
     }
     let mut tx = app.store.begin().await?;
     let edit = edits::by_id(&mut tx, id).await?;
     let Some(edit) = edit.filter(edits::Edit::is_offered) else {
         drop(tx);
-        return button::tell(app, pressed, wording::already_decided()).await;
+        return tell::tell(app, pressed, wording::already_decided()).await;
     };
     if let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
         drop(tx);
-        return button::tell(app, pressed, why).await;
+        return tell::tell(app, pressed, why).await;
     }
     let user = pressed.user.as_str();
     let texts = slack_reply::to_texts(app, &edit.body, &Names::default());
@@ -347,7 +347,7 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
         holding::over_limit(&mut tx, app, &conversation, user, parts).await?
     {
         drop(tx);
-        return button::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
+        return tell::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
     }
     holding::spend(&mut tx, &conversation, user, parts).await?;
     let known = messages::by_id_in(&mut tx, &edit.message_id).await?;

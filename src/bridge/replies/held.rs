@@ -9,9 +9,9 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::desk::limits::{self, Reached};
 use crate::bridge::desk::{matter, opt_out};
+use crate::bridge::desk::{membership, tell};
 use crate::bridge::replies::counted;
 use crate::bridge::replies::text_first;
-use crate::bridge::slack::{button, members};
 use crate::bridge::wording::{self, Moment, replies};
 use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
@@ -212,28 +212,28 @@ pub(crate) async fn decide(
         let mut tx = app.store.begin().await?;
         let Some(held) = held::of_message(&mut tx, message_id).await? else {
             drop(tx);
-            return button::tell(app, pressed, replies::nothing_held()).await;
+            return tell::tell(app, pressed, replies::nothing_held()).await;
         };
         let conversation = conversations::by_id_in(&mut tx, &held.conversation_id).await?;
         (held, conversation)
     };
     if let Some(sentence) = refusal(&held, user) {
-        return button::tell(app, pressed, sentence).await;
+        return tell::tell(app, pressed, sentence).await;
     }
     // Slack is asked while no transaction is open; what is decided on is read again in the one that decides.
-    if let Err(sentence) = members::may_act_on(app, &conversation.line, &pressed.user).await {
-        return button::tell(app, pressed, sentence).await;
+    if let Err(sentence) = membership::may_act_on(app, &conversation.line, &pressed.user).await {
+        return tell::tell(app, pressed, sentence).await;
     }
     let mut tx = app.store.begin().await?;
     let held = held::of_message(&mut tx, message_id).await?;
     let Some(held) = held.filter(|held| refusal(held, user).is_none()) else {
         drop(tx);
-        return button::tell(app, pressed, wording::already_decided()).await;
+        return tell::tell(app, pressed, wording::already_decided()).await;
     };
     let sends = action == replies::HELD_SEND;
     if sends && let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
         drop(tx);
-        return button::tell(app, pressed, why).await;
+        return tell::tell(app, pressed, why).await;
     }
     let rows = set_aside(&mut tx, message_id).await?;
     if sends {
@@ -242,7 +242,7 @@ pub(crate) async fn decide(
             over_limit(&mut tx, app, &conversation, writer, parts).await?
         {
             drop(tx);
-            return button::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
+            return tell::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
         }
         spend(&mut tx, &conversation, writer, parts).await?;
         counted::note(&mut tx, app, &rows).await?;

@@ -6,3 +6,4 @@ pub(crate) mod held;
 pub(crate) mod pictures_out;
 pub(crate) mod slack_reply;
 pub(crate) mod text_first;
+pub(crate) mod undecided;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(crate) use self::begin::show;
 
 use crate::app::App;
-use crate::bridge::slack::members;
+use crate::bridge::desk::membership;
 use crate::bridge::wording::{self, replies};
 use crate::config::Line;
 use crate::delivery::{self, Delivery};
@@ -43,7 +43,7 @@ pub(crate) async fn command(app: &App, command: &SlashCommand) -> String {
             return replies::not_texted(&sentence, words);
         }
     };
-    if let Err(sentence) = members::may_act(app, line, &command.user_id).await {
+    if let Err(sentence) = membership::may_act(app, line, &command.user_id).await {
         return sentence;
     }
     let key = command.trigger_id.clone().unwrap_or_else(store::new_id);
@@ -122,7 +122,7 @@ pub(crate) async fn submit(app: &App, sent: &ViewSubmission) -> anyhow::Result<O
             return wrong("number", sentence);
         }
     };
-    if let Err(sentence) = members::may_act(app, line, &sent.user).await {
+    if let Err(sentence) = membership::may_act(app, line, &sent.user).await {
         return wrong("number", sentence);
     }
     let words = entered("words");

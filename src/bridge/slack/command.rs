@@ -2,7 +2,6 @@
 
 mod asked;
 pub(crate) mod availability;
-pub(crate) mod membership;
 pub(crate) mod name;
 pub(crate) mod open;
 mod when;
@@ -11,8 +10,8 @@ pub(crate) mod why;
 
 use crate::app::App;
 use crate::availability::State;
-use crate::bridge::desk::opt_out;
 use crate::bridge::replies::text_first;
+use crate::bridge::slack::opt_out;
 use crate::bridge::wording;
 use crate::slack::event::SlashCommand;
 

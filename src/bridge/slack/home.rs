@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::availability::State;
+use crate::bridge::desk::membership;
 use crate::bridge::slack::command::{availability, open};
 use crate::bridge::wording::home::{self, Day, Fallback, Page};
 use crate::config::Line;
@@ -112,16 +113,8 @@ async fn enqueue(tx: &mut Tx, person: &str, notice: &str) -> anyhow::Result<()> 
 
 /// A person's home as things stand now.
 pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::Result<Value> {
-    let mut lines: Vec<&Line> = Vec::new();
-    for line in &app.config.lines {
-        // Whoever Slack does not tell about now is not turned away: the home is made again.
-        let Some(channel) = app.directory.channel_id(&line.channel).await? else {
-            continue;
-        };
-        if app.directory.is_member(&channel, user).await? {
-            lines.push(line);
-        }
-    }
+    // An error turns nobody away: the home is made again.
+    let lines = membership::lines_of(app, user).await?;
     if lines.is_empty() {
         let channels = app.config.lines.iter().map(|line| line.channel.as_str());
         return Ok(home::closed(&channels.collect::<Vec<_>>()));

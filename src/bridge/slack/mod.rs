@@ -3,5 +3,5 @@
 pub(crate) mod button;
 pub(crate) mod command;
 pub(crate) mod home;
-pub(crate) mod members;
 pub(crate) mod once;
+mod opt_out;

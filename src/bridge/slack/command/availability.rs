@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::asked::{self, NotUnderstood};
-use super::membership;
 use crate::app::App;
 use crate::availability::{Availability, State};
 use crate::bridge::desk::away;
+use crate::bridge::desk::membership;
 use crate::bridge::wording::{self, Announced, Moment};
 use crate::config::{Config, Line, Person};
 use crate::delivery::{self, Delivery};
@@ -33,7 +33,7 @@ pub(super) async fn status(app: &App, user: &UserId) -> String {
     }
     let all: Vec<&Line> = app.config.lines.iter().collect();
     // How people are is told all the same where Slack is slow: then without the reasons.
-    let own = tokio::time::timeout(OWN_BUDGET, membership::own(app, user, &all)).await;
+    let own = tokio::time::timeout(OWN_BUDGET, membership::own_lines(app, &all, user)).await;
     let own = own.map(Result::unwrap_or_default).unwrap_or_default();
     let told = lines(app, &own).await;
     let told: Vec<String> = told.into_iter().map(|(_, line)| line).collect();
@@ -120,7 +120,7 @@ pub(crate) struct Saying<'a> {
 pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow::Result<String> {
     let (zone, now) = (&app.config.desk.timezone, app.clock.now());
     let lines = lines_of(&app.config, person);
-    if let Err(refusal) = membership::check(app, said.by, &lines).await {
+    if let Err(refusal) = membership::may_act_on_one(app, &lines, said.by).await {
         return Ok(refusal);
     }
     let state = said.state;

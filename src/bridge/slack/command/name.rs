@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::{membership, why};
+use super::why;
 use crate::app::App;
+use crate::bridge::desk::membership;
 use crate::bridge::wording::{self, desk};
 use crate::delivery;
 use crate::phone::{Address, PhoneNumber};
@@ -26,7 +27,7 @@ pub(super) async fn answer(app: &App, command: &SlashCommand) -> String {
     let Some((number, name)) = parse(&typed, region.as_deref().unwrap_or("US")) else {
         return desk::name_whom(&command.command);
     };
-    if let Err(refusal) = membership::check(app, &command.user_id, &lines).await {
+    if let Err(refusal) = membership::may_act_on_one(app, &lines, &command.user_id).await {
         return refusal;
     }
     let changed = match name.as_str() {

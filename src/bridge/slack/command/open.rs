@@ -1,7 +1,8 @@
 //! `/qdn open`: who waits for an answer, longest first, with the way to each thread.
 
-use super::{membership, why};
+use super::why;
 use crate::app::App;
+use crate::bridge::desk::membership;
 use crate::bridge::desk::root;
 use crate::bridge::wording::{self, desk};
 use crate::config::Line;
@@ -15,7 +16,7 @@ const LISTED: i64 = 20;
 pub(super) async fn answer(app: &App, command: &SlashCommand) -> String {
     let lines = why::lines_here(app, command);
     // A caller is nobody's business outside the channel of their line.
-    let lines = match membership::own(app, &command.user_id, &lines).await {
+    let lines = match membership::own_lines(app, &lines, &command.user_id).await {
         Ok(lines) => lines,
         Err(refusal) => return refusal,
     };

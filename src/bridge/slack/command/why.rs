@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::membership;
 use crate::app::App;
 use crate::availability::{Availability, Source, State};
+use crate::bridge::desk::membership;
 use crate::bridge::desk::root;
 use crate::bridge::wording;
 use crate::config::Line;
@@ -26,7 +26,7 @@ pub(super) async fn answer(app: &App, command: &SlashCommand, words: Vec<&str>) 
     }
     let lines = lines_here(app, command);
     // A caller's number is nobody's business outside the channel.
-    let lines = match membership::own(app, &command.user_id, &lines).await {
+    let lines = match membership::own_lines(app, &lines, &command.user_id).await {
         Ok(lines) => lines,
         Err(refusal) => return refusal,
     };

@@ -2,11 +2,10 @@
 
 use serde_json::json;
 
-use super::kept;
+use super::command::{name, why};
 use crate::app::App;
-use crate::bridge::desk::matter;
-use crate::bridge::slack::button;
-use crate::bridge::slack::command::{membership, name, why};
+use crate::bridge::desk::opt_out::kept;
+use crate::bridge::desk::{matter, membership, tell};
 use crate::bridge::wording::{self as sentences, opt_outs as wording};
 use crate::config::Line;
 use crate::delivery::{self, Content};
@@ -33,7 +32,7 @@ pub(crate) async fn press(
     let conversation = conversations::find(&mut tx, conversation_id).await?;
     let Some(conversation) = conversation else {
         drop(tx);
-        return button::tell(app, pressed, sentences::desk::is_gone()).await;
+        return tell::tell(app, pressed, sentences::desk::is_gone()).await;
     };
     let leaves = action == wording::BUTTON_OUT;
     let change = Change {
@@ -45,10 +44,10 @@ pub(crate) async fn press(
     };
     if let Err(sentence) = decide(&mut tx, app, &change).await? {
         drop(tx);
-        return button::tell(app, pressed, sentence).await;
+        return tell::tell(app, pressed, sentence).await;
     }
     let told = told(leaves, &pressed.user, &conversation.id);
-    button::replace_buttons(&mut tx, &conversation.line, pressed, told).await?;
+    tell::replace_buttons(&mut tx, &conversation.line, pressed, told).await?;
     tx.commit().await
 }
 
@@ -61,7 +60,7 @@ pub(crate) async fn command(app: &App, command: &SlashCommand) -> String {
     let Some((number, rest)) = parsed.filter(|(_, rest)| is_understood(rest)) else {
         return wording::how_to(&command.command);
     };
-    let lines = match membership::own(app, &command.user_id, &lines).await {
+    let lines = match membership::own_lines(app, &lines, &command.user_id).await {
         Ok(lines) => lines,
         Err(refusal) => return refusal,
     };
