@@ -26,10 +26,7 @@ pub(super) async fn bring_up_to_date(
         return Ok(Ok(done));
     };
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
-    let (Some(body), Ok(at)) = (
-        root::body(app, &conversation, &thread).await?,
-        MessageTs::parse(ts),
-    ) else {
+    let (Some(body), Ok(at)) = (root::body(app, &thread).await?, MessageTs::parse(ts)) else {
         return Ok(Ok(done));
     };
     let neighbours = Neighbours {

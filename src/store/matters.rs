@@ -6,6 +6,19 @@ use sqlx::FromRow;
 
 use super::{Store, Tx, timestamp};
 
+/// What the root of its thread shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nobody has asked for anything yet: a call that still rings.
+    New,
+    /// The caller waits, and nobody has said that they see to it.
+    Waiting,
+    /// The caller waits for somebody who has it.
+    Claimed,
+    Answered,
+    Closed,
+}
+
 /// One conversation at the desk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
 pub(crate) struct Matter {
@@ -26,6 +39,21 @@ pub(crate) struct Matter {
 }
 
 impl Matter {
+    /// Where it stands.
+    pub(crate) fn standing(&self) -> Standing {
+        if !self.closed_by.is_empty() {
+            Standing::Closed
+        } else if self.waiting_since.is_some() && self.claimed_by.is_empty() {
+            Standing::Waiting
+        } else if self.waiting_since.is_some() {
+            Standing::Claimed
+        } else if self.answered_by.is_empty() {
+            Standing::New
+        } else {
+            Standing::Answered
+        }
+    }
+
     /// How long ago the unanswered text came that runs towards a reminder.
     pub(crate) fn unanswered_for(&self, now: Timestamp) -> SignedDuration {
         let since = self.clock_since.or(self.waiting_since).map(timestamp);

@@ -53,7 +53,8 @@ pub(crate) async fn cleared(
         let of = outbox::by_id(tx, &of).await?;
         if let Some(list) = of.filter(|row| row.kind == "list") {
             for PostedIn { channel, root } in answered {
-                newcomers::keep_copy(tx, app, &list, (channel, root)).await?;
+                let writers = slack_reply::parked_writers(tx, app, channel, root).await?;
+                newcomers::keep_copy(tx, app, &list, (channel, root), &writers).await?;
             }
         }
         return Ok(());

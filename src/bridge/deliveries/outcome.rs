@@ -227,7 +227,8 @@ async fn delivered(
         }
         "list" => {
             let channel = posted_in.map_or("", |posted_in| posted_in.channel.as_str());
-            newcomers::posted(tx, app, row, (channel, external_id)).await?;
+            let writers = slack_reply::parked_writers(tx, app, channel, external_id).await?;
+            newcomers::posted(tx, app, row, (channel, external_id), &writers).await?;
         }
         _ => return at_last(tx, app, row, attempt).await,
     }

@@ -14,38 +14,10 @@ use crate::conversation::auto_reply;
 use crate::delivery;
 use crate::phone::Address;
 use crate::store::conversations::Conversation;
-use crate::store::matters::{self, Matter};
+use crate::store::matters::{self, Matter, Standing};
 use crate::store::outbox::{Row, State};
 use crate::store::{Tx, conversations, homes};
 use crate::twilio::form::{InboundSms, OptOut};
-
-/// What the root of its thread shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Nobody has asked for anything yet: a call that still rings.
-    New,
-    /// The caller waits, and nobody has said that they see to it.
-    Waiting,
-    /// The caller waits for somebody who has it.
-    Claimed,
-    Answered,
-    Closed,
-}
-
-/// Where it stands.
-pub(crate) fn standing(matter: &Matter) -> Standing {
-    if !matter.closed_by.is_empty() {
-        Standing::Closed
-    } else if matter.waiting_since.is_some() && matter.claimed_by.is_empty() {
-        Standing::Waiting
-    } else if matter.waiting_since.is_some() {
-        Standing::Claimed
-    } else if matter.answered_by.is_empty() {
-        Standing::New
-    } else {
-        Standing::Answered
-    }
-}
 
 /// A caller wrote, at `came_at` where the text was found late. In a conversation that begins anew, nobody has it any more.
 pub(crate) async fn text_came(
@@ -217,7 +189,7 @@ fn shown(matter: &Matter) -> (Standing, &str, &str, &str) {
         closed_by,
         ..
     } = matter;
-    (standing(matter), claimed_by, answered_by, closed_by)
+    (matter.standing(), claimed_by, answered_by, closed_by)
 }
 
 fn wait(matter: &mut Matter, since: i64) {
@@ -294,7 +266,7 @@ mod tests {
             ("U1", "<@U1>", "<@U1>", false, Standing::Closed),
         ] {
             let matter = matter(claimed, answered, closed, waits);
-            assert_eq!(standing(&matter), stands, "{matter:?}");
+            assert_eq!(matter.standing(), stands, "{matter:?}");
         }
     }
 
@@ -302,7 +274,7 @@ mod tests {
     fn what_was_closed_is_nobodys_when_its_caller_writes_again() {
         let mut again = matter("U1", "<@U1>", "<@U1>", true);
         wait(&mut again, 7);
-        assert_eq!(standing(&again), Standing::Waiting);
+        assert_eq!(again.standing(), Standing::Waiting);
         assert_eq!(again.waiting_since, Some(7));
         wait(&mut again, 9);
         assert_eq!(again.waiting_since, Some(7), "the first text counts");
@@ -317,7 +289,7 @@ mod tests {
         before.remind_at = Some(3);
         before.page_at = Some(4);
         let anew = begun_anew(&before);
-        assert_eq!(standing(&anew), Standing::Waiting);
+        assert_eq!(anew.standing(), Standing::Waiting);
         let clock = |matter: &Matter| (matter.clock_since, matter.remind_at, matter.page_at);
         assert_eq!(clock(&anew), clock(&before));
         "<@U1>".clone_into(&mut before.closed_by);

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::bridge::desk::{root, tell};
-use crate::bridge::replies::slack_reply;
 use crate::bridge::wording::{Moment, newcomers as wording};
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
@@ -281,12 +280,14 @@ pub(crate) fn is_under_way(row: &Row) -> bool {
     matches!(state, Some(State::Sending | State::Unknown))
 }
 
-/// A list was posted; what of it has a thread already is said by an edit.
+/// A list was posted; what of it has a thread already is said by an edit. `writers` have written under it before it was known
+/// to be nobody's thread: they alone are told.
 pub(crate) async fn posted(
     tx: &mut Tx,
     app: &App,
     list: &Row,
     (channel, ts): (&str, &str),
+    writers: &[String],
 ) -> anyhow::Result<()> {
     let texts = listed::of_list_in(tx, &list.id).await?;
     let mut callers: Vec<&str> = texts
@@ -308,8 +309,8 @@ pub(crate) async fn posted(
         });
     }
     // Who was quicker than Slack's answer is told now.
-    for writer in slack_reply::parked_writers(tx, app, channel, ts).await? {
-        tell(tx, app, (channel, ts, &writer)).await?;
+    for writer in writers {
+        tell(tx, app, (channel, ts, writer)).await?;
     }
     match texts.iter().any(Listed::is_opened) {
         true => show_again(tx, &list.id).await,
@@ -394,12 +395,14 @@ pub(crate) async fn open_next(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A copy of a list stays, because people have answered under it: it is nobody's thread either, and they are told.
+/// A copy of a list stays, because people have answered under it: it is nobody's thread either, and its `writers`
+/// are told.
 pub(crate) async fn keep_copy(
     tx: &mut Tx,
     app: &App,
     list: &Row,
     (channel, ts): (&str, &str),
+    writers: &[String],
 ) -> anyhow::Result<()> {
     let lane = delivery::copies_lane(&list.id);
     let copy = delivery::enqueue(tx, &lane, "", "", &list.payload()?).await?;
@@ -407,8 +410,8 @@ pub(crate) async fn keep_copy(
     let why = "a copy of a list that people have answered";
     outbox::set_state(tx, &copy, State::Delivered, 0, why).await?;
     lanes::advance(tx, &lane.id).await?;
-    for writer in slack_reply::parked_writers(tx, app, channel, ts).await? {
-        tell(tx, app, (channel, ts, &writer)).await?;
+    for writer in writers {
+        tell(tx, app, (channel, ts, writer)).await?;
     }
     Ok(())
 }

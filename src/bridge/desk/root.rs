@@ -1,10 +1,9 @@
 //! The root of a thread as it is shown: who it is and where it stands above the words it began with, and the buttons below.
 
 use crate::app::App;
-use crate::bridge::calls::call_thread::Scene;
-use crate::bridge::desk::matter::standing;
 use crate::bridge::desk::newcomers;
 use crate::bridge::desk::plainer;
+use crate::bridge::wording;
 use crate::bridge::wording::desk::{self, Head};
 use crate::config::Config;
 use crate::delivery::{Content, Delivery};
@@ -44,7 +43,7 @@ pub(crate) async fn compose(
         name: name.as_deref(),
         place: &conversation.place,
         line: line.map(|line| line.name.as_str()),
-        standing: standing(&matter),
+        standing: matter.standing(),
         matter: &matter,
         previous: link(neighbours.previous_ts),
         next: link(neighbours.next_ts),
@@ -54,11 +53,7 @@ pub(crate) async fn compose(
 }
 
 /// What stands below the head of a root that is posted already; `None` where that is not known.
-pub(crate) async fn body(
-    app: &App,
-    conversation: &Conversation,
-    thread: &Thread,
-) -> anyhow::Result<Option<Content>> {
+pub(crate) async fn body(app: &App, thread: &Thread) -> anyhow::Result<Option<Content>> {
     let Some(row) = outbox::read(&app.store, &thread.post_id).await? else {
         return Ok(None);
     };
@@ -66,13 +61,10 @@ pub(crate) async fn body(
     if let Some(call) = calls::read(&app.store, &row.message_id).await?
         && call.post_id == row.id
     {
-        let scene = Scene {
-            turns: call_turns::read(&app.store, &call.sid).await?,
-            call,
-            conversation: conversation.clone(),
-            config: &app.config,
-        };
-        return Ok(Some(newcomers::above(app, &listed, scene.as_root())?));
+        let turns = call_turns::read(&app.store, &call.sid).await?;
+        let story = wording::calls::story(&call, &turns);
+        let header = wording::calls::root(&Address::new(&call.caller), &story);
+        return Ok(Some(newcomers::above(app, &listed, header)?));
     }
     // Its words may have been taken away since: then it stays as it is.
     Ok(match row.payload() {

@@ -3,12 +3,12 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::bridge::desk::matter::Standing;
 use crate::delivery::Content;
 use crate::phone::Address;
 use crate::slack::blocks::{self, Button};
 use crate::slack::mrkdwn::escape;
 use crate::store::matters::Matter;
+use crate::store::matters::Standing;
 
 /// The buttons of a root.
 pub(crate) const BUTTON_CLAIM: &str = "desk_claim";

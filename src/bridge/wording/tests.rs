@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use qdn_sandbox::slack::Message;
 
 use super::*;
-use crate::bridge::desk::matter::Standing;
+use crate::store::matters::Standing;
 
 /// Pieces of everything that Slack would act on, and of what breaks it apart.
 fn words() -> impl Strategy<Value = String> {
