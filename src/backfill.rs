@@ -176,7 +176,7 @@ fn left_to_webhook(app: &App) -> SignedDuration {
 
 /// All up to `to` is kept.
 async fn move_watermark(app: &App, name: &str, to: Timestamp) -> anyhow::Result<()> {
-    crate::trial::point("backfill.before_watermark");
+    crate::faultpoints::point("backfill.before_watermark");
     let mut tx = app.store.begin().await?;
     facts::write(&mut tx, name, &to.as_millisecond().to_string()).await?;
     tx.commit().await
@@ -185,7 +185,7 @@ async fn move_watermark(app: &App, name: &str, to: Timestamp) -> anyhow::Result<
 /// A read that failed, as an error with a cause; in the trial of a mistake it passes for an empty one.
 fn read<T: Default>(result: Result<T, Failure>) -> anyhow::Result<T> {
     match result {
-        Err(_) if crate::trial::mistake("watermark_over_broken_read") => Ok(T::default()),
+        Err(_) if crate::faultpoints::mistake("watermark_over_broken_read") => Ok(T::default()),
         result => Ok(result?),
     }
 }

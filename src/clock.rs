@@ -25,7 +25,7 @@ impl Clock {
                 clippy::disallowed_methods,
                 reason = "this is where the time comes from"
             )]
-            Clock::System => Timestamp::now().as_millisecond() + crate::trial::clock_offset(),
+            Clock::System => Timestamp::now().as_millisecond() + crate::faultpoints::clock_offset(),
             Clock::Manual(millis) => millis.load(Ordering::SeqCst),
         };
         Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)

@@ -63,8 +63,8 @@ impl Environment {
         )
     }
 
-    /// A switch of [`crate::trial`].
-    pub(crate) fn trial(&self, name: &str) -> Option<&str> {
+    /// A switch of [`crate::faultpoints`].
+    pub(crate) fn fault_switch(&self, name: &str) -> Option<&str> {
         self.value(name)
     }
 

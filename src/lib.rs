@@ -24,6 +24,7 @@ mod connections;
 mod conversation;
 mod delivery;
 pub mod demo;
+pub mod faultpoints;
 mod http;
 mod log_limit;
 mod media;
@@ -37,7 +38,6 @@ pub mod slack;
 mod slack_directory;
 pub mod store;
 mod thread_sync;
-pub mod trial;
 pub mod twilio;
 
 pub use serve::{Running, serve};

@@ -35,7 +35,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         date_sent_after: Some(since),
     };
     let mut listed = read(clients.twilio.list_messages(&filter, Some(since)).await)?;
-    crate::trial::point("backfill.read");
+    crate::faultpoints::point("backfill.read");
     listed.retain(|message| message.direction.is_inbound());
     // Twilio lists the newest first and dates them by the second: of one second, the last listed came first.
     listed.reverse();

@@ -29,7 +29,7 @@ pub(super) async fn run(
     environment: &Environment,
 ) -> Result<(), Failed> {
     let (config, secrets) = both(Config::load(path, environment), Secrets::load(environment))?;
-    crate::trial::arm(environment)?;
+    crate::faultpoints::arm(environment)?;
     log_as_json(environment);
     crate::connections::raise_limit();
     let mut store = open_store(&config).await?;

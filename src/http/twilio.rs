@@ -40,7 +40,7 @@ pub(super) async fn dispatch_route(
 ) -> Result<Response, AppError> {
     if is_text(&params) {
         let sms = InboundSms::from_params(&params);
-        if crate::trial::mistake("acknowledge_before_commit") {
+        if crate::faultpoints::mistake("acknowledge_before_commit") {
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 // The mistake: whoever was answered never hears that this failed.

@@ -64,9 +64,9 @@ pub(super) async fn run(
             None,
         );
     }
-    crate::trial::point("attempt.before_request");
+    crate::faultpoints::point("attempt.before_request");
     let answered = deliver_once(app, clients, claimed, attempt).await;
-    crate::trial::point("attempt.answered");
+    crate::faultpoints::point("attempt.answered");
     match answered {
         Ok(Ok(outcome)) => (outcome, None),
         Ok(Err(failure)) => {

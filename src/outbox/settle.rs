@@ -41,14 +41,14 @@ pub(super) async fn look(
             why: "the program stopped before the answer was kept".into(),
         };
     }
-    crate::trial::point("look.before_read");
+    crate::faultpoints::point("look.before_read");
     let looked = match row.kind.as_str() {
         "sms" => look_for_sms(app, clients, row, tried).await,
         "recording" => recording::look(app, clients, row, tried).await,
         "picture" => picture::look(app, clients, row, tried).await,
         _ => look_for_post(app, clients, row, tried).await,
     };
-    crate::trial::point("look.read");
+    crate::faultpoints::point("look.read");
     match looked {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(failure)) => Outcome::NotRead {

@@ -168,9 +168,9 @@ pub(crate) async fn claim(
             claimed.push(take(&mut tx, head, lease, lease_until).await?);
         }
     }
-    crate::trial::point("claim.before_commit");
+    crate::faultpoints::point("claim.before_commit");
     tx.commit().await?;
-    crate::trial::point("claim.committed");
+    crate::faultpoints::point("claim.committed");
     Ok(claimed)
 }
 
@@ -191,7 +191,7 @@ async fn has_due(store: &Store, gate: &str) -> anyhow::Result<bool> {
 
 /// The head of a lane if its time has come; otherwise the lane is put right.
 async fn due_head(tx: &mut Tx, lane: &str) -> anyhow::Result<Option<Row>> {
-    let order = if crate::trial::mistake("overtake") {
+    let order = if crate::faultpoints::mistake("overtake") {
         "seq desc, part desc"
     } else {
         "seq, part"
@@ -221,14 +221,14 @@ async fn take(
     lease_until: i64,
 ) -> anyhow::Result<Claimed> {
     let found_sending =
-        row.state == State::Sending.as_str() && !crate::trial::mistake("forget_orphans");
+        row.state == State::Sending.as_str() && !crate::faultpoints::mistake("forget_orphans");
     let work = if found_sending || row.state == State::Unknown.as_str() {
         outbox::date_attempt(tx, &row.id, row.attempts, lease.remote_now).await?;
         Work::Settle(outbox::attempt(tx, &row.id, row.attempts).await?)
     } else {
         row.attempts += 1;
         outbox::begin_attempt(tx, &row.id, row.attempts, lease).await?;
-        crate::trial::point("claim.attempt_kept");
+        crate::faultpoints::point("claim.attempt_kept");
         Work::Attempt(outbox::attempt(tx, &row.id, row.attempts).await?)
     };
     let (Work::Attempt(tried) | Work::Settle(tried)) = &work;

@@ -64,7 +64,7 @@ pub(crate) async fn raise(
 ) -> anyhow::Result<bool> {
     let now = tx.now_ms();
     // In the trial of a mistake any status counts as higher.
-    let at_least = if crate::trial::mistake("status_goes_back") {
+    let at_least = if crate::faultpoints::mistake("status_goes_back") {
         -1
     } else {
         0

@@ -61,7 +61,7 @@ impl Cell {
     }
 
     /// Whether only a debug build can do this.
-    pub(crate) fn needs_trial(&self) -> bool {
+    pub(crate) fn needs_fault_points(&self) -> bool {
         self.mistake.is_some() || matches!(self.trouble, DieAt { .. })
     }
 
@@ -87,7 +87,7 @@ impl Cell {
         let DieAt { point, .. } = self.trouble else {
             return false;
         };
-        let points = qdn_relay::trial::POINTS.into_iter();
+        let points = qdn_relay::faultpoints::POINTS.into_iter();
         let index = points.take_while(|one| *one != point).count() as u64;
         self.database == Database::Postgres && !(index + seed).is_multiple_of(3)
     }
@@ -157,7 +157,7 @@ fn runs_on_postgres(cell: &Cell) -> bool {
 }
 
 fn deaths() -> Vec<Cell> {
-    let mut cells: Vec<Cell> = qdn_relay::trial::POINTS
+    let mut cells: Vec<Cell> = qdn_relay::faultpoints::POINTS
         .into_iter()
         .enumerate()
         .map(|(index, point)| death(point, 1 + index as u32 % 3))
@@ -522,7 +522,7 @@ pub(crate) fn mistakes() -> Vec<Vec<Cell>> {
         "skip_audit" => vec![Cell::new("nothing", "anywhere", Nothing)],
         _ => Vec::new(),
     };
-    qdn_relay::trial::MISTAKES
+    qdn_relay::faultpoints::MISTAKES
         .into_iter()
         .map(|mistake| {
             let cells = showing(mistake).into_iter();

@@ -145,7 +145,7 @@ async fn possible(cells: Vec<Cell>, arguments: &Arguments) -> Vec<Cell> {
         );
     }
     let before = cells.len();
-    cells.retain(|cell| cfg!(debug_assertions) || !cell.needs_trial());
+    cells.retain(|cell| cfg!(debug_assertions) || !cell.needs_fault_points());
     if cells.len() < before {
         println!(
             "SKIPPED: {} cells that need a debug build",
@@ -293,7 +293,7 @@ async fn play(cell: &Cell, seed: u64, patience: Duration) -> Vec<String> {
     let die_at = cell.trouble.variable();
     let mistake = cell
         .mistake
-        .map(|mistake| ("QDN_TRIAL_MISTAKE", mistake.to_owned()));
+        .map(|mistake| ("QDN_FAULT_MISTAKE", mistake.to_owned()));
     let variables: Vec<(&str, String)> = die_at.into_iter().chain(mistake).collect();
     let variables: Vec<(&str, &str)> = variables
         .iter()

@@ -97,7 +97,7 @@ impl Site {
     pub(crate) async fn restart(&mut self) {
         self.desk
             .environment
-            .retain(|(name, _)| name != "QDN_TRIAL_DIE_AT");
+            .retain(|(name, _)| name != "QDN_FAULT_DIE_AT");
         self.desk.start_relay().await;
     }
 

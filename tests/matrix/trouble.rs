@@ -102,7 +102,7 @@ impl Trouble {
     pub(crate) fn variable(&self) -> Option<(&'static str, String)> {
         match self {
             Trouble::DieAt { point, count, .. } => {
-                Some(("QDN_TRIAL_DIE_AT", format!("{point}:{count}")))
+                Some(("QDN_FAULT_DIE_AT", format!("{point}:{count}")))
             }
             _ => None,
         }

@@ -50,7 +50,7 @@ impl Clock {
 }
 
 fn desk(database: Database, clock: &Clock) -> Builder {
-    Desk::on(database).variable("QDN_TRIAL_CLOCK", clock.path().to_str().unwrap())
+    Desk::on(database).variable("QDN_FAULT_CLOCK", clock.path().to_str().unwrap())
 }
 
 fn carriers_are_silent(desk: &Desk) {

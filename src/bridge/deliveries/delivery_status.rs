@@ -33,12 +33,12 @@ pub(crate) async fn receive(
     status: &MessageStatus,
     echo: Option<&Echo>,
 ) -> anyhow::Result<()> {
-    crate::trial::point("status.verified");
+    crate::faultpoints::point("status.verified");
     let mut tx = app.store.begin().await?;
     let sid = status.message_sid.as_str();
     let error_code = i64::from(status.error_code.unwrap_or_default());
     let mut known = sms::by_sid(&mut tx, sid).await?;
-    if crate::trial::mistake("drop_unknown_callback") && known.is_none() {
+    if crate::faultpoints::mistake("drop_unknown_callback") && known.is_none() {
         return Ok(());
     }
     if known.is_none()
@@ -56,9 +56,9 @@ pub(crate) async fn receive(
             metrics::counter!("qdn_status_callbacks_parked_total").increment(1);
         }
     }
-    crate::trial::point("status.before_commit");
+    crate::faultpoints::point("status.before_commit");
     tx.commit().await?;
-    crate::trial::point("status.committed");
+    crate::faultpoints::point("status.committed");
     Ok(())
 }
 
@@ -149,7 +149,7 @@ pub(crate) async fn raise(
     {
         return Ok(());
     }
-    crate::trial::point("status.raised");
+    crate::faultpoints::point("status.raised");
     let Some(row) = outbox::by_id(tx, &known.outbox_id).await? else {
         return Ok(());
     };

@@ -28,7 +28,7 @@ pub(crate) async fn receive(
     outcome: &Outcome,
     lease: &Lease,
 ) -> anyhow::Result<()> {
-    crate::trial::point("outcome.begun");
+    crate::faultpoints::point("outcome.begun");
     let mut tx = app.store.begin().await?;
     let (Work::Attempt(tried) | Work::Settle(tried)) = &claimed.work;
     if let Some(row) = outbox::by_id(&mut tx, &claimed.row.id).await? {
@@ -40,11 +40,11 @@ pub(crate) async fn receive(
             follow(&mut tx, app, &row, tried, outcome, claimed).await?;
         }
     }
-    crate::trial::point("outcome.bound");
+    crate::faultpoints::point("outcome.bound");
     lanes::release(&mut tx, claimed, lease).await?;
-    crate::trial::point("outcome.before_commit");
+    crate::faultpoints::point("outcome.before_commit");
     tx.commit().await?;
-    crate::trial::point("outcome.committed");
+    crate::faultpoints::point("outcome.committed");
     Ok(())
 }
 
@@ -124,7 +124,7 @@ async fn follow(
             not_taken::receive(tx, app, (row, attempt), why, *was_plain).await
         }
         Outcome::Unknown { why }
-            if row.kind == "sms" && crate::trial::mistake("resend_on_timeout") =>
+            if row.kind == "sms" && crate::faultpoints::mistake("resend_on_timeout") =>
         {
             outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
             outbox::set_state(tx, id, State::Waiting, tx.after(Duration::ZERO), why).await
@@ -132,7 +132,7 @@ async fn follow(
         Outcome::Refused { code, why } => refused(tx, app, row, attempt, code, why).await,
         Outcome::Unknown { why } => unknown(tx, app, row, attempt, why).await,
         Outcome::Absent => settlement::absent(tx, app, row, attempt, claimed).await,
-        Outcome::NotRead { .. } if crate::trial::mistake("failed_read_is_absence") => {
+        Outcome::NotRead { .. } if crate::faultpoints::mistake("failed_read_is_absence") => {
             settlement::absent(tx, app, row, attempt, claimed).await
         }
         Outcome::NotRead {

@@ -55,7 +55,7 @@ pub(crate) async fn receive(
         Ok(written) => written,
         Err(why) => return Ok(Received::Ignored(why)),
     };
-    crate::trial::point("reply.verified");
+    crate::faultpoints::point("reply.verified");
     let (channel, root) = (message.channel.as_str(), written.root.as_str());
     let mut tx = app.store.begin().await?;
     let received = match conversations::by_thread(&mut tx, channel, root).await? {
@@ -76,9 +76,9 @@ pub(crate) async fn receive(
         }
         None => Received::Ignored("not in a thread of ours"),
     };
-    crate::trial::point("reply.before_commit");
+    crate::faultpoints::point("reply.before_commit");
     tx.commit().await?;
-    crate::trial::point("reply.committed");
+    crate::faultpoints::point("reply.committed");
     Ok(received)
 }
 
@@ -235,7 +235,7 @@ async fn keep(
     };
     let channel = message.channel.as_str();
     let mut external_id = format!("{channel}:{}", message.ts.as_str());
-    if crate::trial::mistake("dedupe_after_send") {
+    if crate::faultpoints::mistake("dedupe_after_send") {
         external_id.push_str(&format!("#{}", new_id()));
     }
     let text = storable(&message.text);
@@ -255,7 +255,7 @@ async fn keep(
     let Some(message_id) = messages::insert(tx, &new).await? else {
         return Ok(Received::Known);
     };
-    crate::trial::point("reply.message_kept");
+    crate::faultpoints::point("reply.message_kept");
     conversations::touch(tx, &conversation.id).await?;
     let (decision, reason) = match (written.kind, age) {
         (Kind::Reply, Age::Live) => ("reply_received", "a dispatcher answered"),
@@ -278,7 +278,7 @@ async fn keep(
     };
     if let Some(why) = question(tx, app, conversation, written, age, &reply, &rows).await? {
         held::hold(tx, app, conversation, &reply, &rows, &why).await?;
-        crate::trial::point("reply.row_kept");
+        crate::faultpoints::point("reply.row_kept");
         return Ok(Received::Reply);
     }
     if age == Age::Live && !rows.is_empty() {
@@ -310,7 +310,7 @@ async fn keep(
     if is_inside || age == Age::Stale {
         delivery::enqueue_mark(tx, &conversation.id, &message_id).await?;
     }
-    crate::trial::point("reply.row_kept");
+    crate::faultpoints::point("reply.row_kept");
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),

@@ -48,7 +48,7 @@ pub(crate) async fn receive(
         tx.commit().await?;
         return Ok(Received::NoSuchLine);
     };
-    crate::trial::point("sms.verified");
+    crate::faultpoints::point("sms.verified");
     let from = sms.from.for_texts();
     let body = storable(&sms.body);
     // A text that is found late is answered by people.
@@ -81,7 +81,7 @@ pub(crate) async fn receive(
     let Some(message_id) = messages::insert(&mut tx, &new).await? else {
         return Ok(Received::Known);
     };
-    crate::trial::point("sms.message_kept");
+    crate::faultpoints::point("sms.message_kept");
     let found =
         found.filter(|found| found.is_behind || tx.now().duration_since(found.came_at) >= LATE);
     let came_at = found.map(|found| found.came_at);
@@ -132,7 +132,7 @@ pub(crate) async fn receive(
     pictures_in::enqueue(&mut tx, &conversation, (&message_id, words), sms, &enclosed).await?;
     let as_of = came_at.unwrap_or(tx.now());
     opt_out::hear(&mut tx, app, &conversation, sms, as_of).await?;
-    crate::trial::point("sms.row_kept");
+    crate::faultpoints::point("sms.row_kept");
     if let Some(is_away) = is_away {
         away::text_the_caller(&mut tx, app, line, &conversation, &body, is_away).await?;
     }
@@ -146,9 +146,9 @@ pub(crate) async fn receive(
         detail: json!({ "conversation": conversation.id, "message": message_id, "outbox": row, "media": sms.num_media }),
         at: None,
     });
-    crate::trial::point("sms.before_commit");
+    crate::faultpoints::point("sms.before_commit");
     tx.commit().await?;
-    crate::trial::point("sms.committed");
+    crate::faultpoints::point("sms.committed");
     Ok(Received::New)
 }
 

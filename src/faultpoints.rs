@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use crate::config::{ConfigError, Environment};
 
 /// `name` or `name:count`: die the `count`th time the point is passed.
-const DIE_AT: &str = "QDN_TRIAL_DIE_AT";
+const DIE_AT: &str = "QDN_FAULT_DIE_AT";
 
 /// The path of a file that says by how many milliseconds this process's clock is off; it can be changed at any time.
-const CLOCK: &str = "QDN_TRIAL_CLOCK";
+const CLOCK: &str = "QDN_FAULT_CLOCK";
 
 /// One of [`MISTAKES`].
-const MISTAKE: &str = "QDN_TRIAL_MISTAKE";
+const MISTAKE: &str = "QDN_FAULT_MISTAKE";
 
 /// Every point, in the order in which a delivery passes them.
 pub const POINTS: [&str; 27] = [
@@ -79,9 +79,9 @@ static ARMED: OnceLock<Armed> = OnceLock::new();
 /// Takes the switches from the environment.
 #[cfg(debug_assertions)]
 pub(crate) fn arm(environment: &Environment) -> Result<(), ConfigError> {
-    let wanted = environment.trial(DIE_AT).unwrap_or_default();
+    let wanted = environment.fault_switch(DIE_AT).unwrap_or_default();
     let (point, count) = wanted.split_once(':').unwrap_or((wanted, "1"));
-    let mistake = environment.trial(MISTAKE).unwrap_or_default();
+    let mistake = environment.fault_switch(MISTAKE).unwrap_or_default();
     if !point.is_empty() && !POINTS.contains(&point) {
         return Err(ConfigError::one(DIE_AT, point, "there is no such point"));
     }
@@ -96,7 +96,7 @@ pub(crate) fn arm(environment: &Environment) -> Result<(), ConfigError> {
         point: point.to_owned(),
         passes_left: AtomicI64::new(count.parse().unwrap_or(1)),
         mistake: mistake.to_owned(),
-        clock: environment.trial(CLOCK).map(Into::into),
+        clock: environment.fault_switch(CLOCK).map(Into::into),
     };
     // A process serves once.
     let _ = ARMED.set(armed);
@@ -107,7 +107,7 @@ pub(crate) fn arm(environment: &Environment) -> Result<(), ConfigError> {
 #[cfg(not(debug_assertions))]
 pub(crate) fn arm(environment: &Environment) -> Result<(), ConfigError> {
     for variable in [DIE_AT, MISTAKE, CLOCK] {
-        if let Some(value) = environment.trial(variable) {
+        if let Some(value) = environment.fault_switch(variable) {
             return Err(ConfigError::one(
                 variable,
                 value,
