@@ -1,5 +1,8 @@
 //! What can be delivered, how a delivery can end, and the lane each stands in.
 
+#[cfg(test)]
+mod fixtures;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
