@@ -275,7 +275,11 @@ fn fixtures() -> Vec<(&'static str, &'static str, Delivery)> {
             },
         ),
         ("picture", "picture", picture("", None)),
-        ("picture-uploaded", "picture", picture("8f2k1", Some("F0UP"))),
+        (
+            "picture-uploaded",
+            "picture",
+            picture("8f2k1", Some("F0UP")),
+        ),
         (
             "recording",
             "recording",

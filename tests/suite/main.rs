@@ -46,6 +46,7 @@ mod missed_texts;
 mod newcomers;
 mod not_taken;
 mod odd_requests;
+mod old_database;
 mod old_threads;
 mod once;
 mod operator;

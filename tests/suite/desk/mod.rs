@@ -24,7 +24,7 @@ use std::time::Duration;
 use qdn_sandbox::slack::{self, SlackStandIn};
 use qdn_sandbox::twilio::{self, TwilioStandIn};
 
-pub(crate) use database::Database;
+pub(crate) use database::{Created, Database};
 pub(crate) use presence::{Redis, StatusPage, silence};
 pub(crate) use process::{Relay, run, signal};
 pub(crate) use proxy::Proxy;
