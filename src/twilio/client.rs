@@ -1,8 +1,8 @@
-//! Twilio's REST API, as far as a text and call desk needs it (<https://www.twilio.com/docs/usage/api>).
+//! A client for the part of Twilio's REST API that the desk uses (<https://www.twilio.com/docs/usage/api>).
 //!
-//! Each method sends one request, or for a list one a page, and never sends one again. What it could not do is one of
-//! the four words of [`Failure`](crate::remote::Failure): the API has no idempotency key, so that nothing but an honest
-//! "unknown" keeps a text from being sent twice.
+//! Each method sends one request, or one a page for a list, and never retries. An error is one of the four variants of
+//! [`Failure`](crate::remote::Failure). The API has no idempotency key, so `Failure::Unknown` has to be exact: it keeps a
+//! text from being sent twice.
 
 mod calls;
 pub(super) mod json;
@@ -33,39 +33,39 @@ pub use messages::{MediaResource, MessageFilter, NewMessage};
 pub use numbers::{Account, IncomingPhoneNumber};
 pub use services::MessagingService;
 
-/// How long one connection may take to be made; longer means that the network is down, and nothing has been sent yet.
+/// The timeout for connecting. Nothing has been sent when it expires, so the failure is `NotSent`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a connection without a request is kept: less than servers keep theirs, since a request into one that is just
-/// being closed ends as "unknown".
+/// How long an idle connection is kept. Servers keep theirs longer: a request on a connection that the server is closing
+/// would end as `Unknown`.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Where the API is, and as whom to speak to it.
+/// The address of the API, the credentials and the timeout.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `https://api.twilio.com`, or another edge's or a stand-in's; http or https.
+    /// `https://api.twilio.com`, or the address of another edge location or of a stand-in; http or https.
     pub api_url: String,
     pub account_sid: AccountSid,
-    /// The SID of an API key (`SK…`), or the account's own SID where `api_secret` is its auth token.
+    /// The SID of an API key (`SK…`), or the account's SID if `api_secret` is its auth token.
     pub api_key: String,
     pub api_secret: SecretString,
-    /// For one request, from connecting to the last byte of the answer.
+    /// The timeout of one request, from connecting to the last byte of the response.
     pub request_timeout: Duration,
 }
 
-/// A client for one account; cheap to clone.
+/// A client for one account. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    /// For where the API sends us on: other hosts, which never see the credentials.
+    /// Follows redirects to other hosts. It never sends the credentials and only connects to public addresses.
     elsewhere: reqwest::Client,
     settings: Arc<Settings>,
-    /// The `Date` of Twilio's last answer, and when it came by a clock that nobody sets.
+    /// The `Date` header of Twilio's last response, and when it arrived by the boot clock, which nobody can set.
     date: Arc<Mutex<Option<(Timestamp, BootInstant)>>>,
 }
 
 impl Client {
-    /// Makes the client; nothing is sent yet. The process must have chosen its rustls crypto provider.
+    /// Builds the client without sending anything. The process must have installed a rustls crypto provider.
     pub fn new(mut settings: Settings) -> anyhow::Result<Self> {
         let url = Url::parse(&settings.api_url).context("the address of Twilio's API")?;
         anyhow::ensure!(
@@ -79,11 +79,11 @@ impl Client {
             reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
-                // Always well before the request times out, for then nobody could say that nothing was sent.
+                // Well below the request's timeout: when that expires, nobody can tell whether the request was sent.
                 .connect_timeout(CONNECT_TIMEOUT.min(settings.request_timeout / 2))
                 .timeout(settings.request_timeout)
                 .pool_idle_timeout(IDLE_TIMEOUT)
-                // As for Slack: where requests go stands in the configuration, not in a variable meant for other programs.
+                // The configuration says where requests go, not a proxy variable meant for other programs.
                 .no_proxy()
         };
         let http = builder()
@@ -102,8 +102,8 @@ impl Client {
         })
     }
 
-    /// The time by Twilio's clock, to the second; `None` before its first answer. What Twilio dates is compared with
-    /// this, for our own clock may be wrong or may be set.
+    /// Returns the time by Twilio's clock, to the second; `None` before its first response. Compare Twilio's dates with this:
+    /// our own clock may be wrong.
     pub fn now(&self) -> Option<Timestamp> {
         let (date, at) = (*self.date.lock().ok()?)?;
         date.checked_add(SignedDuration::try_from(at.elapsed()).ok()?)

@@ -1,67 +1,67 @@
-//! What Twilio's error codes mean for whoever wrote the text (<https://www.twilio.com/docs/api/errors>).
+//! Maps Twilio's error codes to what they mean for the writer of a text (<https://www.twilio.com/docs/api/errors>).
 //!
-//! Twilio asks not to build on its codes, since they may change: an unknown one is [`Meaning::Other`], and final.
+//! Twilio may change its codes. An unknown one is [`Meaning::Other`] and counts as permanent.
 
-/// Why a text was refused or did not arrive.
+/// The reason why a text was refused or did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Meaning {
-    /// The recipient has answered STOP.
+    /// The recipient has opted out by texting STOP.
     OptedOut,
-    /// A landline, or a carrier that takes no texts.
+    /// A landline, or a carrier that does not accept texts.
     Landline,
-    /// A number that cannot receive texts, such as a fixed line.
+    /// A number that cannot receive texts.
     NotAMobile,
-    /// The phone is off or without signal.
+    /// The phone is off or has no signal.
     Unreachable,
     /// The number is not in service.
     UnknownNumber,
-    /// The recipient, the carrier or Twilio blocks the sender.
+    /// The recipient, the carrier or Twilio blocks messages from the sender.
     Blocked,
-    /// A filter took the text for unwanted.
+    /// A carrier's or Twilio's filter took the text for spam.
     Filtered,
     /// Not a phone number.
     InvalidNumber,
-    /// The account may not text that country.
+    /// The account has no permission to text that country.
     CountryNotEnabled,
-    /// There is no way from this number to that one.
+    /// Twilio has no route from the sending number to the recipient.
     NoRoute,
-    /// The sending number, its campaign or its verification is not registered with the carriers.
+    /// The sending number, its campaign or its verification is not registered with the carriers (A2P 10DLC, toll-free).
     NotRegistered,
-    /// The sending number is still being set up with the carriers.
+    /// The registration of the sending number with the carriers is not finished.
     StillBeingSetUp,
-    /// Too many texts are waiting to be sent from our number.
+    /// Twilio's queue of the sending number is full.
     QueueFull,
-    /// Too many at once, for Twilio or for the carrier.
+    /// Twilio or the carrier limits the rate of messages.
     Congested,
-    /// A trial account only texts numbers it has verified.
+    /// A trial account can only text numbers that it has verified.
     TrialAccount,
     /// The account is suspended or closed.
     AccountSuspended,
-    /// The API key is wrong, or may not do this.
+    /// The API key is wrong or lacks the permission.
     BadCredentials,
-    /// The sending number is not the account's, or cannot send this.
+    /// The sending number does not belong to the account or cannot send this kind of message.
     SenderNotOurs,
-    /// More than 1,600 characters.
+    /// The body has more than 1,600 characters.
     TooLong,
-    /// Neither words nor pictures.
+    /// The message has neither a body nor media.
     NothingToSend,
-    /// A picture that is too large, missing, one too many or not possible between these numbers.
+    /// A media file is too large or missing, there are too many, or these numbers cannot exchange media.
     BadMedia,
-    /// No more today, says the account's or the carrier's limit.
+    /// The account's or the carrier's daily limit is reached.
     DailyLimit,
-    /// It was not sent within its validity period and has been dropped.
+    /// Twilio dropped the message because it was still queued after its validity period.
     Expired,
-    /// The carrier did not answer; it may have arrived.
+    /// The carrier did not answer Twilio; the message may have arrived.
     TimedOutAtCarrier,
-    /// Twilio suspects the number of earning by the texts it gets.
+    /// Twilio's fraud protection blocks the number for SMS pumping.
     PumpingBlock,
-    /// The request itself was wrong: our mistake.
+    /// The request was invalid: a bug of ours.
     BadRequest,
-    /// What is wrong is not known: also to Twilio.
+    /// An unknown code, or one that Twilio itself calls unknown.
     Other,
 }
 
-/// What a code stands for, whether it came with a refusal or with a status callback.
+/// Returns the meaning of a code from an API error or from a status callback.
 pub fn meaning(code: u32) -> Meaning {
     match code {
         21610 => Meaning::OptedOut,
@@ -98,7 +98,7 @@ pub fn meaning(code: u32) -> Meaning {
 }
 
 impl Meaning {
-    /// Whether the same text may well get through later, without anybody changing anything.
+    /// Whether the same text may succeed later without anybody changing anything.
     pub fn temporary(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! The forms Twilio posts to a webhook, from raw bytes to types.
+//! Parses the forms that Twilio posts to a webhook.
 
 mod messaging;
 mod place;
@@ -13,7 +13,7 @@ pub use voice::{
 
 use crate::phone::Address;
 
-/// The form lacks something, or has it in a shape that is not Twilio's; names the field and never its value.
+/// A required field is missing or malformed. The message names the field, never its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     #[error("the form has no {0}")]
@@ -22,15 +22,16 @@ pub enum FormError {
     Malformed(&'static str),
 }
 
-/// Reads `application/x-www-form-urlencoded`, in the order sent; cannot fail, since what is not UTF-8 becomes U+FFFD.
+/// Parses `application/x-www-form-urlencoded` into pairs, in the order sent. Never fails: invalid UTF-8 becomes U+FFFD.
 pub fn parse(body: &[u8]) -> Vec<(String, String)> {
     url::form_urlencoded::parse(body).into_owned().collect()
 }
 
-/// The longest address that is of use: that of a SIP user. More would not fit into an index of the database.
+/// The most characters of an address that are kept. SIP addresses are the longest; more would not fit into a database
+/// index.
 const LONGEST_ADDRESS: usize = 256;
 
-/// A form's parameters, to be asked by name; Twilio's empty values count as absent.
+/// A form's parameters by name. An empty value counts as absent, as Twilio sends empty values for absent ones.
 struct Params<'a>(&'a [(String, String)]);
 
 impl<'a> Params<'a> {
@@ -58,12 +59,12 @@ impl<'a> Params<'a> {
         self.get(name).ok_or(FormError::Missing(name))
     }
 
-    /// A SID that must be there.
+    /// Returns a required SID.
     fn sid<T: TryFrom<String>>(&self, name: &'static str) -> Result<T, FormError> {
         T::try_from(self.required(name)?.to_owned()).map_err(|_| FormError::Malformed(name))
     }
 
-    /// A SID that may be missing, and counts as missing when it cannot be read.
+    /// Returns an optional SID; `None` if it is missing or malformed.
     fn optional_sid<T: TryFrom<String>>(&self, name: &str) -> Option<T> {
         T::try_from(self.string(name)?).ok()
     }

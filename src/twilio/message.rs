@@ -1,4 +1,4 @@
-//! A message as Twilio's REST API shows it, and the states it goes through.
+//! Twilio's message resource, its status values and its direction.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::MessageSid;
 use super::client::json;
 use crate::phone::Address;
 
-/// Where a message is on its way (<https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>).
+/// A message's status (<https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MessageState {
     Accepted,
@@ -22,12 +22,12 @@ pub enum MessageState {
     Read,
     Receiving,
     Received,
-    /// A word Twilio did not know when this was written.
+    /// A value that Twilio did not document when this was written.
     Other(String),
 }
 
 impl MessageState {
-    /// Takes Twilio's word.
+    /// Parses Twilio's value; never fails, since an unknown one becomes `Other`.
     pub fn parse(word: &str) -> Self {
         match word {
             "accepted" => Self::Accepted,
@@ -46,7 +46,7 @@ impl MessageState {
         }
     }
 
-    /// Twilio's word.
+    /// Returns the value as Twilio writes it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Accepted => "accepted",
@@ -65,9 +65,10 @@ impl MessageState {
         }
     }
 
-    /// How far along this is, 0 to 3: callbacks arrive in any order, and only a higher rank may replace a lower one.
+    /// Returns how far along the message is, 0 to 3. Callbacks arrive in any order, so a status may only be replaced by one of
+    /// a higher rank.
     ///
-    /// A word we do not know ranks lowest, so that it never hides one we do.
+    /// An unknown status ranks lowest, so that it never replaces a known one.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Accepted | Self::Scheduled | Self::Queued | Self::Receiving | Self::Other(_) => 0,
@@ -82,13 +83,13 @@ impl MessageState {
         }
     }
 
-    /// Whether nothing more will happen to the message.
+    /// Whether this status is final.
     pub fn is_final(&self) -> bool {
         self.rank() == 3
     }
 }
 
-/// Who began a message or a call.
+/// Which side started a message or a call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Direction {
     Inbound,
@@ -96,12 +97,12 @@ pub enum Direction {
     OutboundCall,
     OutboundReply,
     OutboundDial,
-    /// A word Twilio did not know when this was written.
+    /// A value that Twilio did not document when this was written.
     Other(String),
 }
 
 impl Direction {
-    /// Takes Twilio's word.
+    /// Parses Twilio's value; never fails, since an unknown one becomes `Other`.
     pub fn parse(word: &str) -> Self {
         match word {
             "inbound" => Self::Inbound,
@@ -113,13 +114,13 @@ impl Direction {
         }
     }
 
-    /// Whether the message or call came from outside to the account.
+    /// Whether somebody else sent the message to, or placed the call to, a number of the account.
     pub fn is_inbound(&self) -> bool {
         *self == Self::Inbound
     }
 }
 
-/// A message (<https://www.twilio.com/docs/messaging/api/message-resource#message-properties>).
+/// A message resource (<https://www.twilio.com/docs/messaging/api/message-resource#message-properties>).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     pub sid: MessageSid,
@@ -129,19 +130,19 @@ pub struct Message {
     pub to: Address,
     pub body: String,
     pub num_media: u32,
-    /// How many parts it was cut into and is paid for; 0 while Twilio does not know.
+    /// How many segments Twilio bills; 0 while it is not known.
     pub num_segments: u32,
-    /// To the second, as all of Twilio's times.
+    /// To the second, like all of Twilio's times.
     pub date_created: Option<Timestamp>,
-    /// None while the message is queued; for an inbound one, when Twilio called the webhook.
+    /// `None` while the message is queued. For an inbound message, when Twilio called the webhook.
     pub date_sent: Option<Timestamp>,
     pub date_updated: Option<Timestamp>,
     pub error_code: Option<u32>,
 }
 
 impl Message {
-    /// Reads the resource; only a SID is indispensable, so that an oddity elsewhere never makes a message that was
-    /// accepted look like one that was not.
+    /// Parses the resource; `None` if it has no valid SID. Any other field may be missing or malformed, so that an odd field
+    /// never makes an accepted message look like a failed one.
     pub(super) fn from_json(value: &Value) -> Option<Self> {
         Some(Self {
             sid: MessageSid::parse(json::text(value, "sid")?).ok()?,
@@ -160,7 +161,7 @@ impl Message {
     }
 }
 
-/// Without the text, which must not reach a log.
+/// Leaves out the body, which must not reach a log.
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Message")

@@ -1,7 +1,8 @@
-//! Twilio as its documentation has it: signatures, webhook forms, TwiML, the REST API. Knows nothing of us.
+//! Twilio's API as its documentation describes it. Imports nothing of the desk's domain.
 //!
-//! In come [`form`]s whose [`signature`] holds, out go requests by the [`client`], and a call is answered with [`twiml`];
-//! [`message`] is a text on Twilio's side, and [`error_code`] why one failed.
+//! Inbound: [`signature`] verifies a webhook request and [`form`] parses it. Outbound: [`client`] calls the REST API, and
+//! [`twiml`] writes the instructions for a call. [`message`] is the message resource, [`error_code`] explains its errors,
+//! [`segment`] and [`segments`] count what a text takes.
 
 pub mod client;
 pub mod error_code;

@@ -1,12 +1,13 @@
-//! How much one SMS takes (<https://www.twilio.com/docs/messaging/api/message-resource>).
+//! Splits a long text into message bodies (<https://www.twilio.com/docs/messaging/api/message-resource>).
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// What Twilio accepts as one Body; longer is error 21617. Counted in UTF-16 units, the strictest reading of
-/// "characters", so that no text is refused for an emoji too many.
+/// The longest `Body` that Twilio accepts; a longer one is error 21617. We count UTF-16 code units, the strictest reading
+/// of Twilio's "characters", so that an emoji never makes a body too long.
 const BODY_LIMIT: usize = 1_600;
 
-/// The text in bodies that Twilio accepts, in order, broken at white space where there is any. Empty for no words.
+/// Splits a text into bodies that Twilio accepts, in order. Breaks at white space if there is any, and never inside a
+/// grapheme. Returns an empty list for a blank text.
 pub fn split(text: &str) -> Vec<String> {
     split_at(text, BODY_LIMIT)
 }
@@ -22,7 +23,7 @@ fn split_at(text: &str, limit: usize) -> Vec<String> {
     bodies
 }
 
-/// Where the first body of `text` ends, in bytes.
+/// Returns the byte offset at which the first body of `text` ends.
 fn body_end(text: &str, limit: usize) -> usize {
     let mut units = 0;
     let mut last_space = None;
@@ -32,7 +33,7 @@ fn body_end(text: &str, limit: usize) -> usize {
             last_space = Some(at);
         }
         if units + size > limit {
-            // One grapheme longer than a whole body is cut inside, or nothing would ever fit.
+            // A single grapheme longer than the limit is cut inside, or the loop would never advance.
             return last_space.filter(|at| *at > 0).unwrap_or(if at > 0 {
                 at
             } else {

@@ -1,27 +1,26 @@
-//! What a text costs: how many parts it is sent in, counted as Twilio's calculator counts, and how to save some.
-//!
-//! <https://www.twilio.com/docs/glossary/what-is-gsm-7-character-encoding>
+//! Counts the segments that Twilio bills for a text, and replaces typography that needs more of them
+//! (<https://www.twilio.com/docs/glossary/what-is-gsm-7-character-encoding>).
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// What takes one septet.
+/// The GSM-7 characters that take one septet.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 
-/// What takes two.
+/// The GSM-7 extension characters, which take two septets.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
-/// How many septets fit into the only part, and into one of several.
+/// The septets that fit into a single segment, and into each of several.
 const SEPTETS: (usize, usize) = (160, 153);
 
-/// The same in UTF-16 units.
+/// The UTF-16 code units that fit into a single UCS-2 segment, and into each of several.
 const UNITS: (usize, usize) = (70, 67);
 
-/// The number of parts; an empty text still is one.
+/// Returns the number of segments, at least 1, as Twilio's calculator counts them.
 pub fn count(text: &str) -> usize {
     let septets: Option<Vec<usize>> = text.chars().map(septets).collect();
     let (sizes, (single, part)) = match septets {
         Some(sizes) => (sizes, SEPTETS),
-        // What people see as one character is never split, and a line end of two is two.
+        // UCS-2: a grapheme is never split over two segments, but \r\n counts as two characters.
         None => (
             text.graphemes(true)
                 .flat_map(|seen| match seen {
@@ -45,7 +44,7 @@ pub fn count(text: &str) -> usize {
     parts
 }
 
-/// How many septets the character takes, if the short alphabet has it.
+/// Returns how many septets the character takes in GSM-7; `None` if GSM-7 does not have it.
 fn septets(c: char) -> Option<usize> {
     if BASIC.contains(c) {
         Some(1)
@@ -54,10 +53,10 @@ fn septets(c: char) -> Option<usize> {
     }
 }
 
-/// The text with its typography made plain, if that is all that keeps it out of the short alphabet; otherwise as it is.
+/// Replaces typography with GSM-7 characters if that makes the whole text GSM-7; otherwise returns the text unchanged.
 ///
-/// One curly quote makes a text more than twice as dear. Nothing that a reader would miss is changed: a text with an
-/// emoji or a letter of another script stays as it was written.
+/// A single curly quote more than doubles the price of a text. A text with an emoji or a letter of another script stays
+/// as written, because the replacement would not save anything.
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for c in text.chars() {
@@ -72,7 +71,7 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// What says the same in the short alphabet: quotes, dashes, dots, blanks, and what nobody sees.
+/// Returns the GSM-7 replacement of quotes, dashes, dots, blanks and invisible characters.
 fn plain(c: char) -> Option<&'static str> {
     Some(match c {
         '‘' | '’' | '‚' | '‛' | '′' | '‵' | '´' | '`' | 'ʼ' | 'ʹ' | 'ˈ' | '＇' | '‹' | '›' => {
@@ -92,7 +91,7 @@ fn plain(c: char) -> Option<&'static str> {
         | '\u{3000}'
         | '\t' => " ",
         '\u{2028}' | '\u{2029}' | '\u{85}' | '\u{B}' => "\n",
-        // The joiners of emoji are among these; a text that has those keeps everything.
+        // Emoji joiners are among these, but a text with emoji is returned unchanged anyway.
         '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}' => "",
         '⁄' | '∕' | '／' => "/",
         '‼' => "!!",

@@ -2,12 +2,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The text is not a SID of the kind that was expected.
+/// The text is not a SID of the expected kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a SID: two capital letters and 32 hexadecimal digits, here {0}…")]
 pub struct InvalidSid(&'static str);
 
-/// Whether `text` is one of `prefixes` and 32 more characters, of which none means anything in a path or a query.
+/// Whether `text` is one of `prefixes` and 32 ASCII letters or digits, so that it is safe in a path or a query.
 fn is_sid(text: &str, prefixes: &[&str]) -> bool {
     text.len() == 34
         && prefixes.iter().any(|prefix| text.starts_with(prefix))
@@ -22,7 +22,7 @@ macro_rules! sid {
         pub struct $name(String);
 
         impl $name {
-            /// Takes a SID of this kind as Twilio writes it.
+            /// Parses a SID of this kind.
             pub fn parse(text: &str) -> Result<Self, InvalidSid> {
                 if is_sid(text, &[$($prefix),+]) {
                     Ok(Self(text.to_owned()))
@@ -31,7 +31,7 @@ macro_rules! sid {
                 }
             }
 
-            /// The SID as Twilio writes it.
+            /// Returns the SID as Twilio writes it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -60,26 +60,26 @@ macro_rules! sid {
 }
 
 sid!(
-    /// One text or picture message (`SM…`, `MM…`).
+    /// The SID of a text (`SM…`) or a media message (`MM…`).
     MessageSid,
     "SM",
     "MM"
 );
 
 impl MessageSid {
-    /// A SID for a message that Twilio named none of; `digits` are at least 32 hexadecimal ones.
+    /// Makes a SID for a message that came without one; `digits` has at least 32 hexadecimal digits.
     pub(crate) fn made_from(digits: &str) -> Self {
         Self(format!("SM{digits:.32}"))
     }
 }
 
 sid!(
-    /// One leg of a phone call (`CA…`).
+    /// The SID of one leg of a call (`CA…`).
     CallSid,
     "CA"
 );
 sid!(
-    /// An account at Twilio (`AC…`).
+    /// The SID of an account (`AC…`).
     AccountSid,
     "AC"
 );

@@ -1,8 +1,8 @@
-//! X-Twilio-Signature: proof that a request was made by Twilio and that nothing of it was changed on the way.
+//! Computes and verifies `X-Twilio-Signature`, which proves that Twilio made a request and that nobody changed it.
 //!
-//! HMAC-SHA1, keyed with the account's auth token (or HMAC-SHA256 with a shared key, see [`settings`]), over the URL as Twilio has it, followed by each form parameter's
-//! name and value, sorted by name, with nothing between them; then base64.
-//! <https://www.twilio.com/docs/usage/security#validating-requests>
+//! The signature is the base64 of an HMAC-SHA1 keyed with the account's auth token (or an HMAC-SHA256 keyed with a shared
+//! key, see [`settings`]). It covers the URL as configured at Twilio, followed by the name and value of each form parameter,
+//! sorted by name, without separators. <https://www.twilio.com/docs/usage/security#validating-requests>
 
 pub mod settings;
 
@@ -15,20 +15,20 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The signature Twilio sends for a request to `url` (with its query, as configured at Twilio) with these form parameters.
+/// Returns the signature of a request to `url` (with its query, as configured at Twilio) with these form parameters.
 pub fn sign(auth_token: &str, url: &str, params: &[(String, String)]) -> String {
     STANDARD.encode(sha1(auth_token, &signed(url, params)))
 }
 
-/// The signature Twilio sends where a Webhook Rule names a shared key: only the hash and the key differ.
+/// Returns the signature that Twilio sends if a Webhook Rule names a shared key: HMAC-SHA256 with that key.
 pub fn sign_with_shared_key(secret: &str, url: &str, params: &[(String, String)]) -> String {
     STANDARD.encode(sha256(secret, &signed(url, params)))
 }
 
-/// Whether `signature` is Twilio's for this request, made with the auth token.
+/// Whether `signature` is valid for this request and the auth token. Compares in constant time.
 ///
-/// `params` are those of a form body, and empty for any other: such a body is then vouched for by the hash that
-/// Twilio puts into the query as `bodySHA256`, and a body that neither covers is not Twilio's.
+/// `params` are the parameters of a form body, and empty for any other body. Such a body must match the hash that Twilio
+/// puts into the query as `bodySHA256`; a body that neither covers is not valid.
 pub fn is_valid(
     auth_token: &str,
     url: &str,
@@ -39,7 +39,7 @@ pub fn is_valid(
     covers(url, params, body) && fits(|text| sha1(auth_token, text), url, params, signature)
 }
 
-/// Whether `signature` is Twilio's for this request, made with a shared key.
+/// Whether `signature` is valid for this request and the shared key; see [`is_valid`].
 pub fn is_valid_with_shared_key(
     secret: &str,
     url: &str,
@@ -50,7 +50,7 @@ pub fn is_valid_with_shared_key(
     covers(url, params, body) && fits(|text| sha256(secret, text), url, params, signature)
 }
 
-/// Whether what is signed says anything about the body.
+/// Whether the signature covers the body: as form parameters or as a hash in the query.
 fn covers(url: &str, params: &[(String, String)], body: &[u8]) -> bool {
     !params.is_empty() || body.is_empty() || is_hash_in_query(url, body)
 }
@@ -69,11 +69,10 @@ fn fits(
         .any(|url| mac(&signed(url, params)).ct_eq(&signature).into())
 }
 
-/// What is signed: the URL, then each parameter's name and value.
+/// Returns the signed text: the URL, then each parameter's name and value.
 fn signed(url: &str, params: &[(String, String)]) -> Vec<u8> {
     let mut text = url.as_bytes().to_vec();
-    // A parameter sent several times counts once for each different value, in order: what Twilio's Python and Node
-    // libraries do.
+    // A repeated parameter counts once for each distinct value, sorted, as in Twilio's Python and Node libraries.
     let sorted: BTreeSet<(&str, &str)> = params
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -106,11 +105,11 @@ fn is_hash_in_query(url: &str, body: &[u8]) -> bool {
     claimed.is_some_and(|claimed| Sha256::digest(body).as_slice().ct_eq(&claimed).into())
 }
 
-/// The ways in which Twilio may have written `url` when it signed: with and without the port, the credentials, and an
-/// escaped apostrophe.
+/// Returns the forms of `url` that Twilio may have signed: with and without the port, with and without the credentials,
+/// and with an apostrophe in the query plain or escaped.
 ///
-/// Twilio drops the port for some products and schemes only, and its own libraries therefore accept both. The URL is
-/// taken apart as text, since a parser would tidy up what has to stay as it was sent.
+/// Twilio drops the port for some products and schemes only; its own libraries accept both. The URL is split as text,
+/// since a URL parser would normalize it.
 fn signed_forms(url: &str) -> Vec<String> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return vec![url.to_owned()];
@@ -120,7 +119,7 @@ fn signed_forms(url: &str) -> Vec<String> {
         Some(at) => authority.split_at(at + 1),
         None => ("", authority),
     };
-    // In brackets stands an IPv6 address, whose colons begin no port.
+    // The colons of an IPv6 address in brackets do not start a port.
     let port_at = host_and_port
         .rfind(':')
         .filter(|&colon| !host_and_port[colon..].contains(']'));

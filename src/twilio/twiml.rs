@@ -1,35 +1,35 @@
-//! TwiML: the XML in which Twilio is told what to do with a call (<https://www.twilio.com/docs/voice/twiml>).
+//! TwiML: the XML that tells Twilio what to do with a call (<https://www.twilio.com/docs/voice/twiml>).
 
 mod write;
 
 use crate::phone::PhoneNumber;
 
-/// A whole answer: what to do, in order.
+/// A TwiML document: the verbs to execute, in order.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Response {
     pub verbs: Vec<Verb>,
 }
 
 impl Response {
-    /// Does nothing: the right answer to a text, to which Twilio would otherwise reply, and the end of a call.
+    /// Returns a document without verbs. As the answer to a text it sends no reply; as the answer to a call it hangs up.
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// Does one thing after the other.
+    /// Returns a document of these verbs.
     pub fn new(verbs: impl IntoIterator<Item = Verb>) -> Self {
         Self {
             verbs: verbs.into_iter().collect(),
         }
     }
 
-    /// The document to answer with, as `text/xml`.
+    /// Returns the XML to answer with, as `text/xml`.
     pub fn to_xml(&self) -> String {
         write::document(self)
     }
 }
 
-/// One thing to do with a call.
+/// A TwiML verb.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Verb {
     Dial(Dial),
@@ -43,37 +43,38 @@ pub enum Verb {
     Hangup,
 }
 
-/// Rings numbers, all at once, and connects the first that picks up.
+/// `<Dial>`: rings all numbers at once and connects the first that picks up.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Dial {
-    /// Asked what to do next when nobody answered or the talk is over; without it, the verb behind this one is next.
+    /// The URL that Twilio asks for what comes next when nobody answered or the conversation is over. Without it, the next
+    /// verb follows.
     pub action: Option<String>,
-    /// Seconds to ring, 5 to 600; 30 when not said. Twilio adds up to five.
+    /// How long to ring, in seconds, 5 to 600; 30 by default. Twilio adds up to five.
     pub timeout: Option<u32>,
-    /// Seconds to talk; four hours when not said.
+    /// The maximum length of the conversation, in seconds; four hours by default.
     pub time_limit: Option<u32>,
-    /// The caller keeps hearing it ring until somebody answers; only where this is the first verb.
+    /// Whether the caller hears ringing until somebody answers. Only works if this is the first verb.
     pub answer_on_bridge: bool,
-    /// What the people rung see; the caller's own number when not said.
+    /// The number that the callees see; the caller's number by default.
     pub caller_id: Option<PhoneNumber>,
-    /// At most ten.
+    /// At most ten numbers.
     pub numbers: Vec<Number>,
 }
 
-/// One number to ring.
+/// `<Number>`: one number to ring.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Number {
     pub phone: PhoneNumber,
-    /// Where the TwiML is that whoever picks up hears before being connected.
+    /// The URL of the TwiML that the callee hears before the connection with the caller.
     pub url: Option<String>,
-    /// Told of each step of [`status_callback_event`](Self::status_callback_event).
+    /// The URL that Twilio calls for each of [`status_callback_event`](Self::status_callback_event).
     pub status_callback: Option<String>,
-    /// `completed` alone when empty.
+    /// The reported events; if empty, only `completed`.
     pub status_callback_event: Vec<CallEvent>,
 }
 
 impl Number {
-    /// A number that is simply rung.
+    /// Returns a number to ring without screening and without status callbacks.
     pub fn new(phone: PhoneNumber) -> Self {
         Self {
             phone,
@@ -84,7 +85,7 @@ impl Number {
     }
 }
 
-/// A step in the life of a leg.
+/// An event of a leg that Twilio can report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallEvent {
     Initiated,
@@ -93,18 +94,18 @@ pub enum CallEvent {
     Completed,
 }
 
-/// Speaks.
+/// `<Say>`: speaks a text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Say {
-    /// Such as `Polly.Joanna-Neural`; the account's own when not said.
+    /// The voice, such as `Polly.Joanna-Neural`; the account's default voice if `None`.
     pub voice: Option<String>,
-    /// Such as `en-US`, which it also is when not said.
+    /// The language, such as `en-US`, which is also the default.
     pub language: Option<String>,
     pub text: String,
 }
 
 impl Say {
-    /// Speaks in the account's own voice.
+    /// Returns a `<Say>` with the account's default voice.
     pub fn new(text: impl Into<String>) -> Self {
         Self {
             voice: None,
@@ -114,35 +115,35 @@ impl Say {
     }
 }
 
-/// Plays a sound file.
+/// `<Play>`: plays an audio file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Play {
     pub url: String,
 }
 
-/// Stays silent.
+/// `<Pause>`: stays silent.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pause {
-    /// Seconds; one when not said.
+    /// In seconds; one by default.
     pub length: Option<u32>,
 }
 
-/// Waits for keys to be pressed; when none are, the verb behind this one is next.
+/// `<Gather>`: waits for keys. If none is pressed, the next verb follows.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Gather {
-    /// Asked what to do with the keys. Not optional, since Twilio would ask the same address again and again.
+    /// The URL that receives the keys. Required, since Twilio would otherwise request the current document again.
     pub action: String,
-    /// How many keys are enough; any number when not said.
+    /// The number of keys after which it ends; unlimited by default.
     pub num_digits: Option<u32>,
-    /// Seconds to wait for the next key; 5 when not said.
+    /// How long to wait for the next key, in seconds; 5 by default.
     pub timeout: Option<u32>,
-    /// `#` when not said; none at all when empty.
+    /// The key that ends the input: `#` by default, none if empty.
     pub finish_on_key: Option<String>,
-    /// Heard while waiting.
+    /// What the person hears while Twilio waits for keys.
     pub children: Vec<Prompt>,
 }
 
-/// What a `Gather` can hold.
+/// A verb that a `Gather` can contain.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Prompt {
     Say(Say),
@@ -150,39 +151,40 @@ pub enum Prompt {
     Pause(Pause),
 }
 
-/// Records the caller.
+/// `<Record>`: records the caller.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Record {
-    /// Asked what to do next. Not optional, since Twilio would ask the same address again and again.
+    /// The URL that Twilio asks for what comes next. Required, since Twilio would otherwise request the current document
+    /// again.
     pub action: String,
-    /// Seconds; an hour when not said, and two minutes with [`transcribe`](Self::transcribe).
+    /// The maximum length, in seconds; one hour by default, two minutes with [`transcribe`](Self::transcribe).
     pub max_length: Option<u32>,
-    /// Seconds of silence that end it; 5 when not said, never when 0.
+    /// How many seconds of silence end it; 5 by default, never if 0.
     pub timeout: Option<u32>,
-    /// Any key when not said.
+    /// The keys that end it; any key by default.
     pub finish_on_key: Option<String>,
-    /// A beep before; there is one when not said.
+    /// Whether a beep precedes the recording; true by default.
     pub play_beep: Option<bool>,
-    /// Puts what was said in writing: costs money, American English only.
+    /// Whether to transcribe the recording: costs money, American English only.
     pub transcribe: bool,
-    /// Given the transcription.
+    /// The URL that receives the transcription.
     pub transcribe_callback: Option<String>,
-    /// Told when the recording can be fetched.
+    /// The URL that Twilio calls when the recording can be fetched.
     pub recording_status_callback: Option<String>,
 }
 
-/// Goes on with the TwiML at another address.
+/// `<Redirect>`: continues with the TwiML at another URL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Redirect {
     pub url: String,
 }
 
-/// Does not answer the call; only as the first verb.
+/// `<Reject>`: ends the call without answering it. Only works as the first verb.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Reject {
-    /// The number is not in service, says a voice.
+    /// A voice says that the number is not in service.
     #[default]
     Rejected,
-    /// A busy tone.
+    /// The caller hears a busy tone.
     Busy,
 }

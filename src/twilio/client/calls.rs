@@ -8,22 +8,22 @@ use crate::remote::Failure;
 use crate::twilio::CallSid;
 use crate::twilio::message::Direction;
 
-/// Which calls to list; all of the account's where nothing is said.
+/// Selects the calls to list; by default all calls of the account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallFilter {
     pub to: Option<Address>,
     pub from: Option<Address>,
-    /// Begun then or later, to the second.
+    /// Only calls that started at this time or later, to the second.
     pub start_time_after: Option<Timestamp>,
-    /// The legs that this call led to.
+    /// Only the child legs of this call.
     pub parent_call_sid: Option<CallSid>,
 }
 
-/// One leg of a call (<https://www.twilio.com/docs/voice/api/call-resource#call-properties>).
+/// A call resource: one leg of a call (<https://www.twilio.com/docs/voice/api/call-resource#call-properties>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallResource {
     pub sid: CallSid,
-    /// The caller's leg, where this is one that it led to.
+    /// The caller's leg, if this is a leg that a `Dial` created.
     pub parent_call_sid: Option<CallSid>,
     pub from: Address,
     pub to: Address,
@@ -33,12 +33,12 @@ pub struct CallResource {
     pub start_time: Option<Timestamp>,
     /// To the second, once it has ended.
     pub end_time: Option<Timestamp>,
-    /// Seconds, once it has ended.
+    /// In seconds, once it has ended.
     pub duration: Option<u32>,
 }
 
 impl Client {
-    /// All calls that fit the filter, the most recent first; what could not be read to the end is an error.
+    /// Lists all calls that match the filter, the most recent first. An incomplete list is an error.
     pub async fn list_calls(&self, filter: &CallFilter) -> Result<Vec<CallResource>, Failure> {
         let mut query = Vec::new();
         if let Some(to) = &filter.to {

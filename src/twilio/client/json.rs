@@ -1,4 +1,4 @@
-//! Reading single fields of an answer, each by itself: an answer is worth having even where one field of it is odd.
+//! Reads single fields of a JSON response. A malformed field reads as `None`, so that the rest of the response stays usable.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,14 +7,14 @@ pub(in crate::twilio) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a st
     value.get(name)?.as_str()
 }
 
-/// A text that Twilio may also send empty.
+/// Returns a string field; `None` if it is empty, as Twilio sends some absent fields.
 pub(in crate::twilio) fn string(value: &Value, name: &str) -> Option<String> {
     text(value, name)
         .filter(|text| !text.is_empty())
         .map(str::to_owned)
 }
 
-/// A number, which Twilio writes as such or as a string.
+/// Returns a number field, which Twilio writes as a JSON number or as a string.
 pub(in crate::twilio) fn number(value: &Value, name: &str) -> Option<u32> {
     match value.get(name)? {
         Value::Number(number) => number.as_u64()?.try_into().ok(),
@@ -23,7 +23,7 @@ pub(in crate::twilio) fn number(value: &Value, name: &str) -> Option<u32> {
     }
 }
 
-/// A time in the manner of mail (RFC 2822), to the second.
+/// Returns a time field in the format of RFC 2822, to the second.
 pub(in crate::twilio) fn time(value: &Value, name: &str) -> Option<Timestamp> {
     let time = jiff::fmt::rfc2822::parse(text(value, name)?).ok()?;
     Some(time.timestamp())

@@ -1,8 +1,8 @@
-//! Sound and pictures that Twilio keeps: asked of the API with credentials, and where it sends us on, of that address
-//! without.
+//! Downloads recordings and media files from Twilio's API, which redirects to another host.
 //!
-//! The address in a callback is never asked, so nobody else is ever given the credentials. Where the API sends us on, we
-//! go once, over https and to an address of the public Internet: an answer must not make us ask our own network.
+//! The request to the API carries our credentials; the request to the host that it redirects to does not. A URL from a
+//! callback is never fetched, so nobody else can get the credentials. We follow one redirect, over https and to a public
+//! address only: a response must not make us send requests into our own network.
 
 use reqwest::{RequestBuilder, Response, StatusCode, header};
 use secrecy::ExposeSecret;
@@ -13,19 +13,21 @@ use super::public_internet::{self, NotPublic};
 use super::request::{failure, retry_after, unknown};
 use crate::remote::Failure;
 
-/// A file that Twilio keeps.
+/// A downloaded file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
-    /// As the answer says, such as `image/jpeg`; empty where it does not.
+    /// The response's `Content-Type`, such as `image/jpeg`; empty if there is none.
     pub content_type: String,
     pub bytes: Vec<u8>,
 }
 
 impl Client {
-    /// The bytes at a path below the account, such as `/Recordings/RE….mp3` or `/Messages/MM…/Media/ME…`; the path is made
-    /// of SIDs that the caller has checked. What has more than `at_most` bytes is refused as `too_large`, without being
-    /// read to the end; a way on to where nobody goes as `bad_redirect`; what the API does not give as `http 404`, and
-    /// what the other host does not give as `elsewhere http 403`, which says nothing about our credentials.
+    /// Downloads the file at a path below the account, such as `/Recordings/RE….mp3` or `/Messages/MM…/Media/ME…`. The caller
+    /// has checked the SIDs in the path.
+    ///
+    /// Refused as `too_large`: the file has more than `at_most` bytes; reading stops there. As `bad_redirect`: the API
+    /// redirects to an address that we do not request. As `http 404` and the like: the API does not return it. As
+    /// `elsewhere http 403` and the like: the other host does not return it, which says nothing about our credentials.
     pub async fn fetch_media(&self, path: &str, at_most: usize) -> Result<Media, Failure> {
         let settings = &self.settings;
         let url = Url::parse(&self.url(path)).map_err(|_| refused("bad_path", "no address"))?;
@@ -52,10 +54,10 @@ impl Client {
         api: &Url,
         mut url: Url,
     ) -> Result<RequestBuilder, Failure> {
-        // Whoever stands there would get them otherwise, should the address bring some.
+        // A redirect URL with credentials of its own must not send them either.
         let stripped = url.set_username("").and_then(|()| url.set_password(None));
         stripped.map_err(|()| refused("bad_redirect", "Twilio sends us on to no address"))?;
-        // A stand-in for Twilio on this machine has its files on this machine.
+        // A stand-in for Twilio on this machine also stores its files on this machine, over plain http.
         if public_internet::is_this_machine(api) && public_internet::is_this_machine(&url) {
             return Ok(self.http.get(url));
         }
@@ -143,7 +145,7 @@ async fn read(mut response: Response, at_most: usize) -> Result<Vec<u8>, Failure
     }
 }
 
-/// A name that leads into a private network is no failure of the network, and will lead there the next time too.
+/// Maps a transport error. A name that resolves to a private address is a refusal, since a retry would resolve to it again.
 fn not_got(error: reqwest::Error) -> Failure {
     let mut cause = std::error::Error::source(&error);
     while let Some(one) = cause {

@@ -12,23 +12,23 @@ use crate::remote::Failure;
 use crate::twilio::MessageSid;
 use crate::twilio::message::Message;
 
-/// A text to send (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource>).
+/// A message to send (<https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource>).
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewMessage {
-    /// One of the account's own numbers.
+    /// A number of the account.
     pub from: PhoneNumber,
     pub to: Address,
     /// At most 1,600 characters.
     pub body: String,
-    /// At most ten.
+    /// At most ten URLs.
     pub media_urls: Vec<String>,
-    /// Told of each new state of the message.
+    /// The URL that Twilio calls for each new status of the message.
     pub status_callback: String,
-    /// What Twilio still queues after this is dropped; in whole seconds, one to 36,000.
+    /// Twilio drops the message if it is still queued after this; sent in whole seconds, 1 to 36,000.
     pub validity_period: Duration,
 }
 
-/// Without the text, which must not reach a log.
+/// Leaves out the body, which must not reach a log.
 impl fmt::Debug for NewMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewMessage")
@@ -39,27 +39,27 @@ impl fmt::Debug for NewMessage {
     }
 }
 
-/// Which messages to list; all of the account's where nothing is said.
+/// Selects the messages to list; by default all messages of the account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessageFilter {
     pub to: Option<Address>,
     pub from: Option<Address>,
-    /// Sent then or later, to the second. Leaves out what is still queued, which has not been sent yet.
+    /// Only messages sent at this time or later, to the second. A queued message has no send date and is left out.
     pub date_sent_after: Option<Timestamp>,
 }
 
-/// A file of a message (<https://www.twilio.com/docs/messaging/api/media-resource>).
+/// A media resource: a file of a message (<https://www.twilio.com/docs/messaging/api/media-resource>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaResource {
     pub sid: String,
-    /// A MIME type.
+    /// The MIME type.
     pub content_type: String,
-    /// A path at the API; without its `.json`, that of the file itself.
+    /// The resource's path in the API; without `.json` it is the path of the file itself.
     pub uri: String,
 }
 
 impl Client {
-    /// Sends a text. Anything but a refusal can mean that it was sent all the same.
+    /// Sends a message. After `Failure::Unknown` the message may have been sent all the same.
     pub async fn create_message(&self, new: &NewMessage) -> Result<Message, Failure> {
         let validity_period = new.validity_period.as_secs().clamp(1, 36_000).to_string();
         let mut form = vec![
@@ -75,16 +75,15 @@ impl Client {
         readable(&self.post("/Messages.json", &form).await?)
     }
 
-    /// One message as it is now.
+    /// Fetches a message.
     pub async fn message(&self, sid: &MessageSid) -> Result<Message, Failure> {
         readable(&self.get(&format!("/Messages/{sid}.json"), &[]).await?)
     }
 
-    /// All messages that fit the filter, the most recently sent first; what could not be read to the end is an error.
+    /// Lists all messages that match the filter, the most recently sent first. An incomplete list is an error.
     ///
-    /// With `stop_before`, pages behind one on which everything was created earlier are not fetched: for catching up
-    /// only. To prove that a message does not exist, leave it out; Twilio does not say where in this order something
-    /// stands that has not been sent yet.
+    /// With `stop_before`, reading stops after a page whose messages were all created earlier. Use that only to catch up. To
+    /// prove that a message does not exist, pass `None`: Twilio does not document where an unsent message is in the order.
     pub async fn list_messages(
         &self,
         filter: &MessageFilter,
@@ -98,7 +97,7 @@ impl Client {
             query.push(("From", from.as_str().to_owned()));
         }
         if let Some(after) = filter.date_sent_after {
-            // The name is `DateSent>` and what reads as `DateSent>=…` its value.
+            // The parameter's name is `DateSent>`; encoded it reads `DateSent>=…`.
             query.push(("DateSent>", filter_time(after)));
         }
         let is_earlier = |message: &Message| match (message.date_created, stop_before) {
@@ -115,7 +114,7 @@ impl Client {
         .await
     }
 
-    /// The files of a message.
+    /// Lists the files of a message.
     pub async fn media(&self, sid: &MessageSid) -> Result<Vec<MediaResource>, Failure> {
         let read = |value: &Value| {
             Some(MediaResource {
@@ -131,7 +130,7 @@ impl Client {
 }
 
 impl Client {
-    /// Deletes a message that is finished
+    /// Deletes a message, which Twilio allows once its status is final
     /// (<https://www.twilio.com/docs/messaging/api/message-resource#delete-a-message-resource>).
     pub async fn delete_message(&self, sid: &MessageSid) -> Result<(), Failure> {
         self.delete(&format!("/Messages/{sid}.json")).await
@@ -152,11 +151,12 @@ fn is_media_sid(sid: &str) -> bool {
     sid.len() == 34 && sid.starts_with("ME") && sid.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Larger than this no file of a text is: Twilio takes 5 MB, and its other channels less than this.
+/// The largest file that is read, in bytes. Twilio accepts 5 MB for MMS and less than this on its other channels.
 const MAX_FILE: usize = 25 * 1024 * 1024;
 
 impl Client {
-    /// A file of a message, by its SID (<https://www.twilio.com/docs/messaging/api/media-resource#fetch-a-media-resource>).
+    /// Downloads a file of a message by its SID
+    /// (<https://www.twilio.com/docs/messaging/api/media-resource#fetch-a-media-resource>).
     pub async fn medium(&self, message: &MessageSid, sid: &str) -> Result<Media, Failure> {
         if !is_media_sid(sid) {
             return Err(refused("bad_sid", "this is no MediaSid"));

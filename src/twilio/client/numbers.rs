@@ -4,8 +4,8 @@ use super::{Client, json};
 use crate::phone::PhoneNumber;
 use crate::remote::Failure;
 
-/// One of the account's own numbers and whom Twilio asks about it
-/// (<https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource>); what is not set is None.
+/// A number of the account and its webhooks; an unset field is `None`
+/// (<https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncomingPhoneNumber {
     pub sid: String,
@@ -17,15 +17,15 @@ pub struct IncomingPhoneNumber {
     pub voice_fallback_url: Option<String>,
     pub voice_fallback_method: Option<String>,
     pub status_callback: Option<String>,
-    /// Set, it is asked instead of `voice_url`.
+    /// If set, Twilio asks this application instead of `voice_url`.
     pub voice_application_sid: Option<String>,
-    /// Set, it is asked instead of `sms_url`.
+    /// If set, Twilio asks this application instead of `sms_url`.
     pub sms_application_sid: Option<String>,
-    /// Set, calls go there and `voice_url` is not asked.
+    /// If set, calls go to this SIP trunk and Twilio does not ask `voice_url`.
     pub trunk_sid: Option<String>,
 }
 
-/// The account (<https://www.twilio.com/docs/iam/api/account>).
+/// An account resource (<https://www.twilio.com/docs/iam/api/account>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub sid: String,
@@ -37,13 +37,13 @@ pub struct Account {
 }
 
 impl Client {
-    /// The number, where it is the account's.
+    /// Fetches a number; `None` if it does not belong to the account.
     pub async fn incoming_phone_number(
         &self,
         number: &PhoneNumber,
     ) -> Result<Option<IncomingPhoneNumber>, Failure> {
         let query = vec![("PhoneNumber", number.as_str().to_owned())];
-        // The filter also finds numbers that contain this one.
+        // Twilio's filter also matches numbers that contain this one.
         let read = |value: &Value| {
             let is_it = json::text(value, "phone_number") == Some(number.as_str());
             read(value).map(|found| is_it.then_some(found))
@@ -60,7 +60,7 @@ impl Client {
         Ok(found.into_iter().flatten().next())
     }
 
-    /// Changes what is named, such as `("SmsUrl", "https://…")`, and gives the number back as it is then.
+    /// Changes the named parameters, such as `("SmsUrl", "https://…")`, and returns the changed number.
     pub async fn update_incoming_phone_number(
         &self,
         sid: &str,
@@ -74,7 +74,7 @@ impl Client {
         })
     }
 
-    /// The account itself. A standard API key may not ask this and is refused; a main key or the auth token may.
+    /// Fetches the account. Twilio refuses this to a standard API key; a main key or the auth token may.
     pub async fn fetch_account(&self) -> Result<Account, Failure> {
         let answer = self.get(".json", &[]).await?;
         let string = |name| json::string(&answer, name).unwrap_or_default();

@@ -1,24 +1,24 @@
-//! Which addresses are of the public Internet, and a resolver that knows no others.
+//! Tells public IP addresses from private ones, with a DNS resolver that only returns public ones.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// A name that leads to an address which is not of the public Internet.
+/// A name that resolves to an address that is not public.
 #[derive(Debug, thiserror::Error)]
 #[error("the name leads into a private network")]
 pub(super) struct NotPublic;
 
-/// Resolves names, and refuses those that lead elsewhere than to the public Internet. As the connection is made to what
-/// this gave out, a name cannot lead somewhere else between being looked at and being used.
+/// A DNS resolver that fails if any address of a name is not public. The connection uses the checked addresses, so a name
+/// cannot change between the check and the use (DNS rebinding).
 #[derive(Debug)]
 pub(super) struct PublicOnly;
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The port is the connection's to choose.
+            // The connection sets the port.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let found: Vec<SocketAddr> = found.collect();
             match found.iter().all(|address| is_public(address.ip())) {
@@ -29,7 +29,7 @@ impl Resolve for PublicOnly {
     }
 }
 
-/// Whether this is no address outside the public Internet; a name is looked at when it is resolved.
+/// Whether the URL's host is a public address or a name; [`PublicOnly`] checks a name when it resolves it.
 pub(super) fn may_lead_there(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_public(address.into()),
@@ -39,7 +39,7 @@ pub(super) fn may_lead_there(url: &Url) -> bool {
     }
 }
 
-/// Whether this leads no further than the machine we run on.
+/// Whether the URL's host is this machine: a loopback address or `localhost`.
 pub(super) fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -56,7 +56,7 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// By the registry of special addresses
+/// Whether IANA's registry of special-purpose addresses does not list the address
 /// (<https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry.xhtml>).
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
@@ -65,7 +65,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_link_local()
         || address.is_documentation()
         || a == 0
-        // Shared by the customers of a carrier.
+        // Carrier-grade NAT.
         || (a == 100 && (64..128).contains(&b))
         || (a, b, c) == (192, 0, 0)
         || (a, b, c) == (192, 88, 99)
@@ -75,7 +75,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !is_special
 }
 
-/// Global unicast, without the parts of it in which another address can hide.
+/// Whether the address is global unicast and not of a range that embeds another address (6to4, Teredo) or is reserved.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let is_unicast = a & 0xe000 == 0x2000;

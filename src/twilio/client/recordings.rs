@@ -3,11 +3,12 @@ use super::{Client, json};
 use crate::remote::Failure;
 use crate::twilio::CallSid;
 
-/// Longer than this a message cannot be: an hour of Twilio's MP3 has half of it.
+/// The largest recording that is read, in bytes. One hour of Twilio's MP3 has half of it.
 const MAX_RECORDING: usize = 32 * 1024 * 1024;
 
 impl Client {
-    /// A recording as MP3 (<https://www.twilio.com/docs/voice/api/recording#fetch-a-recording-media-file>), by its SID.
+    /// Downloads a recording as MP3 by its SID
+    /// (<https://www.twilio.com/docs/voice/api/recording#fetch-a-recording-media-file>).
     pub async fn recording(&self, sid: &str) -> Result<Vec<u8>, Failure> {
         check(sid, "RE")?;
         let path = format!("/Recordings/{sid}.mp3");
@@ -15,7 +16,7 @@ impl Client {
         Ok(media.bytes)
     }
 
-    /// The SIDs of a call's recordings.
+    /// Lists the SIDs of a call's recordings.
     pub async fn recordings_of(&self, call: &CallSid) -> Result<Vec<String>, Failure> {
         let path = format!("/Calls/{call}/Recordings.json");
         let sid = |value: &_| json::string(value, "sid");
@@ -23,14 +24,14 @@ impl Client {
             .await
     }
 
-    /// Deletes a recording (<https://www.twilio.com/docs/voice/api/recording#delete-a-recording-resource>). What was put in
-    /// writing of it is a resource of its own.
+    /// Deletes a recording (<https://www.twilio.com/docs/voice/api/recording#delete-a-recording-resource>). Its transcriptions
+    /// are resources of their own and stay.
     pub async fn delete_recording(&self, sid: &str) -> Result<(), Failure> {
         check(sid, "RE")?;
         self.delete(&format!("/Recordings/{sid}.json")).await
     }
 
-    /// The SIDs of what was put in writing of a recording
+    /// Lists the SIDs of a recording's transcriptions
     /// (<https://www.twilio.com/docs/voice/api/recording-transcription>).
     pub async fn transcriptions_of(&self, recording: &str) -> Result<Vec<String>, Failure> {
         check(recording, "RE")?;
@@ -40,14 +41,14 @@ impl Client {
             .await
     }
 
-    /// Deletes what was put in writing of a recording.
+    /// Deletes a transcription.
     pub async fn delete_transcription(&self, sid: &str) -> Result<(), Failure> {
         check(sid, "TR")?;
         self.delete(&format!("/Transcriptions/{sid}.json")).await
     }
 }
 
-/// SIDs stand in paths: nothing else may.
+/// Checks that `sid` is safe in a path; a refusal with the code `bad_sid` if not.
 fn check(sid: &str, prefix: &str) -> Result<(), Failure> {
     let is_sid = sid.starts_with(prefix) && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
     match is_sid {

@@ -1,4 +1,4 @@
-//! One request and its answer, or the word for why there is none.
+//! Sends one request and maps its response to JSON or to a `Failure`.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use super::{Client, json};
 use crate::clock::BootInstant;
 use crate::remote::{self, Failure};
 
-/// An answer longer than this is not Twilio's: a page of [`PAGE_SIZE`] of the longest messages has half of it.
+/// The largest response that is read, in bytes. A page of [`PAGE_SIZE`] of the longest messages has half of it.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-/// Twilio's own default.
+/// The entries of a page; Twilio's default.
 const PAGE_SIZE: &str = "50";
 
-/// A list longer than this many pages is an error, so that a server that always has one more cannot hold us.
+/// A list of more pages is an error, so that a server whose list never ends cannot hold us.
 const MAX_PAGES: usize = 400;
 
-/// The account's daily limit: comes as a 429, but waiting a few seconds does not help.
+/// The error code of the account's daily limit. It comes with status 429, but waiting a few seconds does not help.
 const DAILY_LIMIT: u32 = 63038;
 
 impl Client {
@@ -41,14 +41,14 @@ impl Client {
         self.answer(self.http.post(url).form(form)).await
     }
 
-    /// Deletes what is at `path`, of which Twilio says nothing more than that.
+    /// Deletes the resource at `path`. A successful response has no body.
     pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
         let url = self.url(path);
         self.body(self.http.delete(url)).await.map(drop)
     }
 
-    /// All entries that `path` lists under `key`, from page to page, each read by `read`; what could not be read to the
-    /// end is an error and never a shorter list. Stops early behind a page of which every entry is `enough`.
+    /// Returns all entries that `path` lists under `key`, over all pages, each parsed by `read`. An unreadable entry or an
+    /// incomplete list is an error, never a shorter list. Stops after a page on which `enough` holds for every entry.
     pub(super) async fn list<T>(
         &self,
         path: &str,
@@ -85,7 +85,7 @@ impl Client {
             if is_enough {
                 return Ok(found);
             }
-            // Our credentials go with it: it must lead to the same place.
+            // The request carries our credentials, so the next page must be of the same account at the same host.
             if !next.starts_with(&self.account_path("/")) {
                 return Err(unknown(format!("the next page of {key} is elsewhere")));
             }
@@ -120,7 +120,7 @@ impl Client {
         serde_json::from_slice(&body).map_err(|_| unknown("an answer without JSON".to_owned()))
     }
 
-    /// The bytes of an answer that is no error.
+    /// Sends the request and returns the body of a successful response.
     async fn body(&self, request: RequestBuilder) -> Result<Vec<u8>, Failure> {
         let settings = &self.settings;
         let request =
@@ -156,7 +156,7 @@ impl Client {
     }
 }
 
-/// A time in a filter, to the second and in UTC.
+/// Formats a time for a list filter: to the second, in UTC.
 pub(super) fn filter_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -178,7 +178,8 @@ pub(super) fn retry_after(response: &Response) -> Option<Duration> {
     remote::retry_after(response.headers().get("retry-after")?.to_str().ok()?)
 }
 
-/// What an error of the HTTP client means; without the URL, in which a number can stand.
+/// Maps an error of the HTTP client: a failed connection is `NotSent`, anything else `Unknown`. Drops the URL, which can
+/// contain a phone number.
 pub(super) fn failure(error: reqwest::Error) -> Failure {
     let is_unsent = error.is_connect();
     let error = error.without_url();
@@ -194,7 +195,7 @@ pub(super) fn unknown(why: String) -> Failure {
     Failure::Unknown { why }
 }
 
-/// Twilio's words are for the log, and quote the number they are about: only its last two digits are left.
+/// Shortens phone numbers in Twilio's error message, which goes to the log, to their last two digits.
 fn without_numbers(text: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;

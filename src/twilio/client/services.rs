@@ -5,23 +5,23 @@ use super::{Client, json, request};
 use crate::phone::PhoneNumber;
 use crate::remote::Failure;
 
-/// Where Twilio keeps Messaging Services when the rest of the API is at its usual place.
+/// The host of the main API and the host of the Messaging Services API that goes with it.
 const MESSAGING: (&str, &str) = ("https://api.twilio.com", "https://messaging.twilio.com");
 
-/// More pages than an account has services or a service numbers.
+/// The most pages that are read. No account has that many services, and no service that many numbers.
 const MAX_PAGES: usize = 100;
 
-/// A Messaging Service (<https://www.twilio.com/docs/messaging/api/service-resource>).
+/// A Messaging Service resource (<https://www.twilio.com/docs/messaging/api/service-resource>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessagingService {
     pub sid: String,
     pub friendly_name: String,
-    /// `use_inbound_webhook_on_number`: texts go to the SMS URL of the number they came to, not to the service's own.
+    /// `use_inbound_webhook_on_number`: inbound texts go to the SMS URL of the number, not to that of the service.
     pub leaves_webhooks_to_number: bool,
 }
 
 impl Client {
-    /// The Messaging Service that has the number in its pool, if there is one: it decides where the number's texts go.
+    /// Returns the Messaging Service whose sender pool contains the number, if any. It decides where inbound texts go.
     pub async fn messaging_service_of(
         &self,
         number: &PhoneNumber,
@@ -45,7 +45,8 @@ impl Client {
         Ok(None)
     }
 
-    /// All entries of a list in the shape of Twilio's newer APIs, whose pages say where the next one is in `meta`.
+    /// Returns all entries of a list of Twilio's v1 APIs, whose pages name the next page in `meta`. An incomplete list is an
+    /// error.
     async fn v1(&self, path: &str, key: &str) -> Result<Vec<Value>, Failure> {
         let base = match self.settings.api_url.as_str() {
             api if api == MESSAGING.0 => MESSAGING.1,
@@ -62,7 +63,7 @@ impl Client {
             let Some(next) = page["meta"]["next_page_url"].as_str() else {
                 return Ok(found);
             };
-            // Our credentials go with it: it must lead to the same place.
+            // The request carries our credentials, so the next page must have the same origin.
             if origin(next).is_none() || origin(next) != origin(base) {
                 return Err(request::unknown(format!(
                     "the next page of {key} is elsewhere"

@@ -1,4 +1,4 @@
-//! The client against a listener that behaves as badly as a network can.
+//! Tests the client against a listener that misbehaves in the ways a network can.
 
 mod files;
 mod listener;
@@ -23,7 +23,7 @@ use crate::twilio::message::MessageState;
 const TIMEOUT: Duration = Duration::from_millis(400);
 
 fn client(url: &str) -> Client {
-    // Whoever is first in this process has chosen the provider for all.
+    // The first test in this process installs the provider for all.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::new(Settings {
         api_url: url.to_owned(),
@@ -246,7 +246,7 @@ async fn what_never_left_is_not_sent() {
         .await;
     assert!(matches!(result, Err(Failure::NotSent { .. })), "{result:?}");
 
-    // The first waits for words that TLS does not have, the second answers in a language that is not TLS.
+    // The first server never answers the TLS handshake, the second answers with something that is not TLS.
     let silent = Listener::start(|_, _| Act::Close).await;
     let rude = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let rude_url = format!("https://{}", rude.local_addr().unwrap());

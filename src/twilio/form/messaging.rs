@@ -7,39 +7,40 @@ use crate::phone::Address;
 use crate::twilio::message::MessageState;
 use crate::twilio::{AccountSid, MessageSid};
 
-/// A text that came in (<https://www.twilio.com/docs/messaging/guides/webhook-request>).
+/// An inbound message (<https://www.twilio.com/docs/messaging/guides/webhook-request>).
 #[derive(Clone, PartialEq, Eq)]
 pub struct InboundSms {
     pub message_sid: MessageSid,
     pub account_sid: Option<AccountSid>,
     pub from: Address,
     pub to: Address,
-    /// Exactly what was sent; empty for a message of pictures only. Of a button that was pressed, its words; of a place
-    /// that was shared, where it is.
+    /// The text exactly as sent; empty for a message of media only. For a pressed button its label, for a shared location its
+    /// label and coordinates.
     pub body: String,
-    /// What there is to download, in the order sent.
+    /// The attached files, in the order sent.
     pub media: Vec<Media>,
-    /// How many media Twilio says there are.
+    /// The number of files that Twilio reports.
     pub num_media: u32,
     pub from_city: Option<String>,
-    /// Two letters for North America.
+    /// Two letters in North America.
     pub from_state: Option<String>,
-    /// Two letters.
+    /// The ISO country code, two letters.
     pub from_country: Option<String>,
-    /// What Twilio has answered by itself; only sent with Advanced Opt-Out.
+    /// The keyword that Twilio has answered itself; only sent with Advanced Opt-Out.
     pub opt_out_type: Option<OptOut>,
 }
 
-/// One file of a message, at Twilio.
+/// A file of a message, stored at Twilio.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Media {
     pub url: String,
-    /// A MIME type, as the sender's phone named it.
+    /// The MIME type, as the sender's phone reported it.
     pub content_type: String,
 }
 
 impl Media {
-    /// Its SID, if its address is that of a file of this message of this account. The address itself is never asked.
+    /// Returns the file's SID if its URL is that of a file of this message of this account. Requests are built from the SID;
+    /// the URL itself is never fetched.
     pub fn sid(&self, account: &AccountSid, message: &MessageSid) -> Option<&str> {
         let path = format!("/2010-04-01/Accounts/{account}/Messages/{message}/Media/");
         let (_, rest) = self.url.split_once("://")?;
@@ -51,7 +52,7 @@ impl Media {
     }
 }
 
-/// The keyword with which somebody left, came back, or asked for help.
+/// The kind of keyword that a texter sent: to opt out, to opt in again, or to ask for help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptOut {
     Stop,
@@ -60,7 +61,7 @@ pub enum OptOut {
 }
 
 impl InboundSms {
-    /// Reads the form; anything may be missing or odd, so that no text is lost over it.
+    /// Parses the form. Every field may be missing or malformed, so that no text is lost.
     pub fn from_params(params: &[(String, String)]) -> Self {
         let message_sid = message_sid(params);
         let params = Params(params);
@@ -95,7 +96,7 @@ impl InboundSms {
     }
 }
 
-/// Whether the form is a text's and not a call's.
+/// Whether the form reports a message rather than a call.
 pub fn is_text(params: &[(String, String)]) -> bool {
     let has = |name: &str| params.iter().any(|(known, _)| known == name);
     has("MessageSid")
@@ -105,8 +106,8 @@ pub fn is_text(params: &[(String, String)]) -> bool {
                 .any(|it| has(it)))
 }
 
-/// The SID, under any of the names that it has; of a text that has none, one that is made from all it has, so that the
-/// same text told twice is still the same.
+/// Returns the SID, under any of its parameter names. If the form has none, derives one from a hash of all parameters, so
+/// that a retry of the request gets the same SID.
 fn message_sid(params: &[(String, String)]) -> MessageSid {
     let named = Params(params);
     let told = ["MessageSid", "SmsMessageSid", "SmsSid"]
@@ -124,7 +125,7 @@ fn message_sid(params: &[(String, String)]) -> MessageSid {
     })
 }
 
-/// What was written. RCS and WhatsApp also send presses of buttons and places, which need not have a `Body`
+/// Returns the words of the message. RCS and WhatsApp also send button presses and locations, which may have no `Body`
 /// (<https://www.twilio.com/docs/messaging/guides/webhook-request>).
 fn words(params: &Params<'_>) -> String {
     let pressed = || params.string("ButtonText");
@@ -142,7 +143,7 @@ fn words(params: &Params<'_>) -> String {
     body.or_else(pressed).or_else(place).unwrap_or_default()
 }
 
-/// Without the text and where its media are, which must not reach a log.
+/// Leaves out the body and the media URLs, which must not reach a log.
 impl fmt::Debug for InboundSms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InboundSms")
@@ -162,20 +163,20 @@ impl fmt::Debug for Media {
     }
 }
 
-/// What became of a text that went out
+/// A status callback of an outbound message
 /// (<https://www.twilio.com/docs/messaging/guides/track-outbound-message-status>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageStatus {
     pub message_sid: MessageSid,
     pub status: MessageState,
-    /// Why it failed; explained by [`error_code`](crate::twilio::error_code).
+    /// Why it failed; [`error_code`](crate::twilio::error_code) explains the code.
     pub error_code: Option<u32>,
     pub from: Option<Address>,
     pub to: Option<Address>,
 }
 
 impl MessageStatus {
-    /// Reads the form of a status callback.
+    /// Parses the form of a status callback; an error if the SID or the status is missing or malformed.
     pub fn from_params(params: &[(String, String)]) -> Result<Self, FormError> {
         let params = Params(params);
         Ok(Self {

@@ -1,5 +1,5 @@
-//! A caller waits for the answer to each of these, so none of their fields is indispensable: what is missing or cannot
-//! be read is `None` or empty.
+//! The forms of voice webhooks. A caller waits for each answer, so no field is required: a missing or malformed one is
+//! `None` or empty.
 
 use std::fmt;
 
@@ -9,25 +9,26 @@ use super::Params;
 use crate::phone::Address;
 use crate::twilio::CallSid;
 
-/// A call that came in (<https://www.twilio.com/docs/voice/twiml#twilios-request-to-your-application>).
+/// The first request of an inbound call
+/// (<https://www.twilio.com/docs/voice/twiml#twilios-request-to-your-application>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundCall {
     pub call_sid: Option<CallSid>,
     pub from: Address,
     pub to: Address,
-    /// `ringing` at first.
+    /// `ringing` on the first request.
     pub call_status: String,
     pub from_city: Option<String>,
-    /// Two letters for North America.
+    /// Two letters in North America.
     pub from_state: Option<String>,
-    /// Two letters.
+    /// The ISO country code, two letters.
     pub from_country: Option<String>,
-    /// The number that was dialled, where its network forwarded the call to us and says so.
+    /// The number that the caller dialed, if its carrier forwarded the call to us and reports that.
     pub forwarded_from: Option<Address>,
 }
 
 impl InboundCall {
-    /// Reads the form of a call's first request.
+    /// Parses the form of a call's first request.
     pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
         Self {
@@ -43,23 +44,23 @@ impl InboundCall {
     }
 }
 
-/// How a `Dial` ended (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus-values>).
+/// The outcome of a `Dial` (<https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus-values>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DialCallStatus {
-    /// Somebody or something picked up: also a mailbox, and also when it was never connected with the caller.
+    /// A person or a mailbox picked up, even if that leg was never connected with the caller.
     Completed,
-    /// Conferences only.
+    /// Only for conferences.
     Answered,
     Busy,
     NoAnswer,
     Failed,
     Canceled,
-    /// A word Twilio did not know when this was written.
+    /// A value that Twilio did not document when this was written.
     Other(String),
 }
 
 impl DialCallStatus {
-    /// Takes Twilio's word.
+    /// Parses Twilio's value; never fails, since an unknown one becomes `Other`.
     pub fn parse(word: &str) -> Self {
         match word {
             "completed" => Self::Completed,
@@ -72,7 +73,7 @@ impl DialCallStatus {
         }
     }
 
-    /// Twilio's word.
+    /// Returns the value as Twilio writes it.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Completed => "completed",
@@ -86,7 +87,7 @@ impl DialCallStatus {
     }
 }
 
-/// What Twilio posts to the `action` of a `Dial` when nobody rings or talks any longer
+/// The request to the `action` of a `Dial`, sent when the `Dial` has ended
 /// (<https://www.twilio.com/docs/voice/twiml/dial#action>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DialResult {
@@ -94,19 +95,19 @@ pub struct DialResult {
     pub call_sid: Option<CallSid>,
     pub from: Address,
     pub to: Address,
-    /// Of the caller's leg: `in-progress`, or `completed` when the caller has hung up.
+    /// The status of the caller's leg: `in-progress`, or `completed` if the caller has hung up.
     pub call_status: String,
     pub dial_call_status: DialCallStatus,
-    /// The leg that was answered, or the last one rung.
+    /// The leg that was answered, or else the last one dialed.
     pub dial_call_sid: Option<CallSid>,
-    /// Seconds.
+    /// In seconds.
     pub dial_call_duration: Option<u32>,
-    /// Whether caller and callee were ever connected; what tells an answer from a mailbox.
+    /// Whether caller and callee were ever connected. This tells a person who took the call from a mailbox that picked up.
     pub dial_bridged: Option<bool>,
 }
 
 impl DialResult {
-    /// Reads the form of a `Dial`'s action.
+    /// Parses the form of a `Dial`'s action. A missing status becomes `Other("unknown")`.
     pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
         Self {
@@ -124,27 +125,27 @@ impl DialResult {
     }
 }
 
-/// A step in the life of a leg that a `Number` rang
+/// A status callback of a leg that a `Number` dialed
 /// (<https://www.twilio.com/docs/voice/twiml/number#statuscallback-request-parameters>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallProgress {
-    /// The leg that is rung.
+    /// The dialed leg.
     pub call_sid: Option<CallSid>,
     /// The caller's leg.
     pub parent_call_sid: Option<CallSid>,
     pub call_status: String,
-    /// Seconds; only once the leg has ended.
+    /// In seconds; only present once the leg has ended.
     pub call_duration: Option<u32>,
-    /// From 0, in the order things happened, which is not the order of arrival.
+    /// Counts from 0 in the order of events; callbacks can arrive in another order.
     pub sequence_number: Option<u32>,
-    /// When it happened, to the second.
+    /// The time of the event, to the second.
     pub timestamp: Option<Timestamp>,
     pub from: Address,
     pub to: Address,
 }
 
 impl CallProgress {
-    /// Reads the form of a `Number`'s status callback.
+    /// Parses the form of a `Number`'s status callback.
     pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
         Self {
@@ -163,20 +164,20 @@ impl CallProgress {
     }
 }
 
-/// What was keyed in at a `Gather` (<https://www.twilio.com/docs/voice/twiml/gather#action>).
+/// The keys pressed at a `Gather` (<https://www.twilio.com/docs/voice/twiml/gather#action>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatherResult {
     pub call_sid: Option<CallSid>,
-    /// The caller's leg, when it was the callee who was asked.
+    /// The caller's leg, if the `Gather` ran on the callee's leg.
     pub parent_call_sid: Option<CallSid>,
-    /// Without the key that finished it; empty when nothing was pressed.
+    /// The keys without the finishing one; empty if none was pressed.
     pub digits: String,
     pub from: Address,
     pub to: Address,
 }
 
 impl GatherResult {
-    /// Reads the form of a `Gather`'s action.
+    /// Parses the form of a `Gather`'s action.
     pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
         Self {
@@ -189,22 +190,22 @@ impl GatherResult {
     }
 }
 
-/// A `Record` has ended; its recording need not be there yet
+/// The request to the `action` of a `Record`, sent when it has ended. The recording may not be available yet
 /// (<https://www.twilio.com/docs/voice/twiml/record#action>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordResult {
     pub call_sid: Option<CallSid>,
     pub recording_url: Option<String>,
-    /// Seconds.
+    /// In seconds.
     pub recording_duration: Option<u32>,
-    /// The key that ended it, or `hangup` when the caller did.
+    /// The key that ended it, or `hangup` if the caller hung up.
     pub digits: String,
     pub from: Address,
     pub to: Address,
 }
 
 impl RecordResult {
-    /// Reads the form of a `Record`'s action.
+    /// Parses the form of a `Record`'s action.
     pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
         Self {
@@ -218,22 +219,22 @@ impl RecordResult {
     }
 }
 
-/// A recording can now be fetched, or never will be
+/// A recording's status callback: the recording can be fetched now, or there is none
 /// (<https://www.twilio.com/docs/voice/twiml/record#recordingstatuscallback>).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordingStatus {
     pub call_sid: Option<CallSid>,
     pub recording_sid: String,
-    /// A WAV file; with `.mp3` behind it, an MP3. Absent when there is no recording.
+    /// The address of a WAV file, or of an MP3 file with `.mp3` appended. Absent if there is no recording.
     pub recording_url: Option<String>,
     /// `in-progress`, `completed`, `absent` or `failed`.
     pub recording_status: String,
-    /// Seconds.
+    /// In seconds.
     pub recording_duration: Option<u32>,
 }
 
 impl RecordingStatus {
-    /// Reads the form of a recording's status callback.
+    /// Parses the form of a recording's status callback.
     pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
         Self {
@@ -246,19 +247,19 @@ impl RecordingStatus {
     }
 }
 
-/// What was said in a recording (<https://www.twilio.com/docs/voice/twiml/record#transcribecallback>).
+/// The transcription of a recording (<https://www.twilio.com/docs/voice/twiml/record#transcribecallback>).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Transcription {
     pub call_sid: Option<CallSid>,
     pub recording_sid: String,
-    /// Empty when it failed.
+    /// Empty if the transcription failed.
     pub transcription_text: String,
     /// `completed` or `failed`.
     pub transcription_status: String,
 }
 
 impl Transcription {
-    /// Reads the form of a transcription's callback.
+    /// Parses the form of a transcription callback.
     pub fn from_params(params: &[(String, String)]) -> Self {
         let params = Params(params);
         Self {
@@ -270,7 +271,7 @@ impl Transcription {
     }
 }
 
-/// Without what was said, which must not reach a log.
+/// Leaves out the transcribed text, which must not reach a log.
 impl fmt::Debug for Transcription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transcription")

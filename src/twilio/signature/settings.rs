@@ -1,14 +1,14 @@
-//! With which key and algorithm a request was signed, as it says itself. It says so where one of the account's Webhook
-//! Rules names a shared key; without it the auth token and HMAC-SHA1 hold.
+//! Parses the header that names the key and the algorithm of a request's signature. Twilio sends it if a Webhook Rule of
+//! the account names a shared key; without it, the signature uses the auth token and HMAC-SHA1.
 //! <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>
 
-/// The header that says it: `key=<id>,algorithm=HMAC_SHA256`.
+/// The header's name; its value has the form `key=<id>,algorithm=HMAC_SHA256`.
 pub const HEADER: &str = "x-twilio-webhooks-signature-settings";
 
-/// The one algorithm that a shared key is used with here. What a request claims never lowers that.
+/// The only algorithm that we accept with a shared key, so that a request cannot choose a weaker one.
 pub const ALGORITHM: &str = "HMAC_SHA256";
 
-/// The id of the key that the request says it was signed with, if it says the algorithm that we demand, and both once.
+/// Returns the key id of the header's value; `None` unless it names one key and, once, [`ALGORITHM`].
 pub fn key(header: &str) -> Option<&str> {
     let named = |wanted: &str| {
         let mut found = header.split(',').filter_map(|part| {

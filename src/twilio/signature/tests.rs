@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::*;
 
-/// Requests and signatures of the tests of Twilio's own libraries, and of its documentation.
+/// Requests and signatures from the tests of Twilio's libraries and from its documentation.
 #[derive(Deserialize)]
 struct Fixture {
     auth_token: String,
@@ -15,7 +15,7 @@ struct Fixture {
 struct Request {
     case: String,
     url: String,
-    /// Where it differs: the URL as Twilio wrote it.
+    /// The URL as Twilio signed it, if it differs.
     signed_url: Option<String>,
     params: Vec<(String, String)>,
     #[serde(default)]
@@ -150,7 +150,7 @@ fn credentials_may_have_been_dropped_by_twilio() {
     ));
 }
 
-/// SHA-1 and HMAC by the letter of RFC 3174 and RFC 2104, as far from the code above as can be.
+/// SHA-1 and HMAC written out from RFC 3174 and RFC 2104, independent of the libraries that the product uses.
 fn hmac_sha1(key: &[u8], message: &[u8]) -> Vec<u8> {
     fn sha1(message: &[u8]) -> Vec<u8> {
         let mut padded = message.to_vec();
@@ -236,7 +236,7 @@ proptest! {
     }
 }
 
-/// Requests signed with a shared key by other means than ours: Python's hmac.
+/// Requests signed with a shared key by Python's `hmac`, independent of our code.
 #[derive(Deserialize)]
 struct SharedKey {
     secret: String,
@@ -265,7 +265,7 @@ fn a_shared_keys_signatures_are_made_and_accepted_and_nothing_near_them() {
         assert!(!valid("another-key-secret", &url, &signature), "{case}");
         assert!(!valid(&secret, &format!("{url}x"), &signature), "{case}");
         assert!(!valid(&secret, &url, ""), "{case}");
-        // Neither algorithm's signature passes for the other's, even with one key.
+        // A signature of one algorithm is not valid for the other, even with the same key.
         let sha1 = sign(&secret, &url, &params);
         assert!(!valid(&secret, &url, &sha1), "{case}");
         assert!(!is_valid(&secret, &url, &params, b"", &signature), "{case}");

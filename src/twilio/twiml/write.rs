@@ -120,7 +120,7 @@ fn record(xml: &mut Xml, record: &Record) -> io::Result<()> {
         .empty(xml)
 }
 
-/// An element whose attributes are being gathered.
+/// An XML element under construction.
 struct Element {
     name: &'static str,
     attributes: Vec<(&'static str, String)>,
@@ -136,7 +136,7 @@ impl Element {
 
     fn maybe(mut self, name: &'static str, value: Option<&str>) -> Self {
         if let Some(value) = value {
-            // Parsers turn white space in an attribute into blanks unless it is written as a reference.
+            // XML parsers replace tabs and newlines in an attribute with blanks unless they are written as references.
             let value = escape(allowed(value))
                 .replace('\t', "&#9;")
                 .replace('\n', "&#10;");
@@ -182,8 +182,8 @@ impl Element {
     }
 }
 
-/// `text` without the characters that XML has no way to write, not even as references
-/// (<https://www.w3.org/TR/xml/#charsets>): with one of them in it the whole answer would be refused.
+/// Returns `text` without the characters that XML cannot represent, not even as references
+/// (<https://www.w3.org/TR/xml/#charsets>). One of them would make Twilio refuse the whole document.
 fn allowed(text: &str) -> String {
     text.chars()
         .filter(|&c| {

@@ -1,6 +1,6 @@
 use super::*;
 
-/// What `fetch_media` of at most ten bytes comes to where the API answers like this; and what it was asked.
+/// Calls `fetch_media` for at most ten bytes with the API answering like this. Returns its result and the requests made.
 async fn fetched(answer: String) -> (Result<Media, Failure>, Vec<String>) {
     let twilio = Listener::start(move |_, _| Act::Raw(answer.clone())).await;
     let media = client(&twilio.url).fetch_media("/Media/ME0", 10).await;

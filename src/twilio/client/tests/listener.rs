@@ -4,16 +4,16 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the listener does with one request.
+/// How the listener treats one request.
 pub(super) enum Act {
     Answer(&'static str, String),
-    /// Says nothing until the client goes away.
+    /// Sends nothing until the client disconnects.
     Hang,
-    /// Closes the connection without a word.
+    /// Closes the connection without sending anything.
     Close,
-    /// Cuts the connection.
+    /// Resets the connection.
     Reset,
-    /// Writes this and closes the connection.
+    /// Sends these bytes and closes the connection.
     Raw(String),
 }
 
@@ -23,7 +23,7 @@ impl Act {
     }
 }
 
-/// A listener, and the requests that came, whole.
+/// A listener that records the full text of each request.
 #[derive(Clone)]
 pub(super) struct Listener {
     pub(super) url: String,
@@ -48,7 +48,7 @@ impl Listener {
         Self { url, requests }
     }
 
-    /// Answers every request the same.
+    /// Starts a listener that answers every request alike.
     pub(super) async fn always(status: &'static str, body: impl Into<String>) -> Self {
         let body = body.into();
         Self::start(move |_, _| Act::Answer(status, body.clone())).await
@@ -58,7 +58,7 @@ impl Listener {
         self.requests.lock().unwrap().clone()
     }
 
-    /// The first lines of the requests, without their ends.
+    /// Returns the request lines, without the HTTP version.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |request: &String| request.lines().next().unwrap().replace(" HTTP/1.1", "");
         self.requests().iter().map(line).collect()
@@ -107,7 +107,7 @@ async fn perform(mut stream: TcpStream, act: Act) {
             return;
         }
     };
-    // The client may go away before all is written.
+    // The client may disconnect before everything is written.
     let _ = stream.write_all(text.as_bytes()).await;
     let _ = stream.shutdown().await;
     tokio::spawn(async move { stream.read(&mut [0]).await });

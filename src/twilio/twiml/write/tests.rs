@@ -135,7 +135,7 @@ fn nothing_that_xml_forbids_is_written() {
     );
 }
 
-/// What a reader finds in a document: names of elements, attributes and texts, in order.
+/// Returns what a parser finds in a document: elements, attributes and texts, in order.
 fn read(xml: &str) -> Vec<String> {
     fn tag(found: &mut Vec<String>, start: &BytesStart<'_>) {
         found.push(format!("<{}>", start.name().0));
@@ -211,7 +211,7 @@ proptest! {
     }
 }
 
-/// How many characters are outside the ranges of XML 1.0's `Char`, written as its table has them.
+/// Counts the characters outside the ranges of XML 1.0's `Char` production.
 fn count_forbidden(text: &str) -> usize {
     let is_char = |c: u32| matches!(c, 0x9 | 0xA | 0xD | 0x20..=0xD7FF | 0xE000..=0xFFFD | 0x10000..=0x10FFFF);
     text.chars().filter(|&c| !is_char(u32::from(c))).count()
