@@ -1,26 +1,26 @@
-//! Blocks: how our messages are laid out (<https://docs.slack.dev/reference/block-kit/blocks>).
+//! Builds Block Kit blocks (<https://docs.slack.dev/reference/block-kit/blocks>).
 //!
-//! A person's words go into [`literal`], where Slack parses nothing. Our own sentences go into [`section`] or [`context`], in Slack's
-//! markup and with everything foreign in them escaped by [`super::mrkdwn::escape`].
+//! Put a person's words into [`literal`], where Slack parses nothing. Put our own sentences into [`section`] or [`context`]
+//! in Slack's markup, with foreign text in them escaped by [`super::mrkdwn::escape`].
 
 use serde_json::{Value, json};
 
-/// Most characters of a section's or context's text.
+/// The most characters in the text of a section or a context.
 const MAX_TEXT: usize = 3_000;
-/// Most characters on a button or a confirmation's buttons; longer ones are refused with the whole message.
+/// The most characters on a button or on a confirmation's buttons. Slack refuses a message with a longer label.
 const MAX_LABEL: usize = 75;
-/// Most characters of a button's `value`.
+/// The most characters in a button's `value`.
 const MAX_VALUE: usize = 2_000;
-/// Most blocks in a message.
+/// The most blocks in a message.
 const MAX_BLOCKS: usize = 50;
-/// Most elements in an actions block.
+/// The most elements in an actions block.
 const MAX_ELEMENTS: usize = 25;
-/// Most characters in a confirmation's title and in its text.
+/// The most characters in a confirmation's title and in its text.
 const MAX_CONFIRM: (usize, usize) = (100, 300);
 
-/// A text shown exactly as it is: no mention, link, emoji name or mark in it is acted on.
+/// Returns a block that shows the text as it is: Slack resolves no mention, link, emoji name or formatting in it.
 ///
-/// Slack takes no empty text and no U+0000; they become a space and U+FFFD.
+/// Slack refuses an empty text and U+0000; they become a space and U+FFFD.
 pub fn literal(text: &str) -> Value {
     let text = match text {
         "" => " ".to_owned(),
@@ -35,17 +35,17 @@ pub fn literal(text: &str) -> Value {
     })
 }
 
-/// A paragraph in Slack's markup; beyond 3,000 characters it ends in an ellipsis, so use [`sections`] for what may be longer.
+/// Returns a paragraph in Slack's markup. Cuts it at 3,000 characters with an ellipsis; use [`sections`] for longer texts.
 pub fn section(mrkdwn: &str) -> Value {
     json!({"type": "section", "text": markup(mrkdwn)})
 }
 
-/// A paragraph in Slack's markup with a button beside it; `block_id` is unique within a message.
+/// Returns a paragraph in Slack's markup with a button beside it; `block_id` is unique within a message.
 pub fn section_with(block_id: &str, mrkdwn: &str, button: &Button) -> Value {
     json!({"type": "section", "block_id": block_id, "text": markup(mrkdwn), "accessory": button.to_value()})
 }
 
-/// As many paragraphs as a long text in Slack's markup needs, cut at line ends or spaces.
+/// Splits a long text in Slack's markup into sections, at line ends or spaces.
 pub fn sections(mrkdwn: &str) -> Vec<Value> {
     let mut rest = mrkdwn;
     let mut sections = Vec::new();
@@ -65,17 +65,18 @@ pub fn sections(mrkdwn: &str) -> Vec<Value> {
     sections
 }
 
-/// A line in small grey letters, in Slack's markup.
+/// Returns a context block: small gray text, in Slack's markup.
 pub fn context(mrkdwn: &str) -> Value {
     json!({"type": "context", "elements": [markup(mrkdwn)]})
 }
 
-/// A thin line.
+/// Returns a divider.
 pub fn divider() -> Value {
     json!({"type": "divider"})
 }
 
-/// A row of buttons, at most 25; `block_id` comes back with the press and is unique within a message.
+/// Returns a row of buttons and leaves out those after the 25th. `block_id` is unique within a message; Slack returns it
+/// with the press.
 pub fn actions(block_id: &str, buttons: &[Button]) -> Value {
     let elements: Vec<Value> = buttons
         .iter()
@@ -85,7 +86,7 @@ pub fn actions(block_id: &str, buttons: &[Button]) -> Value {
     json!({"type": "actions", "block_id": block_id, "elements": elements})
 }
 
-/// A message's blocks; of more than Slack takes the last ones are left out.
+/// Returns the blocks of a message, without those after the 50th.
 pub fn message(blocks: impl IntoIterator<Item = Value>) -> Value {
     blocks.into_iter().take(MAX_BLOCKS).collect()
 }
@@ -93,41 +94,41 @@ pub fn message(blocks: impl IntoIterator<Item = Value>) -> Value {
 /// A button.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Button {
-    /// What it does, for us; unique within its block.
+    /// Identifies what the button does; unique within its block.
     pub action_id: String,
-    /// What it says.
+    /// The label.
     pub text: String,
-    /// What it is about, for us; up to 2,000 characters.
+    /// Identifies what the button acts on; up to 2,000 characters.
     pub value: String,
     pub style: Style,
-    /// Asked before the press counts.
+    /// A question that Slack asks before it reports the press.
     pub confirm: Option<Confirm>,
 }
 
-/// How a button looks.
+/// A button's color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Style {
     #[default]
     Plain,
-    /// Green: what most people will want.
+    /// Green: the action that most people want.
     Primary,
-    /// Red: what cannot be undone.
+    /// Red: an action that cannot be undone.
     Danger,
 }
 
-/// The question a button asks before its press counts.
+/// The question that Slack asks before it reports a press.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Confirm {
     pub title: String,
     pub text: String,
-    /// What the button that goes ahead says.
+    /// The label of the button that confirms.
     pub confirm: String,
-    /// What the button that does not says.
+    /// The label of the button that cancels.
     pub deny: String,
 }
 
 impl Button {
-    /// A plain button.
+    /// Returns a button of the plain style, without a confirmation.
     pub fn new(
         action_id: impl Into<String>,
         text: impl Into<String>,
@@ -141,12 +142,12 @@ impl Button {
         }
     }
 
-    /// The same in another style.
+    /// Returns the button with another style.
     pub fn style(self, style: Style) -> Self {
         Self { style, ..self }
     }
 
-    /// The same with a question asked first.
+    /// Returns the button with a confirmation.
     pub fn confirm(self, confirm: Confirm) -> Self {
         Self {
             confirm: Some(confirm),
@@ -178,7 +179,8 @@ impl Button {
     }
 }
 
-/// Text in Slack's markup; `verbatim`, so that only what is marked up acts and bare URLs and names do not.
+/// Returns a text object in Slack's markup. It is `verbatim`: Slack resolves mentions and links that are marked up, but no
+/// bare URLs and names.
 fn markup(mrkdwn: &str) -> Value {
     let text = match mrkdwn {
         "" => " ",
@@ -191,7 +193,7 @@ fn plain(text: &str, at_most: usize) -> Value {
     json!({"type": "plain_text", "text": shortened(text, at_most), "emoji": false})
 }
 
-/// At most so many characters, the last of them an ellipsis if some had to go.
+/// Cuts the text to at most `at_most` characters, the last of which is then an ellipsis.
 fn shortened(text: &str, at_most: usize) -> String {
     if end_of(text, at_most).is_none() {
         return text.to_owned();
@@ -201,12 +203,12 @@ fn shortened(text: &str, at_most: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-/// Where a text's first so many characters end; `None` if it has no more than these.
+/// Returns the byte offset behind the first `characters` characters; `None` if the text has no more than that.
 fn end_of(text: &str, characters: usize) -> Option<usize> {
     text.char_indices().nth(characters).map(|(at, _)| at)
 }
 
-/// Where a cut text has to be cut instead, so as not to leave half a `&amp;` or half a `<@U1>`.
+/// Returns where to cut a text instead if the cut leaves half a `&amp;` or half a `<@U1>` at its end.
 fn before_broken_entity(text: &str) -> Option<usize> {
     let open = |from: char, to: char, longest: usize| {
         let at = text.rfind(from)?;

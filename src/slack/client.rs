@@ -1,8 +1,7 @@
-//! The Web API methods we use, over slack-morphism's session.
+//! The Web API methods that we use, over slack-morphism's session.
 //!
-//! Every answer is read into our own lenient types: slack-morphism's models refuse a whole answer for one odd field, which after a
-//! write means not knowing a `ts` that Slack has just told us. Nothing here retries or paces; whoever calls knows the channel, the
-//! order and what is at stake.
+//! Responses are parsed into our own lenient types. slack-morphism's models reject a whole response for one odd field, which
+//! after a write would lose the `ts` that Slack has just returned. Nothing here retries or throttles; the outbox does.
 
 mod failure;
 mod files;
@@ -32,18 +31,18 @@ pub use metadata::Metadata;
 pub use post::{Post, Posted};
 pub use read::{ChannelInfo, ThreadMessage, UserInfo};
 
-/// What a [`Client`] needs to know.
+/// The address of the API, the token and the timeout of a [`Client`].
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the methods are, such as `https://slack.com/api/`; with or without the last slash.
+    /// The base URL of the methods, such as `https://slack.com/api/`, with or without the last slash.
     pub api_url: String,
     /// The bot's token, `xoxb-…`.
     pub bot_token: SecretString,
-    /// The longest one request may take, from connecting to the last byte of the answer.
+    /// The timeout of one request, from connecting to the last byte of the response.
     pub request_timeout: Duration,
 }
 
-/// Slack's Web API as one bot of one workspace; cheap to clone.
+/// A client of Slack's Web API for one bot in one workspace. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     slack: Arc<SlackClient<Wire>>,
@@ -51,14 +50,14 @@ pub struct Client {
     api_url: Url,
 }
 
-/// Who the token speaks for.
+/// The bot and the workspace that the token belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The workspace.
     pub team_id: TeamId,
-    /// The bot's user: the author of its posts.
+    /// The bot's user, the author of its messages.
     pub user_id: UserId,
-    /// What its posts carry as `bot_id`.
+    /// The `bot_id` of its messages.
     pub bot_id: Option<String>,
     /// The workspace's address, such as `https://queenofsandiego.slack.com/`.
     pub url: String,
@@ -66,12 +65,12 @@ pub struct Identity {
     pub team: String,
     /// The bot user's name.
     pub user: String,
-    /// What the token may do, from the `X-OAuth-Scopes` header; `None` when Slack did not say.
+    /// The token's scopes, from the `X-OAuth-Scopes` header; `None` if Slack did not send it.
     pub scopes: Option<Vec<String>>,
 }
 
 impl Client {
-    /// Prepares a client; nothing is sent yet.
+    /// Builds a client without sending anything. An API URL that is not http or https is an error.
     pub fn new(settings: Settings) -> anyhow::Result<Self> {
         let mut api_url: Url = settings
             .api_url
@@ -93,7 +92,7 @@ impl Client {
         })
     }
 
-    /// `auth.test`: who we are here, and what we may do.
+    /// `auth.test`: returns the token's bot, workspace and scopes.
     pub async fn auth_test(&self) -> Result<Identity, Failure> {
         let answer = self.write("auth.test", json!({})).await?;
         let text = |key: &str| lenient::text(&answer, key).unwrap_or_default();
@@ -110,19 +109,20 @@ impl Client {
         })
     }
 
-    /// `views.open`: a dialog for whoever did what `trigger_id` stands for, within 3 seconds of it.
+    /// `views.open`: opens a modal for the user of the interaction that `trigger_id` belongs to, within 3 seconds of it.
     pub async fn open_view(&self, trigger_id: &str, view: &Value) -> Result<(), Failure> {
         let arguments = json!({"trigger_id": trigger_id, "view": view});
         self.write("views.open", arguments).await.map(drop)
     }
 
-    /// `views.publish`: what this user sees in the app's home.
+    /// `views.publish`: sets the Home tab that this user sees.
     pub async fn publish_view(&self, user: &UserId, view: &Value) -> Result<(), Failure> {
         let arguments = json!({"user_id": user, "view": view});
         self.write("views.publish", arguments).await.map(drop)
     }
 
-    /// Answers a command or a button through its `response_url`, which takes no token and gets none.
+    /// Responds to a command or a button through its `response_url`, without a token. A URL that is not Slack's is refused as
+    /// `bad_response_url`.
     pub async fn respond(&self, response_url: &str, message: &Value) -> Result<(), Failure> {
         let refused = |why: &str| Failure::Refused {
             code: "bad_response_url".to_owned(),
@@ -131,7 +131,7 @@ impl Client {
         let url: Url = response_url
             .parse()
             .map_err(|_| refused("it is not a URL"))?;
-        // The address comes from a signed request, and still people's words go to nobody but Slack.
+        // The URL comes from a signed request. Check it anyway, so that people's words go to nobody but Slack.
         if !self.takes_answers_at(&url) {
             return Err(refused("it is not at Slack's own address"));
         }
@@ -139,8 +139,8 @@ impl Client {
         wire.respond(url, message).await.map_err(failure::from)
     }
 
-    /// Whether this is where Slack takes answers: `hooks.slack.com`, `hooks.slack-gov.com` beside an API there, or the API's own
-    /// address.
+    /// Whether Slack takes responses at this URL: at `hooks.slack.com`, at `hooks.slack-gov.com` for an API on that domain, or
+    /// at the API's own origin.
     fn takes_answers_at(&self, url: &Url) -> bool {
         let is_hook = |host: &str| {
             let of_api = self
@@ -153,7 +153,7 @@ impl Client {
         (is_https && url.host_str().is_some_and(is_hook)) || url.origin() == self.api_url.origin()
     }
 
-    /// Calls a method that takes JSON: the ones that change something.
+    /// Calls a method that changes something, with JSON arguments.
     async fn write(&self, method: &str, arguments: Value) -> Result<Value, Failure> {
         let session = self.slack.open_session(&self.token);
         let api = &session.http_session_api;
@@ -162,7 +162,7 @@ impl Client {
             .map_err(failure::from)
     }
 
-    /// Calls a method that takes a query: the ones that only look.
+    /// Calls a method that only reads, with query arguments.
     async fn read(
         &self,
         method: &str,
@@ -184,7 +184,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// An answer that says yes and then lacks what it is for: whatever was asked may have been done.
+/// The failure for a successful response without a required field: the request may have been acted on.
 fn unreadable(what: &str) -> Failure {
     Failure::Unknown {
         why: format!("unreadable answer: {what}"),

@@ -1,18 +1,18 @@
-//! Emoji by the short names Slack writes them with, as in `:wave:` and `:wave::skin-tone-3:`.
+//! Looks up emoji by Slack's short names, as in `:wave:` and `:wave::skin-tone-3:`.
 
 use super::emoji_table::SHORT_NAMES;
 
-/// The characters of a short name, without colons; `None` for a workspace's own emoji and for what is no name.
+/// Returns the emoji of a short name without colons; `None` for a workspace's custom emoji and unknown names.
 pub fn unicode(short_name: &str) -> Option<&'static str> {
     find(short_name).map(|(_, emoji, _)| *emoji)
 }
 
-/// The same with a skin tone, 2 to 6 as Slack counts them; where none can be put on, the emoji as it is.
+/// Returns the emoji of a short name with a skin tone, 2 to 6 as Slack counts them, or without if it takes none.
 pub fn unicode_with_tone(short_name: &str, tone: u8) -> Option<String> {
     let (_, emoji, takes_tone) = find(short_name)?;
     let mut chars = emoji.chars();
     match (tone_modifier(tone), chars.next()) {
-        // After the first character, in place of the one that asks for colour: so it is for every emoji with tones.
+        // In every emoji with tones, the modifier follows the first character and replaces a variation selector there.
         (Some(modifier), Some(first)) if *takes_tone => {
             let rest = chars.as_str();
             let rest = rest.strip_prefix('\u{FE0F}').unwrap_or(rest);
@@ -29,7 +29,7 @@ fn find(short_name: &str) -> Option<&'static (&'static str, &'static str, bool)>
     SHORT_NAMES.get(at)
 }
 
-/// The Fitzpatrick modifier behind `skin-tone-2` to `skin-tone-6`.
+/// Returns the Fitzpatrick modifier for `skin-tone-2` to `skin-tone-6`.
 fn tone_modifier(tone: u8) -> Option<char> {
     char::from_u32(0x1F3FB + u32::from(tone.checked_sub(2)?)).filter(|_| tone <= 6)
 }

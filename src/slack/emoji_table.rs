@@ -1,12 +1,12 @@
-//! Slack's emoji by their short names. Data, not code: generated once, not edited.
+//! Slack's emoji by short name. Generated data; do not edit.
 //!
-//! Source: the npm package `emoji-datasource` 16.0.0 (<https://github.com/iamcal/emoji-data>), the list Slack's documentation names.
-//! MIT licence, Copyright (c) 2013 Cal Henderson.
+//! Source: the npm package `emoji-datasource` 16.0.0 (<https://github.com/iamcal/emoji-data>), to which Slack's documentation
+//! refers. MIT license, Copyright (c) 2013 Cal Henderson.
 //!
-//! Derived from its `emoji.json` like this: for each entry, and for each of its `short_names`, one row of the name, the characters
-//! of `unified`, and whether `skin_variations` has the single tones (`1F3FB` and on); rows sorted by the name's bytes.
+//! Derived from its `emoji.json`: one row for each of an entry's `short_names`, with the name, the characters of `unified`,
+//! and whether `skin_variations` has the single tones (`1F3FB` and so on). Rows are sorted by the name's bytes.
 
-/// Short name without colons, the emoji, whether a skin tone can be put on it.
+/// The short name without colons, the emoji, and whether it takes a skin tone.
 pub(super) static SHORT_NAMES: [(&str, &str, bool); 1972] = [
     ("+1", "👍", true),
     ("-1", "👎", true),

@@ -1,7 +1,7 @@
-//! What Slack sends us, in our own small types.
+//! The payloads that Slack sends us, as our own types (<https://docs.slack.dev/apis/events-api>).
 //!
-//! Each is read leniently from the raw body: fields we do not know are ignored and fields of an odd type are absent, so that a
-//! message is never lost because of something else in its JSON. Shapes: <https://docs.slack.dev/apis/events-api>.
+//! Parsing is lenient: unknown fields are ignored and fields of an unexpected type are absent, so that an odd field never
+//! loses a message.
 
 mod command;
 mod interaction;
@@ -16,53 +16,53 @@ pub use message::{Edited, File, MessageEvent};
 
 use super::{ChannelId, TeamId, UserId, lenient};
 
-/// The outermost JSON object of a request to the events URL.
+/// The body of a request to the events URL.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Envelope {
-    /// Slack wants to see the challenge back before it trusts the URL.
+    /// Slack verifies the URL and expects the challenge in the response.
     UrlVerification { challenge: String },
-    /// Something happened in a conversation the bot is in.
+    /// An event that the app subscribes to.
     EventCallback(Box<EventCallback>),
-    /// Slack held events back: more than 30,000 in an hour.
+    /// Slack dropped events because there were more than 30,000 in an hour.
     AppRateLimited,
-    /// Anything else, by its `type`.
+    /// Any other `type`.
     Other(String),
 }
 
-/// An event and where it came from.
+/// An event and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventCallback {
     /// The workspace the event was sent for.
     pub team_id: Option<TeamId>,
-    /// The workspace where it happened, when that is another one (Slack Connect).
+    /// The workspace where it happened, which differs in Slack Connect.
     pub context_team_id: Option<TeamId>,
     /// The app the event was sent to.
     pub api_app_id: Option<String>,
-    /// The delivery's ID; one message can come under several, so it identifies nothing but the delivery.
+    /// The ID of this delivery. One message can arrive under several IDs, so it does not identify the message.
     pub event_id: String,
-    /// Whether the channel is shared with another organisation.
+    /// Whether the channel is shared with another organization.
     pub is_ext_shared_channel: bool,
     /// What happened.
     pub event: Event,
 }
 
-/// The events we subscribe to.
+/// An event that the app subscribes to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A message was written, changed or deleted.
     Message(Box<MessageEvent>),
-    /// Somebody opened the app's home.
+    /// Somebody opened the app's Home tab.
     AppHomeOpened { user: UserId, tab: String },
-    /// Somebody, perhaps we, came into a channel.
+    /// Somebody, possibly the bot, joined a channel.
     MemberJoined { channel: ChannelId, user: UserId },
-    /// Somebody, perhaps we, left a channel.
+    /// Somebody, possibly the bot, left a channel.
     MemberLeft { channel: ChannelId, user: UserId },
-    /// Anything else, by its `type`; also one of the above without what makes it one.
+    /// Any other `type`, or one of the above without a required field.
     Other(String),
 }
 
 impl Envelope {
-    /// Reads the raw body of a request to the events URL; only a body that is no JSON at all is an error.
+    /// Parses the raw body of a request to the events URL. Only a body that is not JSON is an error.
     pub fn parse(body: &[u8]) -> anyhow::Result<Self> {
         let value = lenient::parse(body).context("Slack's event is not JSON")?;
         let kind = lenient::text(&value, "type").unwrap_or_default();

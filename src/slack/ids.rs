@@ -1,4 +1,4 @@
-//! Slack's names for things, each its own type so that a channel is never passed where a user is meant.
+//! Slack's IDs, each a type of its own so that a channel cannot be passed for a user.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -14,12 +14,12 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the ID as Slack wrote it; Slack promises nothing about its shape.
+            /// Wraps an ID. Slack guarantees no format, so every string is accepted.
             pub fn new(id: impl Into<String>) -> Self {
                 Self(id.into())
             }
 
-            /// The ID as Slack wrote it.
+            /// Returns the ID as Slack writes it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -34,32 +34,32 @@ macro_rules! id {
 }
 
 id! {
-    /// A channel, private channel or direct conversation: `C…`, `G…`, `D…`.
+    /// The ID of a channel, a private channel or a direct message: `C…`, `G…`, `D…`.
     ChannelId
 }
 id! {
-    /// A person or a bot's user: `U…`, or `W…` on Enterprise Grid.
+    /// The ID of a person or of a bot's user: `U…`, or `W…` on Enterprise Grid.
     UserId
 }
 id! {
-    /// A workspace: `T…`.
+    /// The ID of a workspace: `T…`.
     TeamId
 }
 
-/// A message's `ts`: its identity within its channel, and the order of messages there.
+/// A message's `ts`: identifies the message within its channel and orders the channel's messages.
 ///
-/// It looks like a number and is none: as a float its last digits are lost, and with them the message.
+/// It looks like a number but must stay text: a float loses its last digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageTs(String);
 
-/// What was given is not of the shape `1531420618.000200`.
+/// The text does not have the form `1531420618.000200`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a Slack message ts (digits, a point, digits)")]
 pub struct InvalidMessageTs;
 
 impl MessageTs {
-    /// Reads a `ts` of the shape digits, a point, digits.
+    /// Parses a `ts`: up to 12 digits, a point, up to 9 digits.
     pub fn parse(ts: &str) -> Result<Self, InvalidMessageTs> {
         let digits = |part: &str, at_most: usize| {
             (1..=at_most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
@@ -72,18 +72,18 @@ impl MessageTs {
         }
     }
 
-    /// The `ts` that a message written at this very moment would have, for bounds such as `oldest`.
+    /// Returns the `ts` of a message written at this moment, for bounds such as `oldest`.
     pub fn from_timestamp(at: Timestamp) -> Self {
         let micros = at.as_microsecond().max(0);
         Self(format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000))
     }
 
-    /// The `ts` as Slack wrote it.
+    /// Returns the `ts` as Slack writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// When the message was written, by Slack's clock.
+    /// Returns the time at which the message was written, by Slack's clock.
     pub fn timestamp(&self) -> Timestamp {
         let (secs, micros) = self.parts();
         let micros = i64::try_from(secs.saturating_mul(1_000_000).saturating_add(micros));
@@ -102,7 +102,7 @@ impl MessageTs {
 
 impl Ord for MessageTs {
     fn cmp(&self, other: &Self) -> Ordering {
-        // The text settles what the numbers leave equal, so that order and equality agree.
+        // Compare the text if the numbers are equal, so that the order agrees with equality.
         self.parts()
             .cmp(&other.parts())
             .then_with(|| self.0.cmp(&other.0))

@@ -1,13 +1,13 @@
-//! Reading Slack's JSON field by field, so that one field of an odd type never takes the others with it.
+//! Reads Slack's JSON field by field, so that one field of an unexpected type does not lose the others.
 //!
-//! A derived `Deserialize` is all or nothing: a number where a string was expected in some corner of a message would lose its
-//! text. Here every field is asked for on its own and is simply absent when it is not what we can use.
+//! A derived `Deserialize` is all or nothing: a number instead of a string anywhere in a message would lose its text. Here
+//! a field that we cannot use reads as absent.
 
 use serde_json::Value;
 
 use super::{ChannelId, MessageTs, TeamId, UserId};
 
-/// Parses a body that should be JSON, mending what Rust's strings cannot hold: invalid UTF-8 and lone surrogates become U+FFFD.
+/// Parses a JSON body. Replaces what Rust's strings cannot hold, invalid UTF-8 and lone surrogates, with U+FFFD.
 pub(crate) fn parse(body: &[u8]) -> serde_json::Result<Value> {
     let text = String::from_utf8_lossy(body);
     serde_json::from_str(&text).or_else(|err| {
@@ -19,7 +19,7 @@ pub(crate) fn parse(body: &[u8]) -> serde_json::Result<Value> {
     })
 }
 
-/// Replaces `\uD83D` and its like by `\uFFFD` wherever the other half is missing.
+/// Replaces the escape of a lone surrogate, such as `\uD83D`, with `\uFFFD`.
 fn mend_surrogates(json: &str) -> String {
     let unit = |at: usize| {
         let escape = json.get(at..at + 6)?.strip_prefix("\\u")?;
@@ -37,7 +37,7 @@ fn mend_surrogates(json: &str) -> String {
                 at = slash + 6;
                 continue;
             }
-            // An escape of two characters; the second may be a backslash that starts nothing.
+            // A two-character escape. Its second character may be a backslash, which then starts no escape.
             _ => 1 + json[slash + 1..].chars().next().map_or(0, char::len_utf8),
         };
         mended.push_str(&json[slash..slash + length]);
@@ -47,7 +47,7 @@ fn mend_surrogates(json: &str) -> String {
     mended
 }
 
-/// A field as text; numbers and booleans in their JSON spelling.
+/// Returns a field as text, with numbers and booleans in their JSON spelling.
 pub(crate) fn text(value: &Value, key: &str) -> Option<String> {
     match value.get(key)? {
         Value::String(text) => Some(text.clone()),
@@ -57,17 +57,17 @@ pub(crate) fn text(value: &Value, key: &str) -> Option<String> {
     }
 }
 
-/// A field as text that says something: an empty string counts as absent.
+/// Returns a field as text; `None` if it is empty.
 pub(crate) fn word(value: &Value, key: &str) -> Option<String> {
     text(value, key).filter(|word| !word.is_empty())
 }
 
-/// A yes or no; anything but `true` is no.
+/// Returns a boolean field; `false` unless it is `true`.
 pub(crate) fn flag(value: &Value, key: &str) -> bool {
     value.get(key).and_then(Value::as_bool).unwrap_or(false)
 }
 
-/// A list's members; anything but a list has none.
+/// Returns the elements of a list field; none if it is not a list.
 pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value
         .get(key)
@@ -76,7 +76,7 @@ pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 }
 
 pub(crate) fn ts(value: &Value, key: &str) -> Option<MessageTs> {
-    // A number here has already lost digits: it names no message.
+    // A JSON number has already lost digits and identifies no message.
     MessageTs::parse(value.get(key)?.as_str()?).ok()
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn team(value: &Value, key: &str) -> Option<TeamId> {
     id(value, key).map(TeamId::new)
 }
 
-/// An ID given as such or, as some payloads do, as an object with an `id`.
+/// Returns an ID, which some payloads write as an object with an `id`.
 pub(crate) fn id(value: &Value, key: &str) -> Option<String> {
     word(value, key).or_else(|| word(value.get(key)?, "id"))
 }

@@ -1,4 +1,7 @@
-//! Slack as its documentation has it: signatures, the events we act on, text in both directions, the Web API. Knows nothing of us.
+//! Slack's platform as its documentation describes it. Imports nothing of the desk's domain.
+//!
+//! Inbound: [`signature`] verifies a request and [`event`] parses it. Outbound: [`client`] calls the Web API with [`blocks`].
+//! [`mrkdwn`] and [`emoji`] convert between Slack's markup and plain text.
 
 pub mod blocks;
 pub mod client;

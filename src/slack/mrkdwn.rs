@@ -1,8 +1,9 @@
-//! Slack's markup and plain text, in both directions (<https://docs.slack.dev/messaging/formatting-message-text>).
+//! Converts Slack's markup to plain text, and escapes plain text for Slack's markup
+//! (<https://docs.slack.dev/messaging/formatting-message-text>).
 //!
-//! In what Slack sends, every `&`, `<` and `>` that a person typed is escaped, so whatever stands in angle brackets is Slack's own: a
-//! mention, a link, a date. Those are replaced first; then emoji names and formatting marks, which look like what anybody may type
-//! and are only taken away where Slack would have acted on them. Code keeps its characters.
+//! Slack escapes each `&`, `<` and `>` that a person types, so text in angle brackets is Slack's own: a mention, a link, a
+//! date. [`plain_text`] replaces these first. Then it replaces emoji names and removes formatting marks, but only where
+//! Slack would have interpreted them, since anybody can type a colon or an asterisk. Code keeps its characters.
 
 mod entity;
 mod marks;
@@ -13,24 +14,24 @@ use super::{ChannelId, UserId, emoji};
 use entity::Entity;
 use marks::Token;
 
-/// Longest emoji name looked for, in bytes; Slack allows a workspace's own ones 100 characters.
+/// The longest emoji name that is recognized, in bytes. Slack allows 100 characters for a custom emoji.
 const MAX_EMOJI_NAME: usize = 400;
 
-/// What users and channels are called; Slack's text has only their IDs.
+/// The names of users and channels, of which Slack's markup only has the IDs.
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     pub users: HashMap<UserId, String>,
     pub channels: HashMap<ChannelId, String>,
 }
 
-/// The IDs in a text whose names have to be known to show it as plain text.
+/// The IDs in a text whose names [`plain_text`] needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mentions {
     pub users: BTreeSet<UserId>,
     pub channels: BTreeSet<ChannelId>,
 }
 
-/// Makes a text safe to put into Slack's markup: no part of it can be a mention or a link.
+/// Escapes a text for Slack's markup, so that no part of it can be a mention or a link.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -44,12 +45,12 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// What a phone should show for a text in Slack's markup.
+/// Converts a text in Slack's markup to the plain text to send to a phone.
 pub fn plain_text(text: &str, names: &Names) -> String {
     marks::join(tokens(text, names))
 }
 
-/// The users and channels mentioned, so that their names can be asked for before [`plain_text`].
+/// Returns the users and channels that a text mentions, to look up their names before [`plain_text`].
 pub fn mentions(text: &str) -> Mentions {
     let mut found = Mentions::default();
     let mut rest = text;
@@ -73,7 +74,8 @@ pub fn mentions(text: &str) -> Mentions {
     found
 }
 
-/// Where a text's own words begin: behind blanks, invisible characters, quotes, bullets and formatting.
+/// Returns the text from its first word on, without leading blanks, invisible characters, quote marks, bullets and
+/// formatting.
 pub fn beginning(text: &str) -> &str {
     let mut rest = text;
     loop {
@@ -88,15 +90,15 @@ pub fn beginning(text: &str) -> &str {
     }
 }
 
-/// What takes no room: zero-width spaces and joiners, direction marks, the byte order mark.
+/// Invisible characters: zero-width spaces and joiners, direction marks, the byte order mark, the soft hyphen.
 const INVISIBLE: [char; 8] = [
     '\u{200B}', '\u{200C}', '\u{200D}', '\u{200E}', '\u{200F}', '\u{2060}', '\u{FEFF}', '\u{00AD}',
 ];
 
-/// What Slack puts before the points of a list.
+/// The bullets that Slack puts before list items, and the quote mark.
 const BULLETS: [char; 4] = ['•', '◦', '▪', '>'];
 
-/// Whether a text addresses people in Slack: it begins with a mention of a person, a group or everybody.
+/// Whether a text begins with a mention of a person, a group or everybody.
 pub fn starts_with_mention(text: &str) -> bool {
     match Entity::at_start(beginning(text)) {
         Some((Entity::User { .. }, _)) => true,
@@ -106,7 +108,7 @@ pub fn starts_with_mention(text: &str) -> bool {
     }
 }
 
-/// Cuts a text into characters, of which some may be formatting, and pieces that are none whatever is in them.
+/// Splits a text into characters, which may be formatting marks, and converted pieces, which contain none.
 fn tokens(text: &str, names: &Names) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(text.len());
     let mut before = None;
@@ -132,7 +134,7 @@ fn tokens(text: &str, names: &Names) -> Vec<Token> {
     tokens
 }
 
-/// A text whose marks and colons mean nothing, as in code: only what is in brackets or escaped is replaced.
+/// Converts code: replaces entities and escapes, but leaves formatting marks and colons.
 fn unformatted(text: &str, names: &Names) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -149,7 +151,7 @@ fn unformatted(text: &str, names: &Names) -> String {
     plain
 }
 
-/// The escaped or literal character a text starts with; none for a bracket that opens nothing.
+/// Returns the first character of a text, unescaped, and the rest. The character is `None` for a `<` that has to go.
 fn char_at_start(text: &str) -> (Option<char>, &str) {
     for (escaped, c) in [("&lt;", '<'), ("&gt;", '>'), ("&amp;", '&')] {
         if let Some(after) = text.strip_prefix(escaped) {
@@ -159,8 +161,8 @@ fn char_at_start(text: &str) -> (Option<char>, &str) {
     let mut chars = text.chars();
     let c = chars.next();
     let after = chars.as_str();
-    // Slack escapes what people type, so this bracket is damage. It stays where it can pass for "less than", but not where it
-    // would make the next word look like a mention or a link.
+    // Slack escapes what people type, so a bare bracket is damaged markup. Keep it where it reads as "less than", and drop it
+    // where it would make the next word look like a mention or a link.
     let harmless =
         |next: char| next.is_whitespace() || next.is_ascii_digit() || "=-".contains(next);
     if c == Some('<') && !after.chars().next().is_some_and(harmless) {
@@ -169,7 +171,7 @@ fn char_at_start(text: &str) -> (Option<char>, &str) {
     (c, after)
 }
 
-/// The code a text starts with, without its ticks: a block of any lines or a span within one.
+/// Returns the code that a text starts with, without its backticks, and the rest: a block, or a span within one line.
 fn code(text: &str, before: Option<char>) -> Option<(&str, &str)> {
     if let Some(inside) = text.strip_prefix("```") {
         let end = inside.find("```").filter(|end| *end > 0)?;
@@ -185,10 +187,11 @@ fn code(text: &str, before: Option<char>) -> Option<(&str, &str)> {
     (apart(before) && apart(after.chars().next())).then_some((&inside[..end], after))
 }
 
-/// The emoji a text starts with; of an unknown name all but the last colon, which may begin the next.
+/// Returns the emoji that a text starts with, and the rest. For an unknown name returns the name with its first colon only:
+/// the second may begin the next emoji.
 fn emoji_at_start(text: &str, before: Option<char>) -> Option<(String, &str)> {
     let (name, after) = name_in_colons(text)?;
-    // "10:100:30" is no hundred points.
+    // "10:100:30" does not contain the emoji `:100:`.
     let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     let is_number = name.bytes().all(|b| b.is_ascii_digit());
     if is_number && (is_digit(before) || is_digit(after.chars().next())) {

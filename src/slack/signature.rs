@@ -1,22 +1,22 @@
-//! Who really sent this: the signature Slack puts on every request.
+//! Computes and verifies `X-Slack-Signature`, which Slack sends with every event, command and interaction.
 //!
-//! HMAC-SHA256 over `v0:`, the timestamp header, `:` and the raw body, keyed with the signing secret's own characters
-//! (<https://docs.slack.dev/authentication/verifying-requests-from-slack>). It goes for events, commands and interactions alike.
+//! The signature is an HMAC-SHA256 over `v0:`, the timestamp header, `:` and the raw body, keyed with the characters of the
+//! signing secret (<https://docs.slack.dev/authentication/verifying-requests-from-slack>).
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-/// How far the timestamp may be from our clock, either way, in seconds: Slack's own advice against replays.
+/// The largest difference between the timestamp and our clock, either way, in seconds. Slack recommends it against replays.
 const TOLERANCE: u64 = 300;
 
-/// The `X-Slack-Signature` of a body sent at `timestamp` (seconds since the Unix epoch, as the header has it).
+/// Returns the `X-Slack-Signature` of a body sent at `timestamp` (seconds since the Unix epoch, as in the header).
 pub fn sign(secret: &str, timestamp: &str, body: &[u8]) -> String {
     let digest = mac(secret, timestamp, body).finalize().into_bytes();
     format!("v0={}", hex::encode(digest))
 }
 
-/// Whether `signature` is Slack's for this body and `timestamp` is near `now`; the comparison takes constant time.
+/// Whether `signature` is valid for this body and `timestamp` is within 300 s of `now`. Compares in constant time.
 pub fn is_valid(
     secret: &str,
     timestamp: &str,
@@ -36,9 +36,9 @@ pub fn is_valid(
     mac(secret, timestamp, body).verify_slice(&digest).is_ok()
 }
 
-/// Whether `timestamp` is a time near `now`.
+/// Whether `timestamp` is a number of seconds within 300 s of `now`.
 pub fn is_recent(timestamp: &str, now: Timestamp) -> bool {
-    // `parse` alone would also take "+1531420618", which is not what was sent.
+    // `parse` alone would also accept "+1531420618", which Slack never sends.
     if timestamp.is_empty() || !timestamp.bytes().all(|b| b.is_ascii_digit()) {
         return false;
     }
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// HMAC written out from its definition (RFC 2104), to have something to compare the library with.
+    /// HMAC written out from its definition (RFC 2104), to compare the library with.
     fn by_hand(secret: &[u8], message: &[u8]) -> Vec<u8> {
         let mut key = if secret.len() > 64 {
             Sha256::digest(secret).to_vec()

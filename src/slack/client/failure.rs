@@ -1,4 +1,4 @@
-//! What each of slack-morphism's errors means for somebody who must not do a thing twice.
+//! Maps slack-morphism's errors to `Failure`, by whether Slack may have acted on the request.
 
 use serde_json::Value;
 use slack_morphism::errors::{SlackClientApiError, SlackClientError, SlackClientHttpProtocolError};
@@ -6,10 +6,11 @@ use slack_morphism::errors::{SlackClientApiError, SlackClientError, SlackClientH
 use crate::remote::Failure;
 use crate::slack::lenient;
 
-/// Longest explanation kept from Slack, in characters.
+/// The longest explanation of Slack's that we keep, in characters.
 const MAX_MESSAGE: usize = 300;
 
-/// Sorts an error by whether the request was acted on. Its own wording is never used: it contains whole bodies.
+/// Maps an error by whether Slack may have acted on the request. Does not use the error's message, which contains whole
+/// bodies.
 pub(super) fn from(err: SlackClientError) -> Failure {
     let unknown = |why: String| Failure::Unknown { why };
     match err {
@@ -19,7 +20,7 @@ pub(super) fn from(err: SlackClientError) -> Failure {
         },
         SlackClientError::HttpError(http) => {
             let status = http.status_code.as_u16();
-            // 408 is said by whatever stands in front, which cannot know what stands behind it did.
+            // A proxy in front of Slack sends 408 without knowing what Slack behind it did.
             if http.status_code.is_client_error() && status != 408 {
                 Failure::Refused {
                     code: format!("http {status}"),
@@ -44,14 +45,15 @@ pub(super) fn from(err: SlackClientError) -> Failure {
     }
 }
 
-/// The error words of <https://docs.slack.dev/reference/methods/chat.postMessage#errors> and its siblings.
+/// Maps an error code of a method, such as those of
+/// <https://docs.slack.dev/reference/methods/chat.postMessage#errors>.
 fn from_word(no: SlackClientApiError) -> Failure {
     match no.code.as_str() {
-        // "It's possible some aspect of the operation succeeded", as Slack says of the first.
+        // Slack documents of `fatal_error`: "It's possible some aspect of the operation succeeded".
         "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" => {
             Failure::Unknown { why: no.code }
         }
-        // The workspace is being moved, and Slack did nothing: as good as not sent, and it passes.
+        // The workspace is being migrated and Slack did nothing. The request can be sent again later.
         "team_added_to_org" | "org_login_required" => Failure::NotSent { why: no.code },
         _ => Failure::Refused {
             message: explanation(no.http_response_body.as_deref().unwrap_or_default()),
@@ -60,7 +62,7 @@ fn from_word(no: SlackClientApiError) -> Failure {
     }
 }
 
-/// Which scope is missing or which block is wrong; Slack gives names and positions there, never texts.
+/// Returns the missing scopes or the invalid blocks. Slack names scopes and positions there, never texts.
 fn explanation(body: &str) -> String {
     let Ok(body) = lenient::parse(body.as_bytes()) else {
         return String::new();
@@ -96,7 +98,7 @@ fn from_transport(err: SlackClientHttpProtocolError) -> Failure {
     }
 }
 
-/// The innermost error is the one that says something: "connection refused", "operation timed out".
+/// Returns the message of the innermost error, such as "connection refused" or "operation timed out".
 fn root_cause(err: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = err;
     while let Some(source) = innermost.source() {

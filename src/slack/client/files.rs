@@ -1,5 +1,5 @@
-//! Uploading a file, in the three steps Slack has for it
-//! (<https://docs.slack.dev/messaging/working-with-files#uploading_files>). Only the last can be seen by anybody.
+//! Downloads and uploads files. An upload takes three requests, and only after the last one can people see the file
+//! (<https://docs.slack.dev/messaging/working-with-files#uploading_files>).
 
 use serde_json::json;
 use url::Url;
@@ -9,17 +9,17 @@ use crate::remote::Failure;
 use crate::slack::event::File;
 use crate::slack::{ChannelId, MessageTs, lenient};
 
-/// A file's bytes.
+/// A downloaded file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Download {
-    /// A page here means that the token is not good for the file, whatever the status says.
+    /// The response's `Content-Type`. An HTML page means that the token does not give access to the file, whatever the status.
     pub content_type: String,
     pub bytes: Vec<u8>,
 }
 
 impl Client {
-    /// The bytes at a file's `url_private_download`. Only Slack's own host is asked, since the token goes with it; an
-    /// address elsewhere is refused as `not_slack`, a file of more than `at_most` bytes as `too_large`.
+    /// Downloads a file from its `url_private_download`. The request carries the token, so a URL at a host that is not Slack's
+    /// is refused as `not_slack`. A file of more than `at_most` bytes is refused as `too_large`.
     pub async fn download(&self, url: &str, at_most: usize) -> Result<Download, Failure> {
         let refused = |code: &str| Failure::Refused {
             code: code.to_owned(),
@@ -38,7 +38,8 @@ impl Client {
         })
     }
 
-    /// Files are at `files.slack.com` where the API is at `slack.com`; a stand-in has its files where it is itself.
+    /// Whether the URL is at Slack's file host: `files.slack.com` for the API at `slack.com`, or the API's own origin for a
+    /// stand-in.
     fn is_slacks(&self, url: &Url) -> bool {
         let files = self.api_url.host_str().map(|host| format!("files.{host}"));
         let is_files = url.scheme() == "https"
@@ -47,7 +48,7 @@ impl Client {
         is_files || url.origin() == self.api_url.origin()
     }
 
-    /// `files.info`.
+    /// `files.info`: fetches a file object.
     pub async fn file_info(&self, id: &str) -> Result<File, Failure> {
         let answer = self.read("files.info", &[("file", Some(id))]).await?;
         answer
@@ -56,7 +57,8 @@ impl Client {
             .ok_or_else(|| unreadable("files.info without file"))
     }
 
-    /// `files.getUploadURLExternal` and the upload itself: gives the file's id. Nobody sees it yet, so doing this again does no harm.
+    /// `files.getUploadURLExternal`, then the upload: returns the file's ID. Nobody can see the file yet, so a retry does no
+    /// harm.
     pub async fn upload_file(&self, name: &str, bytes: Vec<u8>) -> Result<String, Failure> {
         let length = bytes.len().to_string();
         let arguments = [("filename", Some(name)), ("length", Some(length.as_str()))];
@@ -74,7 +76,7 @@ impl Client {
         Ok(id)
     }
 
-    /// `files.completeUploadExternal`: shows an uploaded file in a thread. Works once for each file.
+    /// `files.completeUploadExternal`: shares an uploaded file in a thread. Works once for each file.
     pub async fn share_file(
         &self,
         id: &str,

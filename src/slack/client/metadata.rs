@@ -1,4 +1,4 @@
-//! What a post carries besides its words, so that it can be recognised later.
+//! Message metadata, by which we recognize our messages later.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,20 @@ use serde_json::Value;
 
 use crate::slack::lenient;
 
-/// A message's metadata (<https://docs.slack.dev/messaging/message-metadata>); everyone in the workspace can read it.
+/// A message's metadata (<https://docs.slack.dev/messaging/message-metadata>). Everyone in the workspace can read it.
 ///
-/// Values are strings: numbers and objects make slack-morphism, and perhaps others who read our channel, lose the message's text.
+/// Values are strings: with numbers and objects, slack-morphism, and possibly other readers of the channel, lose the
+/// message's text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Metadata {
-    /// Whose metadata this is and of what kind.
+    /// The metadata's type, which also names its app.
     pub event_type: String,
-    /// The facts themselves.
+    /// The values by key.
     pub event_payload: BTreeMap<String, String>,
 }
 
 impl Metadata {
-    /// Reads a message's `metadata`, whoever wrote it; values that are not strings appear in their JSON spelling.
+    /// Parses a message's `metadata`, of any app. Values that are not strings are returned in their JSON spelling.
     pub(super) fn read(message: &Value) -> Option<Self> {
         let metadata = message.get("metadata")?;
         let payload = metadata.get("event_payload").and_then(Value::as_object);

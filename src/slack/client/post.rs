@@ -1,4 +1,4 @@
-//! The methods that put something into a channel, change it or mark it.
+//! The methods that post, change, delete or react to messages.
 
 use std::fmt;
 
@@ -8,32 +8,33 @@ use super::{Client, Metadata, channel_of, unreadable};
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs, UserId, lenient};
 
-/// A message to be posted.
+/// A message to post.
 #[derive(Clone, PartialEq)]
 pub struct Post {
     pub channel: ChannelId,
-    /// The root of the thread it belongs in; never a reply's ts.
+    /// The `ts` of the thread's parent message; never that of a reply.
     pub thread_ts: Option<MessageTs>,
-    /// What notifications show, and everything when there are no blocks; Slack's markup, so the caller escapes.
+    /// The text of notifications, and of the message if there are no blocks. It is Slack's markup: escape foreign text.
     pub text: String,
-    /// What is shown instead of `text`: an array of blocks.
+    /// An array of blocks that is shown instead of `text`.
     pub blocks: Option<Value>,
-    /// Whether a reply in a thread is shown in the channel as well.
+    /// Whether a reply in a thread is also shown in the channel.
     pub reply_broadcast: bool,
     pub metadata: Option<Metadata>,
 }
 
-/// Where a message ended up.
+/// Where Slack posted a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posted {
     pub channel: ChannelId,
     pub ts: MessageTs,
-    /// The thread it is really in: absent when the root was deleted and Slack posted in the channel instead.
+    /// The thread that it is in. Absent if the parent message was deleted, since Slack then posts in the channel.
     pub thread_ts: Option<MessageTs>,
 }
 
 impl Client {
-    /// `chat.postMessage`. Links are not unfurled and bare `@names` not resolved, so that a caller's words cannot ring anybody.
+    /// `chat.postMessage`: posts a message without unfurling links. Bare `@names` are not resolved, so that a caller's words
+    /// cannot notify anybody.
     pub async fn post_message(&self, post: &Post) -> Result<Posted, Failure> {
         let mut arguments = json!({
             "channel": post.channel,
@@ -60,13 +61,13 @@ impl Client {
                 .ok_or_else(|| unreadable("chat.postMessage without ts"))?,
             thread_ts: match answer.get("message") {
                 Some(message) => lenient::ts(message, "thread_ts"),
-                // Nothing says that it is elsewhere than it was asked for.
+                // The response does not say; assume the requested thread.
                 None => post.thread_ts.clone(),
             },
         })
     }
 
-    /// `chat.update`: replaces text and blocks of a message of ours; without blocks it has none afterwards.
+    /// `chat.update`: replaces the text and the blocks of one of our messages. Without `blocks` it has none afterwards.
     pub async fn update_message(
         &self,
         channel: &ChannelId,
@@ -75,12 +76,12 @@ impl Client {
         blocks: Option<&Value>,
     ) -> Result<(), Failure> {
         let mut arguments = json!({"channel": channel, "ts": ts, "text": text});
-        // Left out, blocks would stay as they were whenever Slack takes the text for a mere fallback.
+        // If `blocks` were left out, Slack could keep the old blocks and treat the text as their fallback.
         arguments["blocks"] = blocks.cloned().unwrap_or_else(|| json!([]));
         self.write("chat.update", arguments).await.map(drop)
     }
 
-    /// `chat.delete`: takes back a message of ours; one that is already gone is well.
+    /// `chat.delete`: deletes one of our messages. Succeeds if it is already deleted.
     pub async fn delete_message(&self, channel: &ChannelId, ts: &MessageTs) -> Result<(), Failure> {
         let arguments = json!({"channel": channel, "ts": ts});
         unless(
@@ -89,7 +90,7 @@ impl Client {
         )
     }
 
-    /// `chat.postEphemeral`: shown to one user in the channel, not kept and not promised to arrive.
+    /// `chat.postEphemeral`: shows a message to one user in a channel. Slack does not store it or guarantee its delivery.
     pub async fn post_ephemeral(
         &self,
         channel: &ChannelId,
@@ -108,7 +109,7 @@ impl Client {
         self.write("chat.postEphemeral", arguments).await.map(drop)
     }
 
-    /// `reactions.add`: marks a message with an emoji by its short name, without colons; a mark already there is well.
+    /// `reactions.add`: adds a reaction, named without colons. Succeeds if we have already added it.
     pub async fn add_reaction(
         &self,
         channel: &ChannelId,
@@ -122,7 +123,7 @@ impl Client {
         )
     }
 
-    /// `reactions.remove`: takes our mark away; one that is not there is well.
+    /// `reactions.remove`: removes our reaction. Succeeds if there is none.
     pub async fn remove_reaction(
         &self,
         channel: &ChannelId,
@@ -137,7 +138,7 @@ impl Client {
     }
 }
 
-/// Forgives the one refusal that means the wish was already true.
+/// Maps the refusal `forgiven`, which means that there is nothing to do, to success.
 fn unless(forgiven: &str, result: Result<Value, Failure>) -> Result<(), Failure> {
     match result {
         Err(Failure::Refused { code, .. }) if code == forgiven => Ok(()),

@@ -1,4 +1,5 @@
-//! The methods that only look. A list is whole or an error: half a thread would prove that a message is not there when it is.
+//! The methods that only read. An incomplete list is an error: half a thread would wrongly prove that a message does not
+//! exist.
 
 use std::fmt;
 
@@ -9,53 +10,53 @@ use crate::remote::Failure;
 use crate::slack::event::{Edited, File};
 use crate::slack::{ChannelId, MessageTs, TeamId, UserId, lenient};
 
-/// Objects asked for at a time; Slack recommends no more than 200.
+/// The page size. Slack recommends at most 200.
 const PAGE: &str = "200";
 
-/// Pages read before we stop believing that the list ends: 20,000 messages, or channels, or members.
+/// The most pages that are read: 20,000 messages, channels or members. A longer list is an error.
 const MAX_PAGES: usize = 100;
 
-/// A message as a thread's or channel's history has it.
+/// A message in the history of a thread or a channel.
 #[derive(Clone, PartialEq)]
 pub struct ThreadMessage {
     pub ts: MessageTs,
-    /// The thread's root; on the root itself, its own ts once there are replies.
+    /// The `ts` of the thread's parent message. The parent itself has it once there are replies.
     pub thread_ts: Option<MessageTs>,
     pub user: Option<UserId>,
     pub bot_id: Option<String>,
     pub app_id: Option<String>,
     pub subtype: Option<String>,
-    /// In Slack's markup.
+    /// The text, in Slack's markup.
     pub text: String,
     pub files: Vec<File>,
-    /// Who last changed it and when.
+    /// The last edit, if any.
     pub edited: Option<Edited>,
     pub metadata: Option<Metadata>,
-    /// On a root: the ts of the last reply.
+    /// The `ts` of the last reply; only on a parent message.
     pub latest_reply: Option<MessageTs>,
-    /// The writer's workspace, where Slack Connect makes it another.
+    /// The author's workspace, if it differs (Slack Connect).
     pub user_team: Option<TeamId>,
-    /// The workspace the message was written in.
+    /// The workspace in which it was written.
     pub team: Option<TeamId>,
 }
 
-/// A person or bot.
+/// A person or a bot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserInfo {
     pub id: UserId,
-    /// The workspace the user belongs to.
+    /// The workspace that the user belongs to.
     pub team_id: Option<TeamId>,
-    /// What people call them: display name, else real name, else user name.
+    /// The display name, else the real name, else the user name, else the ID.
     pub name: String,
-    /// Their display name and their real name, as far as they have them.
+    /// The display name and the real name, without empty ones.
     pub names: Vec<String>,
     pub deleted: bool,
     pub is_bot: bool,
-    /// A guest of the workspace.
+    /// Whether the user is a multi-channel guest.
     pub is_restricted: bool,
-    /// A guest of a single channel.
+    /// Whether the user is a single-channel guest.
     pub is_ultra_restricted: bool,
-    /// Somebody of another workspace who shares no channel with us.
+    /// Whether the user is of another workspace and shares no channel with the bot.
     pub is_stranger: bool,
 }
 
@@ -63,18 +64,18 @@ pub struct UserInfo {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelInfo {
     pub id: ChannelId,
-    /// Without `#`; empty for direct conversations.
+    /// The name without `#`; empty for direct messages.
     pub name: String,
-    /// Whether the bot is in it.
+    /// Whether the bot is a member.
     pub is_member: bool,
     pub is_archived: bool,
     pub is_private: bool,
-    /// Shared with another organisation.
+    /// Whether it is shared with another organization.
     pub is_ext_shared: bool,
 }
 
 impl Client {
-    /// `conversations.replies`: a thread's messages, oldest first, the root always among them; `oldest` bounds the replies.
+    /// `conversations.replies`: returns a thread's messages, oldest first, always with the parent. `oldest` limits the replies.
     pub async fn replies(
         &self,
         channel: &ChannelId,
@@ -96,7 +97,8 @@ impl Client {
         .await
     }
 
-    /// `conversations.history`: a channel's messages after `oldest` and before `latest`, newest first, without replies in threads.
+    /// `conversations.history`: returns a channel's messages after `oldest` and before `latest`, newest first, without replies
+    /// in threads.
     pub async fn history(
         &self,
         channel: &ChannelId,
@@ -118,7 +120,7 @@ impl Client {
         .await
     }
 
-    /// `users.info`.
+    /// `users.info`: fetches a user.
     pub async fn user_info(&self, user: &UserId) -> Result<UserInfo, Failure> {
         let answer = self
             .read("users.info", &[("user", Some(user.as_str()))])
@@ -129,12 +131,12 @@ impl Client {
             .ok_or_else(|| unreadable("users.info without user"))
     }
 
-    /// What people call this user.
+    /// Returns the name that people know this user by; see [`UserInfo::name`].
     pub async fn user_name(&self, user: &UserId) -> Result<String, Failure> {
         Ok(self.user_info(user).await?.name)
     }
 
-    /// `conversations.info`.
+    /// `conversations.info`: fetches a channel.
     pub async fn channel(&self, channel: &ChannelId) -> Result<ChannelInfo, Failure> {
         let answer = self
             .read("conversations.info", &[("channel", Some(channel.as_str()))])
@@ -145,7 +147,8 @@ impl Client {
             .ok_or_else(|| unreadable("conversations.info without channel"))
     }
 
-    /// `conversations.list`, searched for a name, with or without `#`: public channels, and private ones the bot is in.
+    /// `conversations.list`: finds a channel by name, with or without `#`, among the public channels and the private ones that
+    /// the bot is in.
     pub async fn find_channel(&self, name: &str) -> Result<Option<ChannelInfo>, Failure> {
         let name = name.trim().trim_start_matches('#').to_lowercase();
         let arguments = [
@@ -160,14 +163,14 @@ impl Client {
                 ChannelInfo::read,
             )
             .await?;
-        // A name can belong to a live channel and to archived ones; the live one is meant.
+        // An archived channel can have the name of an active one. Prefer the active one.
         Ok(channels
             .into_iter()
             .filter(|channel| channel.name == name)
             .min_by_key(|channel| channel.is_archived))
     }
 
-    /// `conversations.members`: everybody in a channel, bots included.
+    /// `conversations.members`: returns the members of a channel, including bots.
     pub async fn members(&self, channel: &ChannelId) -> Result<Vec<UserId>, Failure> {
         let arguments = [("channel", Some(channel.as_str()))];
         let read = |value: &Value| value.as_str().map(UserId::new);
@@ -175,7 +178,7 @@ impl Client {
             .await
     }
 
-    /// `chat.getPermalink`: an address that opens the message.
+    /// `chat.getPermalink`: returns the URL of a message.
     pub async fn permalink(&self, channel: &ChannelId, ts: &MessageTs) -> Result<String, Failure> {
         let arguments = [
             ("channel", Some(channel.as_str())),
@@ -186,7 +189,7 @@ impl Client {
             .ok_or_else(|| unreadable("chat.getPermalink without permalink"))
     }
 
-    /// Follows the cursors of a list to its end.
+    /// Reads all pages of a list. A missing page, an unreadable element or a repeated cursor is an error.
     async fn pages<T>(
         &self,
         method: &str,
@@ -297,7 +300,7 @@ impl ChannelInfo {
     }
 }
 
-// Without the text.
+// Leaves out the text, which must not reach a log.
 impl fmt::Debug for ThreadMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadMessage")

@@ -13,7 +13,7 @@ use listener::{Listener, Reply, http, json as ok};
 const TOKEN: &str = "xoxb-not-a-real-token";
 
 fn client(url: &str) -> Client {
-    // Whoever comes first wins; the others find it done.
+    // The first test in this process installs the provider for all.
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();

@@ -1,8 +1,8 @@
-//! slack-morphism's HTTP connector, over reqwest.
+//! An HTTP connector for slack-morphism, over reqwest.
 //!
-//! The one that slack-morphism brings answers most questions but not these: it takes a 429 without JSON for an unreadable answer,
-//! so that a request known not to have been acted on looks like one that may have been; it has no time limit, for connecting or at all;
-//! it reads bodies of any size; and it hides the headers that say what the token may do.
+//! We cannot use the connector that comes with slack-morphism: it treats a 429 without JSON as an unreadable response, so
+//! that a request known not to have been acted on looks like one that may have been; it has no timeouts; it reads bodies of
+//! any size; and it hides the header that lists the token's scopes.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -30,17 +30,17 @@ use super::failure;
 use crate::remote::Failure;
 use crate::slack::lenient;
 
-/// Longest wait for a connection; nothing has been sent yet, so giving up early costs nothing.
+/// The timeout for connecting. Nothing has been sent when it expires, so the request can be repeated safely.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Largest answer read, in bytes. A page of 200 messages of Slack's longest text stays below it.
+/// The largest response that is read, in bytes. A page of 200 messages of the longest text that Slack allows is smaller.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
 pub(super) struct Wire {
     http: reqwest::Client,
-    /// Ends in a slash.
+    /// The base URL, with a slash at its end.
     api_url: Url,
-    /// What the last answer said the token may do.
+    /// The token's scopes in the last response.
     scopes: Mutex<Option<Vec<String>>>,
 }
 
@@ -48,7 +48,7 @@ impl Wire {
     pub(super) fn new(api_url: Url, request_timeout: Duration) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("qdn-relay/", env!("CARGO_PKG_VERSION")))
-            // Shorter than the whole, or a connection that was never made would end as a request that may have been.
+            // Shorter than the request's timeout: when that expires, nobody can tell whether the request was sent.
             .connect_timeout(CONNECT_TIMEOUT.min(request_timeout / 2))
             .timeout(request_timeout)
             .redirect(reqwest::redirect::Policy::none())
@@ -70,7 +70,7 @@ impl Wire {
             .clone()
     }
 
-    /// Posts JSON to a `response_url`; its answer is a bare `ok` or JSON, so only a JSON no counts as one.
+    /// Posts JSON to a `response_url`. A successful response is a bare `ok` or JSON.
     pub(super) async fn respond(&self, url: Url, message: &Value) -> ClientResult<()> {
         let answer = self.send(self.http.post(url).json(message), None).await?;
         match lenient::parse(&answer.body) {
@@ -80,7 +80,7 @@ impl Wire {
         }
     }
 
-    /// Posts a file's bytes to an upload address; its answer is a bare `OK`.
+    /// Posts a file's bytes to an upload URL. A successful response is a bare `OK`.
     pub(super) async fn upload(&self, url: Url, bytes: Vec<u8>) -> ClientResult<()> {
         let request = self
             .http
@@ -95,7 +95,7 @@ impl Wire {
         }
     }
 
-    /// A file's type and bytes; `None` if it has more than `at_most`.
+    /// Downloads a file: returns its content type and its bytes; `None` if it has more than `at_most` bytes.
     pub(super) async fn download(
         &self,
         url: Url,
@@ -114,7 +114,7 @@ impl Wire {
             let retry_after = retry_after(response.headers());
             return Err(Failure::RateLimited { retry_after });
         }
-        // Nobody is followed: the token is for this host, and the way on is mostly to a page for signing in.
+        // Do not follow redirects: the token is for this host only, and Slack mostly redirects to a sign-in page.
         if status.is_client_error() || status.is_redirection() {
             return Err(Failure::Refused {
                 code: format!("http {}", status.as_u16()),
@@ -182,7 +182,7 @@ impl Wire {
     }
 }
 
-/// What came back, whole.
+/// A response, read to its end.
 struct Answer {
     status: StatusCode,
     retry_after: Option<Duration>,
@@ -194,7 +194,7 @@ impl Answer {
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             return Err(self.into_rate_limit());
         }
-        // A 5xx says no more than that something went wrong, whatever its body claims.
+        // Ignore the body of a 5xx: whatever it says, Slack may have acted on the request.
         if !self.status.is_success() && !self.status.is_client_error() {
             return Err(self.into_http_error());
         }
@@ -236,13 +236,13 @@ impl Answer {
     }
 }
 
-/// Slack gives whole seconds.
+/// Returns the `Retry-After` header, which Slack writes in whole seconds.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     crate::remote::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?)
 }
 
 fn transport(err: reqwest::Error) -> SlackClientError {
-    // Without the URL: a response_url lets whoever reads it answer in our name.
+    // Drop the URL: a response_url lets anyone who reads it respond in our name.
     let cause = Box::new(err.without_url());
     SlackClientError::HttpProtocolError(SlackClientHttpProtocolError::new().with_cause(cause))
 }
@@ -277,7 +277,7 @@ impl SlackClientHttpConnector for Wire {
         async move {
             let body =
                 serde_json::to_vec(request_body).map_err(|err| map_serde_error(err, None))?;
-            // Without the charset Slack answers with a warning.
+            // Slack adds a warning to the response if the charset is missing.
             let request = self
                 .http
                 .post(full_uri)
@@ -306,7 +306,7 @@ impl SlackClientHttpConnector for Wire {
         async move { self.send(request, Some(context)).await?.decode() }.boxed()
     }
 
-    // The trait asks for these two; nothing of ours signs in by OAuth or sends multipart forms.
+    // The trait requires these two methods, but we use neither OAuth nor multipart forms.
     fn http_get_with_client_secret<'a, RS>(
         &'a self,
         _full_uri: Url,

@@ -1,34 +1,34 @@
-//! A slash command, such as `/qdn away 30m`.
+//! Parses a slash command, such as `/qdn away 30m`.
 
 use anyhow::Context;
 
 use crate::slack::{ChannelId, TeamId, UserId};
 
-/// A slash command as Slack posts it (<https://docs.slack.dev/interactivity/implementing-slash-commands>).
+/// A slash command (<https://docs.slack.dev/interactivity/implementing-slash-commands>).
 #[derive(Clone, PartialEq)]
 pub struct SlashCommand {
     /// The workspace it was typed in.
     pub team_id: TeamId,
-    /// Where it was typed; Slack does not say in which thread, since commands cannot be typed in one.
+    /// The channel in which it was typed. Slack has no slash commands in threads.
     pub channel_id: ChannelId,
-    /// Who typed it.
+    /// The user who typed it.
     pub user_id: UserId,
-    /// The command with its slash.
+    /// The command, with its slash.
     pub command: String,
-    /// What was typed after it, in Slack's markup, without surrounding space.
+    /// The text after the command, in Slack's markup, trimmed.
     pub text: String,
-    /// Where further answers go: up to five within 30 minutes.
+    /// The URL for further responses: up to five within 30 minutes.
     pub response_url: Option<String>,
-    /// Lets a dialog be opened within 3 seconds.
+    /// Allows opening a modal within 3 seconds.
     pub trigger_id: Option<String>,
     /// The app the command belongs to.
     pub api_app_id: Option<String>,
-    /// Slack is only checking our certificate: answer 200 and do nothing.
+    /// Whether Slack only checks our certificate: answer 200 and do nothing.
     pub ssl_check: bool,
 }
 
 impl SlashCommand {
-    /// Reads the form's parameters; an `ssl_check` may lack all others.
+    /// Parses the form's parameters. A missing required one is an error, except with `ssl_check`.
     pub fn from_params(params: &[(String, String)]) -> anyhow::Result<Self> {
         let find = |name: &str| {
             params
@@ -55,7 +55,7 @@ impl SlashCommand {
     }
 }
 
-// Without the text, which can hold a caller's number, and without the URL, which lets anyone answer.
+// Leaves out the text, which can contain a caller's number, and the URL, which lets anyone respond in our name.
 impl std::fmt::Debug for SlashCommand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SlashCommand")

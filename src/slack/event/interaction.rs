@@ -1,4 +1,4 @@
-//! Somebody pressed a button, sent a dialog or chose a shortcut on a message.
+//! Parses interactions: a pressed button, a submitted modal, a chosen shortcut.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,36 @@ use serde_json::Value;
 use crate::slack::event::MessageEvent;
 use crate::slack::{ChannelId, MessageTs, TeamId, UserId, lenient};
 
-/// The `payload` of a request to the interactions URL (<https://docs.slack.dev/interactivity/handling-user-interaction>).
+/// The payload of a request to the interactivity URL
+/// (<https://docs.slack.dev/interactivity/handling-user-interaction>).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Interaction {
-    /// A button, or another element of a block, was used.
+    /// Somebody used a button or another block element.
     BlockActions(Box<BlockActions>),
-    /// A dialog was sent.
+    /// Somebody submitted a modal.
     ViewSubmission(ViewSubmission),
-    /// A shortcut was chosen from a message's menu.
+    /// Somebody chose a message shortcut.
     MessageAction(Box<MessageAction>),
-    /// A shortcut was chosen that belongs to no message.
+    /// Somebody chose a global shortcut.
     Shortcut(Shortcut),
-    /// Anything else, by its `type`.
+    /// Any other `type`, or one of the above without a required field.
     Other(String),
 }
 
-/// One or more elements of a message's or home's blocks were used.
+/// Use of one or more block elements of a message or of the Home tab.
 #[derive(Clone, PartialEq)]
 pub struct BlockActions {
     pub user: UserId,
     pub team: Option<TeamId>,
-    /// The user's own workspace: in a channel shared by Slack Connect it can be another than `team`.
+    /// The user's workspace, which can differ from `team` in Slack Connect.
     pub user_team: Option<TeamId>,
-    /// Absent in the app's home.
+    /// Absent in the app's Home tab.
     pub channel: Option<ChannelId>,
-    /// The message that holds the button.
+    /// The message that contains the button.
     pub message_ts: Option<MessageTs>,
-    /// The thread that message is in.
+    /// The thread of that message.
     pub thread_ts: Option<MessageTs>,
-    /// Whether only this user sees the message; such a one cannot be updated but through `response_url`.
+    /// Whether only this user sees the message. Such a message can only be updated through `response_url`.
     pub is_ephemeral: bool,
     pub actions: Vec<Action>,
     pub response_url: Option<String>,
@@ -44,29 +45,29 @@ pub struct BlockActions {
     pub api_app_id: Option<String>,
 }
 
-/// What was used, and what it stood for.
+/// The used element and its value.
 #[derive(Clone, PartialEq)]
 pub struct Action {
     pub action_id: String,
     pub block_id: String,
-    /// The button's `value`, or the chosen option's.
+    /// The `value` of the button or of the chosen option.
     pub value: Option<String>,
 }
 
-/// A dialog's contents.
+/// The contents of a submitted modal.
 #[derive(Clone, PartialEq)]
 pub struct ViewSubmission {
     pub user: UserId,
     pub team: Option<TeamId>,
     pub callback_id: String,
-    /// What we wrote into the dialog when we opened it.
+    /// The string that we stored in the modal when we opened it.
     pub private_metadata: String,
-    /// What was entered, by block ID and action ID; fields left empty are absent.
+    /// The entered values by block ID and action ID; empty fields are absent.
     pub values: BTreeMap<(String, String), String>,
     pub api_app_id: Option<String>,
 }
 
-/// A shortcut on a message.
+/// A message shortcut, with the message that it was chosen on.
 #[derive(Clone, PartialEq)]
 pub struct MessageAction {
     pub user: UserId,
@@ -82,18 +83,18 @@ pub struct MessageAction {
     pub api_app_id: Option<String>,
 }
 
-/// A shortcut that belongs to no message, chosen anywhere in Slack.
+/// A global shortcut, chosen anywhere in Slack.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shortcut {
     pub user: UserId,
     pub team: Option<TeamId>,
     pub callback_id: String,
-    /// Lets a dialog be opened within 3 seconds.
+    /// Allows opening a modal within 3 seconds.
     pub trigger_id: Option<String>,
 }
 
 impl Interaction {
-    /// Reads the form's one parameter, `payload`.
+    /// Parses the form's only parameter, `payload`.
     pub fn from_params(params: &[(String, String)]) -> anyhow::Result<Self> {
         let (_, payload) = params
             .iter()
@@ -102,7 +103,7 @@ impl Interaction {
         Self::parse(payload)
     }
 
-    /// Reads the payload's JSON.
+    /// Parses the payload. Only text that is not JSON is an error.
     pub fn parse(payload: &str) -> anyhow::Result<Self> {
         let value =
             lenient::parse(payload.as_bytes()).context("Slack's interaction is not JSON")?;
@@ -219,7 +220,7 @@ fn team(value: &Value) -> Option<TeamId> {
     lenient::team(value, "team").or_else(|| lenient::team(value.get("user")?, "team_id"))
 }
 
-/// What an element holds, whichever kind of element it is.
+/// Returns the value of an element of any kind.
 fn entered(element: &Value) -> Option<String> {
     let chosen = |key: &str| lenient::word(element, key);
     lenient::word(element, "value")
@@ -232,7 +233,7 @@ fn entered(element: &Value) -> Option<String> {
         .or_else(|| chosen("selected_date_time"))
 }
 
-// Their values, texts and URLs are left out: words of people, and addresses that let anyone answer.
+// Leaves out values, texts and URLs: they contain what people wrote, and URLs that let anyone respond in our name.
 impl std::fmt::Debug for BlockActions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BlockActions")

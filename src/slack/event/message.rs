@@ -1,4 +1,4 @@
-//! A message as events and the history carry it.
+//! A message in events and in a channel's history.
 
 use serde_json::Value;
 
@@ -7,43 +7,43 @@ use crate::slack::{ChannelId, MessageTs, TeamId, UserId, lenient};
 /// A `message` event (<https://docs.slack.dev/reference/events/message>).
 #[derive(Clone, PartialEq)]
 pub struct MessageEvent {
-    /// Where it was written.
+    /// The channel that it is in.
     pub channel: ChannelId,
-    /// Who wrote it; absent for some bots.
+    /// The author; absent for some bots.
     pub user: Option<UserId>,
-    /// Set on everything a bot wrote, our own posts included.
+    /// Set on every message of a bot, including our own.
     pub bot_id: Option<String>,
-    /// The app behind `bot_id`.
+    /// The app that `bot_id` belongs to.
     pub app_id: Option<String>,
-    /// What kind of message; a plain one has none.
+    /// The kind of message; a plain message has none.
     pub subtype: Option<String>,
-    /// The text in Slack's markup; empty when there is none.
+    /// The text in Slack's markup; empty if there is none.
     pub text: String,
-    /// The message's own ID; of a change or deletion, the ID of that event and not of the message it is about.
+    /// The message's ID. For a change or a deletion it is the ID of that event, not of the affected message.
     pub ts: MessageTs,
-    /// The thread's root, when it is in a thread.
+    /// The `ts` of the thread's parent message, if it is in a thread.
     pub thread_ts: Option<MessageTs>,
-    /// What was attached.
+    /// The attached files.
     pub files: Vec<File>,
-    /// Slack does not show it: changes and deletions.
+    /// Whether Slack hides it, as it does with changes and deletions.
     pub hidden: bool,
-    /// Who last changed it and when.
+    /// The last edit, if any.
     pub edited: Option<Edited>,
-    /// The workspace it was written in.
+    /// The workspace in which it was written.
     pub team: Option<TeamId>,
-    /// The writer's workspace, where Slack Connect makes it another.
+    /// The author's workspace, if it differs (Slack Connect).
     pub user_team: Option<TeamId>,
-    /// The workspace it came from, likewise.
+    /// The workspace that sent it, if it differs (Slack Connect).
     pub source_team: Option<TeamId>,
-    /// Of `message_changed`: the message as it is now.
+    /// For `message_changed`: the message after the change.
     pub message: Option<Box<MessageEvent>>,
-    /// Of `message_changed` and `message_deleted`: the message as it was.
+    /// For `message_changed` and `message_deleted`: the message before.
     pub previous_message: Option<Box<MessageEvent>>,
-    /// Of `message_deleted`: which message is gone.
+    /// For `message_deleted`: the `ts` of the deleted message.
     pub deleted_ts: Option<MessageTs>,
 }
 
-/// Who last changed a message and when.
+/// The last edit of a message: its author and its time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edited {
     pub user: Option<UserId>,
@@ -54,29 +54,29 @@ pub struct Edited {
 #[derive(Clone, PartialEq)]
 pub struct File {
     pub id: String,
-    /// The file's name, absent until `files.info` was asked.
+    /// The file's name; absent until `files.info` returns it.
     pub name: Option<String>,
-    /// The media type, such as `image/jpeg`.
+    /// The MIME type, such as `image/jpeg`.
     pub mimetype: Option<String>,
-    /// Bytes.
+    /// In bytes.
     pub size: Option<u64>,
-    /// Where it can be downloaded with the bot's token.
+    /// The URL of the file, which takes the bot's token.
     pub url_private: Option<String>,
-    /// The same as a download, whatever its type.
+    /// The URL that always serves the file as a download; it takes the bot's token.
     pub url_private_download: Option<String>,
-    /// `hosted` for a file at Slack, `external` for one elsewhere, `tombstone` for one that was deleted.
+    /// `hosted` for a file at Slack, `external` for one elsewhere, `tombstone` for a deleted one.
     pub mode: Option<String>,
-    /// `check_file_info` when all but the ID must be asked for (Slack Connect).
+    /// `check_file_info` if `files.info` has to return everything but the ID (Slack Connect).
     pub file_access: Option<String>,
 }
 
 impl MessageEvent {
-    /// Reads a message; `None` only when it lacks the channel or the ts that identify it.
+    /// Parses a message; `None` if it has no channel or no valid `ts`.
     pub(crate) fn read(value: &Value) -> Option<Self> {
         Self::read_in(value, lenient::channel(value, "channel")?)
     }
 
-    /// Reads a message whose JSON does not repeat the channel it is in.
+    /// Parses a message of `channel`, which nested JSON does not repeat.
     fn read_in(value: &Value, channel: ChannelId) -> Option<Self> {
         let inner = |key: &str| {
             let message = Self::read_in(value.get(key)?, channel.clone())?;
@@ -105,7 +105,7 @@ impl MessageEvent {
 }
 
 impl Edited {
-    /// The `edited` of a message.
+    /// Parses the `edited` field of a message.
     pub(crate) fn read_in(message: &Value) -> Option<Self> {
         let value = message.get("edited").filter(|edited| edited.is_object())?;
         Some(Self {
@@ -116,7 +116,7 @@ impl Edited {
 }
 
 impl File {
-    /// The `files` of a message; one without an ID cannot be asked for and is left out.
+    /// Parses the `files` of a message; leaves out files without an ID.
     pub(crate) fn read_all(message: &Value) -> Vec<Self> {
         lenient::list(message, "files")
             .iter()
@@ -124,7 +124,7 @@ impl File {
             .collect()
     }
 
-    /// Whether nothing is left of it, or nothing that this workspace may see.
+    /// Whether the file was deleted or is hidden from this workspace.
     pub fn is_gone(&self) -> bool {
         matches!(self.mode.as_deref(), Some("tombstone" | "hidden_by_limit"))
     }
@@ -240,7 +240,7 @@ mod tests {
         );
     }
 
-    /// Every field but the four that matter, set to every odd value: the message must come through all the same.
+    /// Sets every field but the four required ones to every odd value: the message must be parsed all the same.
     #[test]
     fn a_message_never_loses_its_text_because_of_another_field() {
         let fields = [

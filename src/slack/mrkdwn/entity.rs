@@ -1,9 +1,9 @@
-//! What stands in angle brackets: mentions, links, dates.
+//! The entities in angle brackets: mentions, links, dates.
 
 use super::{Names, char_at_start, emoji_at_start};
 use crate::slack::{ChannelId, UserId};
 
-/// One `<…>` of Slack's markup; a label is what follows the bar, if it says anything.
+/// One `<…>` of Slack's markup. The label is the text after the bar, if there is any.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Entity<'a> {
     /// `<@U…>`
@@ -23,10 +23,10 @@ pub(super) enum Entity<'a> {
 }
 
 impl<'a> Entity<'a> {
-    /// The entity a text starts with, and what comes after it.
+    /// Returns the entity that a text starts with, and the rest.
     pub(super) fn at_start(text: &'a str) -> Option<(Self, &'a str)> {
         let inside = text.strip_prefix('<')?;
-        // A second opening bracket before the closing one means that this one opens nothing.
+        // A second opening bracket before the closing one means that the first does not open an entity.
         let end = inside.find(['<', '>', '\n'])?;
         let after = inside[end..].strip_prefix('>')?;
         let content = &inside[..end];
@@ -49,7 +49,7 @@ impl<'a> Entity<'a> {
         Some((entity, after))
     }
 
-    /// What a phone should show for it.
+    /// Returns the plain text to send to a phone.
     pub(super) fn plain_text(&self, names: &Names) -> String {
         match self {
             Self::User { id, label } => match names.users.get(&UserId::new(*id)) {
@@ -66,7 +66,7 @@ impl<'a> Entity<'a> {
     }
 }
 
-/// IDs are letters and digits; anything else in that place was not written by Slack.
+/// Whether the text can be an ID: Slack's IDs consist of letters and digits.
 fn is_id(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }
@@ -78,7 +78,7 @@ fn named(mark: char, label: Option<&str>, otherwise: &str) -> String {
 
 fn special(word: &str, label: Option<&str>) -> String {
     match word.split('^').next().unwrap_or_default() {
-        // Slack insists on a fallback for readers who cannot compute the date, such as phones.
+        // Slack requires a fallback text in a date, for readers that cannot format it.
         "date" => label.map(|label| words(label, true)).unwrap_or_default(),
         "subteam" => named('@', label, "group"),
         "here" | "channel" | "everyone" => format!("@{word}"),
@@ -86,7 +86,7 @@ fn special(word: &str, label: Option<&str>) -> String {
     }
 }
 
-/// A link's label never hides where it leads.
+/// Returns a link as text. Shows the URL in addition to the label, unless both say the same.
 fn link(url: &str, label: Option<&str>) -> String {
     let address = ["mailto:", "tel:"]
         .iter()
@@ -111,7 +111,7 @@ fn link(url: &str, label: Option<&str>) -> String {
     }
 }
 
-/// The same number, once with and once without its country code or punctuation.
+/// Whether the label is the number, apart from punctuation and the country code.
 fn same_number(label: &str, number: &str) -> bool {
     let digits = |text: &str| {
         text.chars()
@@ -122,7 +122,7 @@ fn same_number(label: &str, number: &str) -> bool {
     label.len() >= 7 && number.ends_with(&label)
 }
 
-/// The characters of a label or URL; emoji only where people read words.
+/// Unescapes a label or a URL; replaces emoji names if `with_emoji`, as in a label.
 fn words(text: &str, with_emoji: bool) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;

@@ -1,13 +1,13 @@
-//! Formatting marks, taken away in pairs.
+//! Removes paired formatting marks.
 
-/// Bold, italic, struck through.
+/// Bold, italic, strikethrough.
 const MARKS: [char; 3] = ['*', '_', '~'];
 
 pub(super) fn is_mark(c: char) -> bool {
     MARKS.contains(&c)
 }
 
-/// A character that may be a mark, or a piece of text in which nothing is.
+/// A character that may be a mark, or a piece of text that contains no marks.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Token {
     Char(char),
@@ -32,7 +32,7 @@ impl Token {
     }
 }
 
-/// Puts the text together without its paired marks.
+/// Joins the tokens and drops paired marks.
 pub(super) fn join(tokens: Vec<Token>) -> String {
     let mut dropped = vec![false; tokens.len()];
     let mut start = 0;
@@ -56,17 +56,17 @@ pub(super) fn join(tokens: Vec<Token>) -> String {
     text
 }
 
-/// Where one kind of mark opens and closes within a line, as Slack pairs them.
+/// Returns the positions of the opening and the closing mark of each pair within a line, as Slack pairs them.
 ///
-/// A mark opens before and closes after something that is no space, and a word does not go on at its other side; so
-/// `snake_case_names`, `2 * 3 * 4` and `__init__` keep what they have.
+/// On its inner side a mark has no blank, on its outer side no letter or digit. So `snake_case_names`, `2 * 3 * 4` and
+/// `__init__` keep their marks.
 fn pairs(line: &[Token], mark: char) -> Vec<(usize, usize)> {
     let inner = |token: Option<&Token>| token.is_some_and(|it| !it.is_blank() && !it.is(mark));
     let outer = |token: Option<&Token>| token.is_none_or(|it| !it.is_of_word() && !it.is(mark));
     let before = |at: usize| at.checked_sub(1).and_then(|at| line.get(at));
     let mut found = Vec::new();
     let mut opened: Option<usize> = None;
-    // Whether anything but marks has come since: "*_*" is a face.
+    // Whether the pair contains anything but marks: "*_*" is a face.
     let mut says_something = false;
     for (at, token) in line.iter().enumerate() {
         if !token.is(mark) {

@@ -226,14 +226,14 @@ fn a_long_line_does_not_take_long() {
     }
 }
 
-/// Brackets that Slack, or anybody's phone, would take for markup.
+/// Brackets that Slack or a phone would interpret as markup.
 fn looks_like_markup(text: &str) -> bool {
     ["<@", "<!", "<#", "<http", "<mailto:", "<tel:"]
         .iter()
         .any(|start| text.contains(start))
 }
 
-/// Texts that are made of the difficult parts.
+/// Generates texts from the difficult parts.
 fn difficult() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         Just("<"),

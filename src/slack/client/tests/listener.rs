@@ -1,4 +1,4 @@
-//! The smallest possible Slack: it answers each request with the next of its replies, however bad.
+//! A minimal Slack: it answers each request with the next of the given replies, however broken.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,17 +6,17 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How one request is dealt with.
+/// How the listener treats one request.
 pub(super) enum Reply {
-    /// These bytes, then the connection is closed.
+    /// Sends these bytes and closes the connection.
     Bytes(String),
-    /// Nothing, until the client goes away.
+    /// Sends nothing until the client disconnects.
     Hang,
-    /// The connection is cut.
+    /// Resets the connection.
     Reset,
 }
 
-/// An answer with a status line, headers and a body.
+/// Returns a response with a status line, headers and a body.
 pub(super) fn http(status: &str, headers: &str, body: &str) -> Reply {
     Reply::Bytes(format!(
         "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
@@ -24,7 +24,7 @@ pub(super) fn http(status: &str, headers: &str, body: &str) -> Reply {
     ))
 }
 
-/// A 200 with JSON.
+/// Returns a 200 response with JSON.
 pub(super) fn json(body: &Value) -> Reply {
     http(
         "200 OK",
@@ -33,12 +33,12 @@ pub(super) fn json(body: &Value) -> Reply {
     )
 }
 
-/// What was asked.
+/// A received request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Asked {
-    /// Method and target.
+    /// The method and the target.
     pub(super) line: String,
-    /// Header lines, in lower case.
+    /// The header lines, in lower case.
     pub(super) head: String,
     pub(super) body: String,
 }
