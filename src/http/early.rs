@@ -1,4 +1,4 @@
-//! What is refused before its body is read: nobody's memory is spent on a request that cannot be genuine.
+//! Checks that refuse a request before its body is read, so that forged requests use no memory.
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
@@ -8,15 +8,15 @@ use jiff::Timestamp;
 use super::error::AppError;
 use crate::slack;
 
-/// Why Twilio cannot have signed so, if it cannot: its signature is the base64 of an HMAC with SHA-1, or with SHA-256 where a
-/// shared key signs.
+/// Returns why a signature cannot be Twilio's; `None` if it can. Twilio's is the base64 of an HMAC-SHA1, or of an HMAC-SHA256
+/// with a shared key.
 pub(super) fn not_of_twilio(signature: &str) -> Option<&'static str> {
     let length = STANDARD.decode(signature).map_or(0, |bytes| bytes.len());
     (![20, 32].contains(&length)).then_some("its signature has not the shape of Twilio's")
 }
 
-/// Why Slack cannot have signed so now, if it cannot: its signature is `v0=` and 64 hexadecimal digits, and its timestamp is
-/// near our clock.
+/// Returns why a signature cannot be Slack's at this time; `None` if it can. Slack's is `v0=` and 64 hexadecimal digits, with
+/// a timestamp within five minutes of our clock.
 pub(super) fn not_of_slack(
     signature: &str,
     timestamp: &str,
@@ -30,7 +30,7 @@ pub(super) fn not_of_slack(
     (!is_recent).then_some("its timestamp is more than five minutes from this machine's clock")
 }
 
-/// A body that is announced as larger than anything genuine is not waited for.
+/// Checks the `Content-Length`, if there is one; `TooLarge` if it exceeds `limit` bytes.
 pub(super) fn announced(headers: &HeaderMap, limit: usize) -> Result<(), AppError> {
     let length = headers
         .get(header::CONTENT_LENGTH)

@@ -1,36 +1,37 @@
-//! Errors as statuses: the cause is logged once, here, and never shown to whoever asked.
+//! Maps errors to HTTP statuses. Logs the cause once, here, and never sends it to the client.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// Why a request got no answer of its own.
+/// An error that ends a request.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppError {
-    /// Its signature is missing, wrong or stale.
+    /// The signature is missing, wrong or stale, or the request is for another account or workspace: 403.
     #[error("not signed by who it says")]
     Forbidden,
-    /// It is larger than anything genuine.
+    /// The body is larger than any genuine one: 413.
     #[error("too large")]
     TooLarge,
-    /// Its body did not come in time.
+    /// The body did not arrive in time: 408.
     #[error("too slow")]
     TooSlow,
-    /// Its body ended before its announced end, or could not be read.
+    /// The body ended early or could not be read: 400.
     #[error("broken off")]
     BrokenOff,
-    /// There is no room for its body. Both vendors try again, and what they do not is found in their logs.
+    /// Unverified bodies use up their memory budget: 503 with `Retry-After`. The vendors retry, or the backfill finds what they
+    /// do not.
     #[error("too much at once")]
     Busy,
-    /// Genuine, but not what the vendor documents.
+    /// A signed request that does not match the vendor's documentation: 400.
     #[error("malformed: {0}")]
     Malformed(String),
-    /// It went to a number that no line has.
+    /// A text to a number that no line has: 422.
     #[error("no such line")]
     NoSuchLine,
-    /// It came before we know enough to take it. The vendor tries again; nothing was done.
+    /// We do not know enough yet to handle the request: 503. Nothing was done; the vendor retries.
     #[error("not yet: {0}")]
     NotYet(&'static str),
-    /// It could not be kept. The vendor may try again; nothing was done.
+    /// The request could not be saved: 503. The vendor may retry.
     #[error("unavailable")]
     Unavailable(#[from] anyhow::Error),
 }
@@ -47,21 +48,21 @@ impl IntoResponse for AppError {
                 return (StatusCode::SERVICE_UNAVAILABLE, later).into_response();
             }
             AppError::Malformed(what) => {
-                tracing::error!(what, "a signed request could not be read");
+                tracing::error!(what, "a signed request could not be parsed");
                 StatusCode::BAD_REQUEST
             }
             AppError::NoSuchLine => {
                 tracing::error!(
-                    "a text came for a number that is no line: add it under [[lines]], and it will be found in Twilio's log"
+                    "a text was sent to a number that no line has: add the number under [[lines]], and the backfill will find the text"
                 );
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             AppError::NotYet(why) => {
-                tracing::warn!(why, "a request came too early; it comes again");
+                tracing::warn!(why, "a request came too early; the vendor will retry it");
                 StatusCode::SERVICE_UNAVAILABLE
             }
             AppError::Unavailable(error) => {
-                tracing::error!(error = format!("{error:#}"), "a request could not be kept");
+                tracing::error!(error = format!("{error:#}"), "saving a request failed");
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };

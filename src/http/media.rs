@@ -1,4 +1,4 @@
-//! A file on its way to a phone, for Twilio to fetch. The address is all the proof there is, and all that is needed.
+//! Serves the media of outbound texts to Twilio. The URL is signed, and it is the only credential.
 
 use axum::Extension;
 use axum::extract::{Path, State};
@@ -10,7 +10,8 @@ use crate::connections::Caller;
 use crate::media;
 use crate::store;
 
-/// Whoever has no good address learns nothing, not even which part of it is wrong.
+/// Serves a file. A URL with a wrong id, a wrong signature or an expired time gets 404 without a body, so that it reveals
+/// nothing.
 pub(super) async fn fetch(
     State(app): State<App>,
     Path((id, signed)): Path<(String, String)>,
@@ -33,7 +34,7 @@ pub(super) async fn fetch(
         Err(error) => {
             tracing::warn!(
                 error = format!("{error:#}"),
-                "a file could not be looked up"
+                "looking up a media file failed"
             );
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
@@ -51,7 +52,7 @@ pub(super) async fn fetch(
     }
 }
 
-/// The same answer to every other way of asking.
+/// Answers every other method like an unknown file.
 pub(super) async fn nothing() -> StatusCode {
     StatusCode::NOT_FOUND
 }

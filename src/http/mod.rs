@@ -1,4 +1,4 @@
-//! IN: the routes, the proof that a request is genuine, thin handlers, errors as statuses.
+//! The HTTP interface: routes, extractors that verify signatures, thin handlers, and the mapping of errors to statuses.
 
 mod early;
 mod error;
@@ -20,8 +20,8 @@ pub(crate) use self::refused::Refusals;
 pub(crate) use self::unverified::Bodies;
 use crate::app::App;
 
-/// Everything that is served. What an address of ours carries stands in its path; without that it is one that an older
-/// version gave Twilio, with a query, or says nothing.
+/// Returns the router of the service. A callback URL carries its data in the path (`{carried}`). The routes without it serve
+/// URLs that an older version gave to Twilio, which carry the data in the query or none at all.
 pub(crate) fn routes(app: App) -> Router {
     Router::new()
         .route("/api/twilio/dispatch-route", post(twilio::dispatch_route))

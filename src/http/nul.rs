@@ -1,15 +1,15 @@
-//! U+0000 in what a vendor signed. Postgres refuses it in any text, so it would be told again and again in vain; its
-//! picture takes its place before anything else sees it, and nothing that was written is lost over it.
+//! Replaces U+0000 in signed requests with `␀` (U+2400). Postgres refuses U+0000 in text, so the vendor would retry the
+//! request in vain and its text would be lost.
 
 use axum::body::Bytes;
 
-/// What is shown and kept in place of U+0000.
+/// The replacement: SYMBOL FOR NULL.
 const PICTURE: &str = "\u{2400}";
 
-/// U+0000 as JSON writes it. Raw it may not stand there.
+/// U+0000 as a JSON escape. JSON does not allow it unescaped.
 const ESCAPE: &str = "\\u0000";
 
-/// The fields of a form.
+/// Replaces U+0000 in the parameters of a form.
 pub(super) fn form(mut params: Vec<(String, String)>) -> Vec<(String, String)> {
     for (name, value) in &mut params {
         for text in [name, value] {
@@ -21,7 +21,7 @@ pub(super) fn form(mut params: Vec<(String, String)>) -> Vec<(String, String)> {
     params
 }
 
-/// A form some of whose fields are JSON.
+/// Replaces U+0000 in the parameters of a form, including its escape in values that are JSON.
 pub(super) fn form_of_json(params: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut params = form(params);
     for (_, value) in &mut params {
@@ -32,7 +32,7 @@ pub(super) fn form_of_json(params: Vec<(String, String)>) -> Vec<(String, String
     params
 }
 
-/// A body that may be JSON; of any other this changes nothing.
+/// Replaces the escape of U+0000 in a JSON body; returns any other body unchanged.
 pub(super) fn body(body: Bytes) -> Bytes {
     match std::str::from_utf8(&body) {
         Ok(text) if text.starts_with('{') && text.contains(ESCAPE) => json(text).into(),
@@ -46,7 +46,7 @@ fn json(text: &str) -> String {
     while let Some(at) = rest.find('\\') {
         clean.push_str(&rest[..at]);
         rest = &rest[at..];
-        // Of `\\u0000` the first two characters are an escape of their own.
+        // In `\\u0000` the first two characters are an escape of their own, so skip an escape as a whole.
         let escape = rest
             .char_indices()
             .nth(2)

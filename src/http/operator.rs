@@ -1,4 +1,4 @@
-//! What the operator's monitoring calls.
+//! The endpoints for monitoring: `/healthz`, `/readyz` and `/metrics`.
 
 use std::time::{Duration, Instant};
 
@@ -11,23 +11,24 @@ use crate::app::App;
 use crate::store::outbox;
 use crate::store::outbox::State as Stands;
 
-/// How long a database that works takes at most to answer a read.
+/// The time limit for the database. A healthy one answers much faster.
 const BUDGET: Duration = Duration::from_secs(1);
 
-/// For how long one look at the database answers everybody who asks.
+/// How long the result of one check of the database is reused.
 const LOOKED_AT_ONCE: Duration = Duration::from_millis(500);
 
-/// When the database was last asked whether it takes work, and what it said.
+/// When the database was last checked, and whether it was ready.
 pub(crate) type Readiness = tokio::sync::Mutex<Option<(Instant, bool)>>;
 
-/// The process is alive.
+/// `GET /healthz`: answers 200 while the process runs.
 pub(super) async fn healthz() -> &'static str {
     "alive\n"
 }
 
-/// The service can take work: calls are answered either way, texts need the database.
+/// `GET /readyz`: answers 200 if the database can be written, else 503. Calls are answered either way; texts need the
+/// database.
 pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, &'static str) {
-    // Anybody may ask, and each look takes the only writer: those who ask meanwhile get the answer of the one before.
+    // Anybody can call this, and each check takes the only writer connection, so concurrent requests share one result.
     let mut last = app.readiness.lock().await;
     let is_ready = match *last {
         Some((at, is_ready)) if at.elapsed() < LOOKED_AT_ONCE => is_ready,
@@ -47,12 +48,12 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, &'static str)
     }
 }
 
-/// Counters and gauges as Prometheus reads them; the outbox is measured when they are asked for.
+/// `GET /metrics`: returns counters and gauges in Prometheus' text format. Measures the outbox for each request.
 pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     match tokio::time::timeout(BUDGET, outbox::depths(&app.store)).await {
         Ok(Ok(depths)) => publish(&app, &depths),
-        // The counters are worth having even so.
-        Ok(Err(_)) | Err(_) => tracing::warn!("the outbox could not be measured"),
+        // Return the counters even so.
+        Ok(Err(_)) | Err(_) => tracing::warn!("measuring the outbox failed"),
     }
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
@@ -60,7 +61,7 @@ pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     )
 }
 
-/// Gauges that were set stay set, so each known state is, even to none.
+/// Sets the gauges of each state. A gauge keeps its last value, so a state without rows has to be set to zero.
 fn publish(app: &App, depths: &[outbox::Depth]) {
     let now = app.clock.now();
     for state in [
@@ -82,7 +83,7 @@ fn publish(app: &App, depths: &[outbox::Depth]) {
     }
 }
 
-/// Counts every request by its route and how it was answered.
+/// Middleware that counts every request by route and status.
 pub(super) async fn count(request: Request, next: Next) -> Response {
     let path = request
         .extensions()

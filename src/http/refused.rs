@@ -1,7 +1,7 @@
-//! Requests that are refused for their signature: counted all, told in the log once a minute.
+//! Counts requests with an invalid signature, and logs one of each kind a minute.
 //!
-//! What is told has to explain the first real refusal, and anybody can send anything: it names parameters and headers,
-//! never their values, and of the names only what looks like one.
+//! The log line has to explain a genuine request that was refused, but anybody can send anything. So it contains the names
+//! of parameters and headers, never their values, and only names that look like names.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,23 +9,23 @@ use std::sync::{Mutex, PoisonError};
 use axum::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long nothing more is told of the requests of one vendor to one route that are refused for one reason.
+/// How long a logged refusal suppresses further ones of its kind.
 const QUIET: SignedDuration = SignedDuration::from_mins(1);
 
-/// How many names are told. Twilio's longest form, with ten pictures, has about forty-five.
+/// The most names in a log line. Twilio's longest form, with ten media files, has about forty-five.
 const NAMES: usize = 60;
 
-/// How long a name may be. The longest that Twilio documents has about thirty characters.
+/// The longest name that is logged, in bytes. The longest that Twilio documents has about thirty.
 const LONGEST: usize = 40;
 
-/// How many digits a name may have: `MediaContentType10` has two, and a telephone number or a key has more.
+/// The most digits in a name. `MediaContentType10` has two; a phone number or a key has more.
 const DIGITS: usize = 2;
 
-/// When each kind of refusal was last told, and how many were not told since.
+/// For each kind of refusal, when it was last logged and how many were suppressed since.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<HashMap<Kind, Told>>);
 
-/// Vendor, route and reason: so many that there are a few dozen.
+/// Vendor, route and reason: a few dozen combinations at most.
 type Kind = (&'static str, String, &'static str);
 
 #[derive(Debug)]
@@ -37,18 +37,18 @@ struct Told {
 /// A request that is refused.
 pub(super) struct Refused<'a> {
     pub(super) vendor: &'static str,
-    /// As it is written in `http`, not as it was asked for.
+    /// The route's pattern, not the requested path.
     pub(super) route: &'a str,
-    /// The origin that the signature was checked against, where one is part of it.
+    /// The origin that the signature was checked against; empty if the signature does not cover one.
     pub(super) origin: &'a str,
     pub(super) why: &'static str,
     pub(super) headers: &'a HeaderMap,
-    /// Empty where the body is no form, or was not read.
+    /// The form's parameters; empty if the body is not a form or was not read.
     pub(super) params: &'a [(String, String)],
 }
 
 impl Refusals {
-    /// Counts a refusal, and tells of it if none of its kind was told within the last minute.
+    /// Counts a refusal and logs it, unless one of its kind was logged within the last minute.
     pub(super) fn note(&self, refused: &Refused<'_>, now: Timestamp) {
         metrics::counter!("qdn_signatures_refused_total", "vendor" => refused.vendor).increment(1);
         let Some(suppressed) = self.suppressed(refused, now) else {
@@ -65,7 +65,7 @@ impl Refusals {
         );
     }
 
-    /// How many were not told since the last one that was, if this one is to be told.
+    /// Returns how many refusals of this kind were suppressed since the last logged one; `None` if this one is suppressed too.
     fn suppressed(&self, refused: &Refused<'_>, now: Timestamp) -> Option<u64> {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kind = (refused.vendor, refused.route.to_owned(), refused.why);
@@ -87,7 +87,7 @@ impl Refusals {
     }
 }
 
-/// The names, and how many there were that are not shown.
+/// Joins the names that may be logged and counts the others.
 fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
     let (mut shown, mut others) = (Vec::new(), 0_usize);
     for name in all {
@@ -103,8 +103,8 @@ fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// A body that is no form reads as one parameter named like its words, and a caller's words, a number or a key may stand
-/// there: only a short word without digits passes.
+/// Whether a name may be logged. A body that is not a form parses as one parameter whose name is the body, which may contain
+/// a caller's words, a phone number or a key. So only a short word with at most two digits passes.
 fn looks_like_a_name(name: &str) -> bool {
     name.len() <= LONGEST
         && name.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(told("slack", "/a", "x", 101), Some(0));
         assert_eq!(told("twilio", "/a", "x", 160), Some(60));
         assert_eq!(told("twilio", "/a", "x", 161), None);
-        // A clock that was set back does not silence it for good.
+        // A clock that is set back does not suppress the line for good.
         assert_eq!(told("twilio", "/a", "x", 20), Some(1));
     }
 

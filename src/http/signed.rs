@@ -1,7 +1,7 @@
-//! Proof that a request is genuine, made from its raw bytes before anything reads them.
+//! Extractors that verify a request's signature over its raw bytes, before anything parses them.
 //!
-//! Twilio's signature is checked against `public_url` and the path and query as received, never against `Host` or
-//! what a proxy says. Only these extractors make what the handlers take, so a handler cannot see a forged request.
+//! Twilio's signature is checked against `public_url` and the path and query as received, never against `Host` or a
+//! proxy's headers. Only these extractors construct what the handlers take, so a handler never sees a forged request.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, MatchedPath, Request};
@@ -20,19 +20,19 @@ use crate::slack;
 use crate::twilio::signature::settings;
 use crate::twilio::{self, form};
 
-/// Twilio's requests are forms of a few kilobytes.
+/// The largest body of Twilio's that is read, in bytes. Twilio's forms have a few kilobytes.
 const TWILIO_LIMIT: usize = 64 * 1024;
 
-/// Slack's events carry whole messages with their blocks.
+/// The largest body of Slack's that is read, in bytes. Slack's events contain whole messages with their blocks.
 const SLACK_LIMIT: usize = 1024 * 1024;
 
-/// Why a request is refused; a request that is not signed at all is refused before its body is read.
+/// The reasons for a refusal, for the log. A request without a signature is refused before its body is read.
 const UNSIGNED: &str = "it has no signature";
 const WRONG: &str = "its signature does not fit";
 const NOT_OUR_KEY: &str =
     "it says that it is signed with a key or an algorithm that TWILIO_WEBHOOK_KEYS does not have";
 
-/// The fields of a form that Twilio signed, for our account.
+/// The parameters of a form that Twilio signed, for our account.
 #[derive(Debug)]
 pub(crate) struct TwilioForm(pub(crate) Vec<(String, String)>);
 
@@ -91,8 +91,8 @@ impl FromRequest<App> for TwilioForm {
     }
 }
 
-/// The same with what the address carries that Twilio was given for it: `None` where nothing is there or nothing that can
-/// be read. It is looked at only once the signature fits.
+/// The data that a callback URL carries and the parameters of the signed form. The data is `None` if the URL carries none
+/// or it cannot be parsed, and is parsed only after the signature is verified.
 #[derive(Debug)]
 pub(crate) struct TwilioCallback<T>(pub(crate) Option<T>, pub(crate) Vec<(String, String)>);
 
@@ -123,7 +123,7 @@ impl<T: DeserializeOwned> FromRequest<App> for TwilioCallback<T> {
     }
 }
 
-/// A body that Slack signed, within the last five minutes.
+/// A body that Slack signed within the last five minutes.
 #[derive(Debug)]
 pub(crate) struct SlackBody(pub(crate) Bytes);
 
@@ -163,7 +163,7 @@ impl FromRequest<App> for SlackBody {
         if !any(secrets.into_iter().flatten(), |secret| {
             slack::signature::is_valid(secret, &timestamp, &body, &signature, now)
         }) {
-            // Events are JSON and have no parameters.
+            // Events are JSON and have no form parameters to name in the log.
             let params = match body.starts_with(b"{") {
                 true => Vec::new(),
                 false => form::parse(&body),
@@ -174,15 +174,15 @@ impl FromRequest<App> for SlackBody {
     }
 }
 
-/// The secrets one of which a request of Twilio's has to be signed with.
+/// The secrets that a request of Twilio's may be signed with.
 enum Keys<'a> {
     AuthTokens(Vec<&'a SecretString>),
     Shared(Vec<&'a SecretString>),
 }
 
 impl<'a> Keys<'a> {
-    /// A request that says it was signed with a shared key has to be signed with one of ours of that id; `None` if there is
-    /// none, or if it names another algorithm than we demand. One that says nothing is signed with the auth token.
+    /// Returns the secrets for a request. If its header names a shared key, these are our keys with that id; `None` if there is
+    /// none, if the header names another algorithm or if it is repeated. Without the header, these are the auth tokens.
     fn of(app: &'a App, headers: &HeaderMap) -> Option<Keys<'a>> {
         let mut said = headers.get_all(settings::HEADER).iter();
         let Some(first) = said.next() else {
@@ -216,12 +216,13 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// Whether any secret fits. Each is tried, so that the time taken does not say which did.
+/// Whether any secret fits. Tries all of them, so that the time taken does not reveal which one fits.
 fn any<'a>(secrets: impl Iterator<Item = &'a SecretString>, fits: impl Fn(&str) -> bool) -> bool {
     secrets.fold(false, |found, secret| fits(secret.expose_secret()) | found)
 }
 
-/// The route as it is written in `http`: the path itself can be as long as somebody likes, and carries names.
+/// Returns the route's pattern, such as `/api/twilio/dial/{carried}`. The path itself can be of any length and carries
+/// names.
 fn route(request: &Request) -> String {
     let matched = request.extensions().get::<MatchedPath>();
     matched.map_or_else(String::new, |path| path.as_str().to_owned())

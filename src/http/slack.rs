@@ -1,4 +1,4 @@
-//! What Slack calls.
+//! The handlers for Slack's requests.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use crate::slack::TeamId;
 use crate::slack::event::{Envelope, Event, EventCallback, Interaction, SlashCommand};
 use crate::twilio::form;
 
-/// How long an event may take to be kept. Slack gives 3 s, and tells it again when it hears "no" in time.
+/// The time limit for handling a request. Slack waits 3 s, and retries an event that we answer with an error.
 const BUDGET: Duration = Duration::from_millis(2_500);
 
-/// Messages in our channels.
+/// Handles the Events API: messages in the lines' channels and openings of the app's Home tab.
 pub(super) async fn events(
     State(app): State<App>,
     SlackBody(body): SlackBody,
@@ -36,7 +36,7 @@ pub(super) async fn events(
                 .await
                 .map_err(|_| anyhow::anyhow!("the database took longer than {BUDGET:?}").into())
                 .and_then(|kept| kept);
-            // Slack tells it again, perhaps behind what was written after it.
+            // Slack retries the event, possibly after a reply that was written later.
             if let (Err(_), Event::Message(message)) = (&kept, &callback.event)
                 && let Some(root) = &message.thread_ts
             {
@@ -87,15 +87,15 @@ async fn event(app: &App, callback: &EventCallback, body: &[u8]) -> Result<(), A
     Ok(())
 }
 
-/// Our workspace. Until Slack has said once which it is, nothing can be taken for ours: it is asked now, and what came is
-/// to be told again where it does not answer.
+/// Returns our workspace. If it is not known yet, asks Slack. If Slack does not answer, returns `NotYet`, so that Slack
+/// retries: without the workspace we cannot tell whether the request is for us.
 async fn ours(app: &App) -> Result<TeamId, AppError> {
     if app.directory.team().is_none()
         && let Err(error) = app.directory.learn_team(&app.store).await
     {
         tracing::warn!(
             error = format!("{error:#}"),
-            "Slack does not say which workspace is ours"
+            "asking Slack for the workspace failed"
         );
     }
     app.directory.team().ok_or(AppError::NotYet(
@@ -103,7 +103,7 @@ async fn ours(app: &App) -> Result<TeamId, AppError> {
     ))
 }
 
-/// The slash command.
+/// Handles the slash command. The response is a message that only its writer sees.
 pub(super) async fn commands(
     State(app): State<App>,
     SlackBody(body): SlackBody,
@@ -131,7 +131,7 @@ pub(super) async fn commands(
     Ok(Json(wording::ephemeral(&answer)))
 }
 
-/// What to tell whoever typed a command that may change something.
+/// Runs a command that may change something, once even if Slack retries it. Returns the text of the response.
 async fn change(app: &App, command: SlashCommand, body: &[u8], until: Instant) -> String {
     let (of, name) = (app.clone(), command.command.clone());
     let work = async move { anyhow::Ok(command::receive(&of, &command).await) };
@@ -139,13 +139,13 @@ async fn change(app: &App, command: SlashCommand, body: &[u8], until: Instant) -
         Ok(Came::To(answer)) => answer,
         Ok(Came::NotKnownYet) => wording::not_known_yet(&name),
         Err(error) => {
-            tracing::warn!(error = format!("{error:#}"), "a command was not taken");
+            tracing::warn!(error = format!("{error:#}"), "a slash command failed");
             wording::not_saved()
         }
     }
 }
 
-/// Buttons, shortcuts and forms.
+/// Handles buttons, shortcuts and modals.
 pub(super) async fn interactions(
     State(app): State<App>,
     SlackBody(body): SlackBody,
@@ -169,8 +169,8 @@ pub(super) async fn interactions(
         tracing::warn!("a button, shortcut or form of another workspace was refused");
         return Err(AppError::Forbidden);
     }
-    // Slack shows whoever did it a warning sign when this fails: nothing was changed then, or it is not known yet, and what a
-    // second press or the form sent again asks for is done already.
+    // On an error Slack shows the user a warning. Then either nothing was changed, or the work goes on and its result is not
+    // known yet; a second press or submission finds it done.
     let until = Instant::now() + BUDGET;
     let of = app.clone();
     let work = async move { interact(&of, &interaction).await };
@@ -187,7 +187,7 @@ pub(super) async fn interactions(
     })
 }
 
-/// What Slack shows in a form, as JSON; empty where it shows nothing.
+/// Runs an interaction. Returns the JSON that Slack shows in a modal; empty if it shows nothing.
 async fn interact(app: &App, interaction: &Interaction) -> Result<String, AppError> {
     let mut shown = None;
     match interaction {

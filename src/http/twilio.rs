@@ -1,4 +1,4 @@
-//! What Twilio calls.
+//! The handlers for Twilio's requests.
 
 use std::time::Duration;
 
@@ -21,10 +21,11 @@ use crate::twilio::form::{
 };
 use crate::twilio::twiml;
 
-/// How long a text may take to be kept. Twilio gives up after 15 s; what we refuse in time it reports and backfill finds.
+/// The time limit for saving a text or a status. Twilio gives up after 15 s. If we answer with an error before that, Twilio
+/// reports it, and the backfill finds the text.
 const BUDGET: Duration = Duration::from_secs(10);
 
-/// TwiML is answered as `text/xml`: as plain text Twilio would send it to the caller.
+/// A TwiML response, sent as `text/xml`. Twilio would text a `text/plain` body to the caller.
 pub(super) struct Twiml(String);
 
 impl IntoResponse for Twiml {
@@ -33,7 +34,7 @@ impl IntoResponse for Twiml {
     }
 }
 
-/// Every inbound SMS and every inbound call.
+/// Handles every inbound text and every inbound call.
 pub(super) async fn dispatch_route(
     State(app): State<App>,
     TwilioForm(params): TwilioForm,
@@ -59,12 +60,12 @@ pub(super) async fn dispatch_route(
     Ok(Twiml(inbound_call::receive(&app, &call).await).into_response())
 }
 
-/// Whether what Twilio signs arrives as it was signed: `qdn-relay check` asks.
+/// Answers the test request of `qdn-relay check`, which shows that a signed request arrives unchanged.
 pub(super) async fn check(TwilioForm(_): TwilioForm) -> Response {
     Twiml(twiml::Response::empty().to_xml()).into_response()
 }
 
-/// What became of an SMS of ours.
+/// Handles the status callback of an outbound text.
 pub(super) async fn status(
     State(app): State<App>,
     TwilioCallback(echo, params): TwilioCallback<Echo>,
@@ -74,7 +75,7 @@ pub(super) async fn status(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A ring ended.
+/// Handles the end of a `Dial`: somebody took the call, or the next ring step follows.
 pub(super) async fn dial(
     State(app): State<App>,
     TwilioCallback(progress, params): TwilioCallback<Progress>,
@@ -83,7 +84,7 @@ pub(super) async fn dial(
     Twiml(inbound_call::dial_ended(&app, &result, progress).await)
 }
 
-/// A telephone was picked up on a screened line.
+/// Handles a pickup on a screened line: asks the callee to press 1.
 pub(super) async fn screen(
     State(app): State<App>,
     TwilioCallback(of, params): TwilioCallback<LegOf>,
@@ -96,7 +97,7 @@ pub(super) async fn screen(
     Twiml(call_screening::picked_up(&app, &leg, &of).await)
 }
 
-/// Whoever picked up has pressed a key.
+/// Handles the key that the callee pressed.
 pub(super) async fn key(
     State(app): State<App>,
     TwilioCallback(of, params): TwilioCallback<LegOf>,
@@ -109,7 +110,7 @@ pub(super) async fn key(
     Twiml(call_screening::key_pressed(&app, &pressed, &of).await)
 }
 
-/// How a telephone that rings fares.
+/// Handles the status callback of a dialed leg.
 pub(super) async fn leg(
     State(app): State<App>,
     TwilioCallback(of, params): TwilioCallback<LegOf>,
@@ -123,7 +124,7 @@ pub(super) async fn leg(
     StatusCode::NO_CONTENT
 }
 
-/// A caller has left a message.
+/// Handles the end of a voicemail recording.
 pub(super) async fn recorded(
     State(app): State<App>,
     TwilioCallback(of, params): TwilioCallback<MessageOf>,
@@ -132,7 +133,7 @@ pub(super) async fn recorded(
     Twiml(voicemail::recorded(&app, &result, of.as_ref()).await)
 }
 
-/// The message can be fetched.
+/// Handles the recording status callback: the voicemail can be downloaded.
 pub(super) async fn recording(
     State(app): State<App>,
     TwilioCallback(of, params): TwilioCallback<MessageOf>,
@@ -142,7 +143,7 @@ pub(super) async fn recording(
     StatusCode::NO_CONTENT
 }
 
-/// What the message says.
+/// Handles the transcription of a voicemail.
 pub(super) async fn transcription(
     State(app): State<App>,
     TwilioCallback(of, params): TwilioCallback<MessageOf>,

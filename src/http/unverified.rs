@@ -1,7 +1,7 @@
-//! Bodies that nobody has vouched for yet: together they take a bounded share of memory.
+//! Limits the memory of request bodies whose signature is not verified yet.
 //!
-//! What is counted is what has come, not what was announced. When the share is used up, the body that is being read longest
-//! is broken off: a genuine one is read within milliseconds, so whoever holds memory for longer makes room for it.
+//! Counts the received bytes, not the announced ones. When the budget is used up, the read that has lasted longest is
+//! aborted: a genuine body is read within milliseconds, so a slow one has to make room.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -18,15 +18,15 @@ use crate::app::App;
 use crate::connections::Caller;
 use crate::log_limit::LogLimit;
 
-/// How many bytes there may be at once: a thousand texts that come together take a tenth of it.
+/// The budget of all unverified bodies, in bytes. A thousand simultaneous texts take a tenth of it.
 const BUDGET: usize = 32 * 1024 * 1024;
 
-/// How long a body may take to come: vendors send theirs at once.
+/// The time limit for receiving a body. Vendors send theirs at once.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 static BROKEN_OFF: LogLimit = LogLimit::per_minute();
 
-/// The share of memory; cloning it costs nothing.
+/// The memory budget of unverified bodies. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Bodies(Arc<Mutex<Held>>);
 
@@ -34,7 +34,7 @@ pub(crate) struct Bodies(Arc<Mutex<Held>>);
 struct Held {
     used: usize,
     last: u64,
-    /// Longest read first.
+    /// The bodies being read, the longest-running read first.
     readers: BTreeMap<u64, Reader>,
 }
 
@@ -44,7 +44,7 @@ struct Reader {
     broken_off: Arc<Notify>,
 }
 
-/// One body's part of the share, given back when it is dropped.
+/// One body's share of the budget, released on drop.
 #[derive(Debug)]
 struct Part {
     bodies: Bodies,
@@ -76,7 +76,7 @@ impl Bodies {
 }
 
 impl Part {
-    /// It takes so many bytes now; others are broken off, or it itself is.
+    /// Sets the body's share to `bytes`, and aborts the longest-running reads, possibly this one, until the budget suffices.
     fn takes(&self, bytes: usize) {
         let mut held = self.bodies.held();
         let Some(reader) = held.readers.get_mut(&self.key) else {
@@ -102,7 +102,7 @@ impl Drop for Part {
     }
 }
 
-/// A body as it came, to be compared with its signature and nothing else.
+/// A body whose signature is not verified. Use it only to verify the signature.
 #[derive(Debug)]
 pub(super) struct Unverified {
     bytes: Vec<u8>,
@@ -111,7 +111,7 @@ pub(super) struct Unverified {
 }
 
 impl Unverified {
-    /// Reads a body of at most `limit` bytes.
+    /// Reads a body of at most `limit` bytes. Fails with `TooLarge`, `TooSlow`, `BrokenOff`, or `Busy` if the read is aborted.
     pub(super) async fn read(
         request: Request,
         app: &App,
@@ -145,7 +145,7 @@ impl Unverified {
         })
     }
 
-    /// The signature fits: the body counts no more, and its connection is one of the proven.
+    /// Returns the body after its signature was verified: releases its share of the budget and marks its connection as proven.
     pub(super) fn verified(self) -> Bytes {
         if let Some(caller) = &self.caller {
             caller.prove();
@@ -167,7 +167,7 @@ fn busy() -> AppError {
     if let Some(times) = BROKEN_OFF.record() {
         tracing::warn!(
             times,
-            "a request's body was broken off to make room: too much comes at once that nobody has signed yet"
+            "reading a request's body was aborted: too many unverified bodies at once"
         );
     }
     AppError::Busy

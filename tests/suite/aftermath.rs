@@ -142,7 +142,7 @@ async fn channels_are_known_while_slack_is_down(database: Database) {
 
 async fn texts_to_a_number_are_found_when_it_becomes_a_line(database: Database) {
     let mut desk = Desk::on(database).start().await;
-    desk.expect_error("a text came for a number that is no line");
+    desk.expect_error("a text was sent to a number that no line has");
     let receipt = desk
         .twilio
         .text(ALICE, SECOND_LINE, "Is this the new one?")

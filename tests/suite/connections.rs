@@ -92,7 +92,7 @@ async fn silent_connections_give_way_and_are_closed() {
 async fn few_open_files_are_not_used_up() {
     let mut desk = Desk::on(Database::Sqlite).prepare().await;
     // In a rush, connections come faster than those that gave way are closed.
-    desk.expect_error("no connection can be taken");
+    desk.expect_error("accepting a connection failed");
     desk.start_relay_with_few_files().await;
     let address = desk.relay().address;
     let mut silent = Vec::new();

@@ -451,7 +451,7 @@ async fn signed_requests_told_again_change_nothing(database: Database) {
 async fn a_signature_is_good_for_its_own_url_and_body(database: Database) {
     let mut desk = Desk::on(database).start().await;
     // Slack signs no URL: what was signed for one is malformed at the others, and changes nothing there.
-    desk.expect_error("a signed request could not be read");
+    desk.expect_error("a signed request could not be parsed");
     let before = desk.query_one(TRACES).await;
     let at = now().to_string();
     let event =

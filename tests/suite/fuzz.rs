@@ -561,7 +561,7 @@ async fn judge(desk: &mut Desk, statuses: &[(u16, String)]) {
     let mut causes: BTreeMap<String, usize> = BTreeMap::new();
     for line in &log {
         let line: Value = serde_json::from_str(line).unwrap_or_default();
-        let is_lost = line["message"] == "a request could not be kept"
+        let is_lost = line["message"] == "saving a request failed"
             || line["message"] == "what happened in calls waits for the database";
         let cause = line["error"].as_str().unwrap_or_default();
         let is_known = cause.contains("took longer than")
