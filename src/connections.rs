@@ -1,9 +1,11 @@
-//! The service's connections: taken, served and closed so that whoever only holds connections open keeps nobody out.
+//! Accepts, serves and closes connections, so that clients that only hold connections open cannot lock others out.
 //!
-//! Each connection has a place in a [`Table`] of limited size. A request with a good signature proves its connection; when
-//! the table is full, the unproven connection that has done the same for longest gives way to a new one, and a quarter of the table is
-//! kept for proven ones. Deadlines are kept here and not by hyper: its `header_read_timeout` starts only after HTTP/1 and
-//! HTTP/2 were told apart, and a client that sends nothing never gets that far.
+//! Each connection has a place in a [`Table`] of limited size. A request with a valid signature makes its connection
+//! *proven*. When the table is full, a new connection displaces the unproven one whose state has not changed for longest; a
+//! quarter of the table is reserved for proven connections.
+//!
+//! Deadlines are enforced here and not by hyper: its `header_read_timeout` starts only after hyper has told HTTP/1 from
+//! HTTP/2, and a client that sends nothing never gets that far.
 
 mod request;
 mod room;
@@ -31,28 +33,29 @@ use crate::log_limit::LogLimit;
 use request::{Served, Watched};
 use table::{Place, Table};
 
-/// How long accepting rests when the machine cannot give another connection: something has to be closed first.
+/// How long the accept loop pauses when the system has no more file descriptors, so that connections can close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection that is to be closed may take to send off what was answered.
+/// How long a closing connection may take to send its last response.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long a stop waits for the first request of a connection that has sent none.
+/// How long a shutdown waits for the first request of a connection that has sent none.
 const FIRST_REQUEST: Duration = Duration::from_millis(300);
 
-/// How much of a request's head is buffered. Twilio's and Slack's take about 2 KiB.
+/// The buffer for a request's head in HTTP/1, in bytes. Twilio's and Slack's heads take about 2 KiB.
 const HEAD: usize = 32 * 1024;
 
-/// How much of a request's head is buffered in HTTP/2, where one connection holds several heads at once.
+/// The limit for a request's head in HTTP/2, in bytes. It is lower, since one connection holds several heads at once.
 const H2_HEAD: u32 = 8 * 1024;
 
-/// How many requests of one HTTP/2 connection are answered at once; their heads count as nobody's memory until then.
+/// The most concurrent requests on an HTTP/2 connection. No budget counts the memory of their heads.
 const STREAMS: u32 = 8;
 
-/// How much of a body HTTP/2 buffers before it is read; with the default of 1 MiB every connection could take that much.
+/// The HTTP/2 flow-control window, in bytes: how much of a body is buffered before it is read. With the default of 1 MiB,
+/// each connection could use that much memory.
 const WINDOW: u32 = 64 * 1024;
 
-/// Serves until `stop`; back when no connection is left.
+/// Accepts and serves connections until `stop`. Returns when no connection is left.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -85,7 +88,7 @@ pub(crate) async fn serve(
                     tracing::error!(
                         error = error.to_string(),
                         times,
-                        "no connection can be taken: raise the limit of open files (LimitNOFILE in the unit)"
+                        "accepting a connection failed: raise the limit of open files (LimitNOFILE in the unit)"
                     );
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -93,7 +96,7 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    // A sender that is gone counts as a stop, too.
+    // A dropped sender counts as a stop, too.
     let _ = stop.wait_for(|stop| *stop).await;
     while tasks.join_next().await.is_some() {}
 }
@@ -115,7 +118,7 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-/// Errors of one connection that was gone before it was taken: the next one is not affected.
+/// Whether the error is about one connection that ended before it was accepted. The next one is not affected.
 fn is_of_the_caller(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -130,7 +133,7 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Serves one connection to its end: its own, its deadline, or because its place is needed.
+/// Serves one connection until it ends, reaches its deadline or is displaced.
 async fn run(
     stream: TcpStream,
     served: Served,
@@ -138,7 +141,7 @@ async fn run(
     builder: Arc<Builder<TokioExecutor>>,
     stop: watch::Receiver<bool>,
 ) {
-    // An answer is one write; it must not wait for the acknowledgement of the one before it.
+    // A response is one write; it must not wait for the acknowledgment of the one before it.
     let _ = stream.set_nodelay(true);
     let io = TokioIo::new(Watched::new(stream, place.caller()));
     let mut connection = pin!(builder.serve_connection(io, served));
@@ -151,11 +154,11 @@ async fn run(
             (false, None) => place.look_at(),
         };
         tokio::select! {
-            // How it ended is the caller's business: most go away in the middle.
+            // Ignore the error: many clients disconnect in the middle.
             _ = connection.as_mut() => return,
             () = place.taken_away() => return,
             () = &mut stopped, if stopping.is_none() => {
-                // What was taken a moment ago has its request on the way: closed unread, a text's webhook would be lost.
+                // The first request of a new connection may be on its way. Closing now would lose a text's webhook.
                 let grace = if place.has_asked() { Duration::ZERO } else { FIRST_REQUEST };
                 stopping = Some(Instant::now() + grace);
             }
@@ -164,7 +167,7 @@ async fn run(
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                // One that is closing finishes the request it has begun; half a request is none.
+                // A closing connection finishes the requests that it has read completely.
                 if closing && place.may_close(LINGER) {
                     return;
                 }

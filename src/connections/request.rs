@@ -1,4 +1,4 @@
-//! What the table learns of a connection: the bytes that come, the requests that begin and end, and which were proven.
+//! Reports a connection's activity to the table: received bytes, and the begin and the end of requests.
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 
 use super::table::{Connection, Table};
 
-/// The connection a request came on; found in the request's extensions.
+/// A handle on the connection of a request, stored in the request's extensions.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     table: Arc<Table>,
@@ -28,7 +28,7 @@ impl Caller {
         Caller { table, connection }
     }
 
-    /// A request of theirs had a good signature.
+    /// Marks the connection as proven: one of its requests had a valid signature.
     pub(crate) fn prove(&self) {
         self.table.prove(&self.connection);
     }
@@ -39,7 +39,7 @@ impl Caller {
     }
 }
 
-/// A request that is not answered yet.
+/// A request in progress. Dropping it reports the end of the request.
 #[derive(Debug)]
 pub(super) struct Asking(Caller);
 
@@ -49,7 +49,7 @@ impl Drop for Asking {
     }
 }
 
-/// The routes as one connection sees them.
+/// The router for one connection: adds its [`Caller`] to each request.
 #[derive(Debug, Clone)]
 pub(super) struct Served {
     router: TowerToHyperService<Router>,
@@ -81,7 +81,7 @@ impl Service<Request<Incoming>> for Served {
     }
 }
 
-/// An answer's body; with its end the request ends.
+/// A response body. The request ends when it is dropped.
 #[derive(Debug)]
 pub(super) struct Answer {
     body: Body,
@@ -108,7 +108,7 @@ impl HttpBody for Answer {
     }
 }
 
-/// A connection that tells when bytes come in.
+/// A TCP stream that reports received bytes to the table.
 #[derive(Debug)]
 pub(super) struct Watched {
     stream: TcpStream,

@@ -1,9 +1,9 @@
-//! How many connections the operating system leaves room for.
+//! The operating system's limit of open files, and the number of connections that fits into it.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the soft limit of open files to the hard one. Many systems start a service with 1,024, for programs that use
-/// `select`; this one does not.
+/// Raises the soft limit of open files to the hard limit. Many systems start a service with 1,024 for the sake of programs
+/// that use `select`, which we do not.
 pub(crate) fn raise_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current == limit.maximum {
@@ -13,16 +13,16 @@ pub(crate) fn raise_limit() {
         current: limit.maximum,
         maximum: limit.maximum,
     };
-    // The unit's filter of system calls forbids it, and sets the limit itself.
+    // The systemd unit's system call filter forbids this, but the unit sets the limit itself.
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!(
             error = error.to_string(),
-            "the limit of open files cannot be raised"
+            "raising the limit of open files failed"
         );
     }
 }
 
-/// At most this many connections, so that a quarter of the open files is left for the database, Twilio, Slack and media.
+/// Returns `wanted`, capped at three quarters of the open files. The rest is for the database, Twilio, Slack and media.
 pub(crate) fn most_connections(wanted: usize) -> usize {
     let files = getrlimit(Resource::Nofile).current;
     let files = files.and_then(|files| usize::try_from(files).ok());

@@ -1,4 +1,4 @@
-//! Who has a connection, what it does, and who gives way when there is no room for another.
+//! The table of open connections: their state, their deadlines, and which one a new connection displaces.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -12,10 +12,10 @@ use super::request::Caller;
 use crate::config::{Connections, household, is_near};
 use crate::log_limit::LogLimit;
 
-/// How long a request may take. Every handler has a budget far below it; a file may take a while to be fetched.
+/// The time limit of a request. The handlers have far lower limits, but sending a media file can take a while.
 const REQUEST: Duration = Duration::from_secs(120);
 
-/// All connections, in the order in which they give way.
+/// All open connections, in the order in which new ones displace them.
 #[derive(Debug)]
 pub(super) struct Table {
     limits: Connections,
@@ -26,17 +26,17 @@ pub(super) struct Table {
 #[derive(Debug, Default)]
 struct Held {
     last: u64,
-    /// No request on them had a good signature; the longest idle first.
+    /// Connections without a validly signed request, the longest unchanged first.
     unproven: BTreeMap<u64, Arc<Connection>>,
     proven: BTreeMap<u64, Arc<Connection>>,
-    /// The unproven and proven ones of each far address.
+    /// The keys of each remote address that is limited.
     by_address: HashMap<IpAddr, BTreeSet<u64>>,
 }
 
-/// One connection, as long as it has a place in the table.
+/// An open connection and its state.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// Whose it is, where its address is limited.
+    /// The address that it counts for; `None` for a trusted one, which has no limit.
     address: Option<IpAddr>,
     does: Mutex<Does>,
     taken_away: Notify,
@@ -44,16 +44,16 @@ pub(super) struct Connection {
 
 #[derive(Debug)]
 struct Does {
-    /// Its key in the table; `None` once its place was taken away.
+    /// The key in the table; `None` once the connection is displaced.
     key: Option<u64>,
     is_proven: bool,
     has_asked: bool,
-    /// Bytes between two requests need not be the beginning of one.
+    /// In HTTP/2, received bytes do not mean that a request begins.
     is_h2: bool,
     requests: u32,
-    /// Since when it has been idle, or when its latest request began.
+    /// Since when it is idle, or when its latest request began.
     since: Instant,
-    /// When the first byte of a request came whose head is not there yet.
+    /// When the first byte of a request arrived whose head is not complete yet.
     head_since: Option<Instant>,
 }
 
@@ -66,7 +66,8 @@ impl Table {
         })
     }
 
-    /// A place for a new connection, made free if need be; `None` if it is to be closed at once.
+    /// Admits a new connection and displaces another one if the table or the address is at its limit. Returns `None` if no
+    /// connection can be displaced; then close the new one.
     pub(super) fn admit(self: &Arc<Table>, from: IpAddr) -> Option<Place> {
         let is_trusted = is_near(from)
             || self
@@ -99,7 +100,7 @@ impl Table {
         })
     }
 
-    /// Closes the connection that is needed least.
+    /// Displaces one connection to free its file descriptor.
     pub(super) fn make_room(&self) {
         let mut held = self.held();
         if let Some(oldest) = held.oldest(true) {
@@ -113,7 +114,7 @@ impl Table {
             tracing::warn!(
                 what,
                 times,
-                "there were too many connections: the oldest that had proven nothing gave way"
+                "too many connections: a new one displaced the oldest unproven one"
             );
         }
     }
@@ -127,10 +128,10 @@ impl Table {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request begins on this connection.
+    /// Records the begin of a request.
     pub(super) fn begin(&self, connection: &Connection, is_h2: bool) {
         let mut does = connection.does();
-        // Requests of HTTP/2 may follow each other without a break: what counts is the latest.
+        // HTTP/2 requests can overlap without a break, so the latest one sets the time.
         does.since = Instant::now();
         does.requests += 1;
         does.has_asked = true;
@@ -138,9 +139,9 @@ impl Table {
         does.head_since = None;
     }
 
-    /// A request was answered, to the last byte or to the end of the connection.
+    /// Records the end of a request: its response is sent or the connection is closed.
     pub(super) fn end(&self, connection: &Arc<Connection>) {
-        // The table is locked before what a connection does, here as everywhere.
+        // Lock order: the table first, then the connection.
         let mut held = self.held();
         let mut does = connection.does();
         does.requests -= 1;
@@ -150,7 +151,7 @@ impl Table {
         }
     }
 
-    /// A request on this connection had a good signature.
+    /// Marks the connection as proven.
     pub(super) fn prove(&self, connection: &Arc<Connection>) {
         let mut held = self.held();
         let mut does = connection.does();
@@ -207,8 +208,9 @@ impl Held {
         }
     }
 
-    /// Which gives way first: the unproven one that has done the same for longest, be it nothing or half a request. A genuine
-    /// request is read and proven within milliseconds. If it may be a proven one, it is the longest idle.
+    /// Returns the connection to displace: the unproven one whose state has not changed for longest, whether idle or in the
+    /// middle of a request, since a genuine request is read and verified within milliseconds. If there is none and
+    /// `or_proven`, the proven one that has been idle for longest.
     fn oldest(&self, or_proven: bool) -> Option<Arc<Connection>> {
         let mut proven = self.proven.values().filter(|_| or_proven);
         let unproven = self.unproven.values().next();
@@ -259,7 +261,7 @@ impl Connection {
         self.does().requests == 0
     }
 
-    /// Bytes came in.
+    /// Records received bytes.
     pub(super) fn has_read(&self) {
         let mut does = self.does();
         if does.requests == 0 && !does.is_h2 && does.head_since.is_none() {
@@ -267,7 +269,7 @@ impl Connection {
         }
     }
 
-    /// When it has to be closed, unless it does something else by then.
+    /// Returns when to close the connection if its state does not change before.
     fn deadline(&self, limits: &Connections) -> Instant {
         let does = self.does();
         let is_known = does.is_proven || self.address.is_none();
@@ -280,7 +282,7 @@ impl Connection {
     }
 }
 
-/// A connection's place, given back when it is dropped.
+/// A connection's place in the table, released on drop.
 #[derive(Debug)]
 pub(super) struct Place {
     table: Arc<Table>,
@@ -292,7 +294,8 @@ impl Place {
         Caller::new(self.table.clone(), self.connection.clone())
     }
 
-    /// When to look at it again. Its deadline may come nearer with the first byte of a request.
+    /// Returns when to check the deadline again: at the deadline, or earlier because the first byte of a request can move the
+    /// deadline forward.
     pub(super) fn look_at(&self) -> Instant {
         let limits = &self.table.limits;
         let deadline = self.connection.deadline(limits);
@@ -307,7 +310,8 @@ impl Place {
         self.connection.does().has_asked
     }
 
-    /// Whether nothing is left to do for it, and what was answered had `linger` to go out.
+    /// Whether a closing connection can be dropped: it has no request and had `linger` to send its last response, or its
+    /// request takes too long.
     pub(super) fn may_close(&self, linger: Duration) -> bool {
         let does = self.connection.does();
         let since = does.since.elapsed();

@@ -21,7 +21,7 @@ fn admit(table: &Arc<Table>, from: &str) -> Option<Place> {
     table.admit(from.parse().unwrap())
 }
 
-/// Whether it has its place still; that it lost it is told once.
+/// Whether the connection still has its place. A displacement is reported only once.
 fn is_open(place: &Place) -> bool {
     place.taken_away().now_or_never().is_none()
 }
@@ -85,15 +85,15 @@ async fn the_oldest_gives_way_whatever_it_does() {
     let places: Vec<Place> = (0..6).map(|_| admit(&table, NEAR).unwrap()).collect();
     let begin = |n: usize| places[n].caller().begin(false);
     let (slow, _slow) = (begin(0), begin(1));
-    // Whoever comes while all others send slowly is not the one to go for having sent nothing yet.
+    // A new connection that has sent nothing yet is not displaced while all others send slowly.
     let _new = admit(&table, NEAR).unwrap();
     let open = || places.iter().map(is_open).collect::<Vec<bool>>();
     assert_eq!(open(), [false, true, true, true, true, true]);
     drop(slow);
-    // Whose request has just ended counts as new.
+    // A connection whose request has just ended counts as new.
     drop(begin(2));
     let _two = [admit(&table, NEAR).unwrap(), admit(&table, NEAR).unwrap()];
-    // That the first had lost its place was told before.
+    // The displacement of the first was reported before.
     assert_eq!(open(), [true, false, true, false, true, true]);
     assert!(is_open(&_new) && _two.iter().all(is_open));
 }
