@@ -1,8 +1,8 @@
-//! Addresses of ours that Twilio is given, and what they carry.
+//! The callback URLs that we give to Twilio, and the data that they carry.
 //!
-//! It stands in the path as one value, `/api/twilio/dial/<value>`: the base64url of a JSON object whose `v` is its
-//! version. A query would not do: users report that Twilio signs a query as given and requests it sorted
-//! (twilio-php#790, twilio-node#1079), and there are gateways that rebuild queries, after which no signature fits.
+//! The data is one value in the path, `/api/twilio/dial/<value>`: the base64url of a JSON object whose `v` is its version.
+//! A query does not work: users report that Twilio signs a query as given and requests it sorted (twilio-php#790,
+//! twilio-node#1079), and some gateways rebuild queries, after which the signature is not valid.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The version that is written, and the only one that can be read.
+/// The version that is written, and the only one that is read.
 const VERSION: u64 = 1;
 
-/// What an address carries cannot be read; says why without showing it.
+/// The data of a callback URL cannot be parsed. The message does not contain the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
     #[error("it is not base64url")]
@@ -26,13 +26,13 @@ pub(crate) enum Unreadable {
     Fields,
 }
 
-/// The address for `what`, which is the last part of its route.
+/// Returns the callback URL for `what`, the last part of the route, such as `dial`.
 pub(crate) fn address(public_url: &str, what: &str, carried: &impl Serialize) -> String {
     format!("{public_url}/api/twilio/{what}/{}", value(carried))
 }
 
 fn value(carried: &impl Serialize) -> String {
-    // A struct of numbers and strings always serializes, and to an object.
+    // A struct of numbers and strings always serializes to an object.
     let mut fields = match serde_json::to_value(carried) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
@@ -41,7 +41,7 @@ fn value(carried: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(Value::Object(fields).to_string())
 }
 
-/// Reads the value out of an address's path.
+/// Parses the data from the last part of a callback URL's path.
 pub(crate) fn read<T: DeserializeOwned>(value: &str) -> Result<T, Unreadable> {
     let bytes = URL_SAFE_NO_PAD
         .decode(value)
@@ -57,7 +57,7 @@ pub(crate) fn read<T: DeserializeOwned>(value: &str) -> Result<T, Unreadable> {
     serde_json::from_value(carried).map_err(|_| Unreadable::Fields)
 }
 
-/// Reads the query that addresses had before: calls that began then, and reports on texts, may still come with one.
+/// Parses the data from a query, where earlier versions put it. Callbacks of calls and texts from that time may still arrive.
 pub(crate) fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Unreadable> {
     if query.contains("%00") {
         return Err(Unreadable::Fields);
@@ -65,7 +65,7 @@ pub(crate) fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Unreadab
     serde_urlencoded::from_str(query).map_err(|_| Unreadable::Fields)
 }
 
-/// No name, number or id of ours has U+0000, and Postgres refuses it.
+/// Whether the value contains U+0000. None of our names, numbers and ids does, and Postgres refuses it.
 fn has_nul(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.contains('\0'))
 }
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(read(value), Ok(carried()));
     }
 
-    /// Calls last for hours: what one version wrote, the next has to read.
+    /// A call can last for hours, so a version has to read what the previous one wrote.
     #[test]
     fn version_1_is_read_as_it_was_written() {
         let value = "eyJjYWxsIjoiQ0ExIiwibmFtZXMiOiJBIEIiLCJyb3VuZCI6MiwidiI6MX0";

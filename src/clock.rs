@@ -1,4 +1,4 @@
-//! Time as an argument: the only place that asks the machine what time it is.
+//! The clock, which is passed as an argument. Only this module reads the machine's time.
 
 use std::ops::Add;
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// Where the program takes the time from.
+/// The source of the time.
 #[derive(Debug, Clone, Default)]
 pub enum Clock {
     /// The machine's wall clock.
     #[default]
     System,
-    /// A clock that moves only when told to, in milliseconds since the Unix epoch.
+    /// A clock for tests that only moves when it is set, in milliseconds since the Unix epoch.
     Manual(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// The time now, to the millisecond: what the database keeps.
+    /// Returns the current time to the millisecond, the precision of the database.
     pub fn now(&self) -> Timestamp {
         let millis = match self {
             #[expect(
@@ -32,23 +32,23 @@ impl Clock {
     }
 }
 
-/// A moment on a clock that nobody sets and that goes on while the machine is suspended. `std::time::Instant` stands still
-/// then: a lease would seem to hold that the database gave to another long ago.
+/// A moment on the boot clock, which nobody can set and which keeps running while the machine is suspended.
+/// `std::time::Instant` stops then, so that an expired lease would seem valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BootInstant(Duration);
 
 impl BootInstant {
-    /// This moment.
+    /// Returns the current moment.
     pub fn now() -> BootInstant {
         BootInstant(since_boot())
     }
 
-    /// How long ago it was, suspensions included.
+    /// Returns the time since this moment, including suspensions.
     pub fn elapsed(self) -> Duration {
         BootInstant::now().0.saturating_sub(self.0)
     }
 
-    /// How far off it is, zero once it is over.
+    /// Returns the time until this moment; zero if it has passed.
     pub fn ahead(self) -> Duration {
         self.0.saturating_sub(BootInstant::now().0)
     }
@@ -65,11 +65,11 @@ impl Add<Duration> for BootInstant {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn since_boot() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
-    // Neither part of it is ever negative or too large.
+    // The boot clock is never negative.
     Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
 }
 
-/// Where the system has no such clock, its steady one is the best there is.
+/// Returns the time on the monotonic clock, for systems without a boot clock.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn since_boot() -> Duration {
     use std::sync::LazyLock;
@@ -89,7 +89,7 @@ mod tests {
         let now = BootInstant::now();
         assert!(now >= then + Duration::from_millis(5), "{then:?} {now:?}");
         assert!(then.elapsed() >= Duration::from_millis(5));
-        // The kernel's own word for it: the seconds since the machine was started, suspensions included.
+        // The kernel reports the seconds since boot, including suspensions.
         let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
         let seconds: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
         assert!(

@@ -1,33 +1,34 @@
-//! Files in which callers' texts and pictures are: only the service's user may open them, whatever the umask.
+//! Modes of the files that contain callers' texts and pictures. Only the service's user may open them, whatever the umask.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The mode of a file.
+/// The mode of a private file.
 pub(crate) const FILE: u32 = 0o600;
 
-/// The mode of a folder.
+/// The mode of a private folder.
 pub(crate) const FOLDER: u32 = 0o700;
 
-/// What group and others may do.
+/// The permission bits of group and others.
 const OTHERS: u32 = 0o077;
 
-/// Opens a file for writing and makes it first where it is not there; what stands in it stays.
+/// Opens a file for writing without truncating it; creates it with a private mode if it does not exist.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     options.mode(FILE).open(path)
 }
 
-/// The mode of a file or folder that group or others can open; `None` where they cannot, or where nothing is there.
+/// Returns the mode of a file or folder if group or others have any access; `None` if not, or if it does not exist.
 pub(crate) fn open_to(path: &Path) -> Option<u32> {
     let mode = fs::metadata(path).ok()?.permissions().mode() & 0o7777;
     (mode & OTHERS != 0).then_some(mode)
 }
 
-/// Gives a file or folder this mode if others can open it. Only its owner may do that, so a failure is a warning.
+/// Sets the mode of a file or folder if group or others have access to it. Only its owner may do that, so a failure is
+/// only logged.
 pub(crate) fn close_to_others(path: &Path, mode: u32) {
     if open_to(path).is_none() {
         return;
@@ -41,8 +42,8 @@ pub(crate) fn close_to_others(path: &Path, mode: u32) {
     }
 }
 
-/// An SQLite database's file, its log, the log's index, its lock, and the copies that `restore` kept beside it, as far as
-/// they are there.
+/// Returns the existing files of an SQLite database: the database, its write-ahead log and index, its journal, its lock,
+/// and the copies that `restore` made beside it.
 pub(crate) fn of_database(file: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = ["", "-wal", "-shm", "-journal", ".lock"]
         .iter()
@@ -53,7 +54,7 @@ pub(crate) fn of_database(file: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The copies of an SQLite database that `restore` kept beside it, with their logs.
+/// Returns the copies that `restore` made beside an SQLite database, with their logs.
 pub(crate) fn set_aside(file: &Path) -> Vec<PathBuf> {
     let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
         return Vec::new();
@@ -71,7 +72,7 @@ pub(crate) fn set_aside(file: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The files of a folder, sorted; none where it cannot be read.
+/// Returns the files of a folder, sorted; none if it cannot be read.
 pub(crate) fn in_folder(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();

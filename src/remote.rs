@@ -1,33 +1,33 @@
-//! How a request to Twilio or Slack can end other than well: the four words everything downstream branches on.
+//! The four ways in which a request to Twilio or Slack can fail. The outbox decides by them whether to retry.
 
 use std::time::Duration;
 
-/// Why a request did not come back with what was asked for.
+/// A failed request to Twilio or Slack.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// Not one byte of the request left: DNS, connect refused or timed out, TLS. Trying again is safe.
+    /// Nothing was sent: DNS failed, the connection was refused or timed out, or TLS failed. A retry is safe.
     #[error("not sent: {why}")]
     NotSent { why: String },
-    /// The remote said 429: it did not act. `retry_after` is what it asked for.
+    /// The vendor answered 429 and did not act. `retry_after` is the delay that it asks for.
     #[error("rate limited")]
     RateLimited { retry_after: Option<Duration> },
-    /// The remote understood and said no; the same request will be refused again.
+    /// The vendor refused the request and will refuse it again.
     #[error("refused: {code} {message}")]
     Refused {
-        /// Twilio's numeric error code, or Slack's error word.
+        /// Twilio's numeric error code, Slack's error string, or a code of ours such as `too_large`.
         code: String,
-        /// The remote's own words, for the log; never shown to people.
+        /// The vendor's message, for the log; never shown to people.
         message: String,
     },
-    /// The request may or may not have been acted on: a timeout after the first byte, a reset, a 5xx, an unreadable 2xx.
+    /// The vendor may or may not have acted: a timeout or a reset after sending, a 5xx, or an unreadable 2xx response.
     #[error("unknown: {why}")]
     Unknown { why: String },
 }
 
-/// The longest rest that a remote is believed to want: a longer one is a mistake, and would strand deliveries.
+/// The longest accepted `Retry-After`. A longer one is likely an error and would strand deliveries.
 const LONGEST_REST: Duration = Duration::from_secs(300);
 
-/// The seconds of a `Retry-After` header.
+/// Parses a `Retry-After` header in seconds, capped at five minutes; `None` for anything else.
 pub(crate) fn retry_after(header: &str) -> Option<Duration> {
     header
         .trim()
