@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Value;
 
-use super::timing::time;
-use super::written::{Text, whole};
+use super::written::{Text, time, whole};
 use super::{Network, Problems};
 
 /// How many connections are kept, whose, and for how long.

@@ -10,8 +10,8 @@ use super::address::{api_url, database_url, listen, public_url, redis_url};
 use super::connections::{FileConnections, connections};
 use super::limits::{self, FileLimits};
 use super::speech::{self, FileSpeech};
-use super::timing::{FileDelivery, FileDesk, delivery, desk, time};
-use super::written::{self, Text};
+use super::timing::{FileDelivery, FileDesk, delivery, desk};
+use super::written::{self, Text, flag, time};
 use super::{
     AvailabilityConfig, Config, ConfigError, Environment, Line, Person, Problems, RingStep,
 };
@@ -328,26 +328,6 @@ fn lines(list: Vec<FileLine>, people: &[Person], problems: &mut Problems) -> Vec
         });
     }
     lines
-}
-
-pub(super) fn flag(
-    key: String,
-    value: Option<Value>,
-    default: bool,
-    problems: &mut Problems,
-) -> bool {
-    match value {
-        None => default,
-        Some(Value::Boolean(flag)) => flag,
-        Some(other) => {
-            problems.add(
-                key,
-                other,
-                format!("it must be true or false; the default is {default}"),
-            );
-            default
-        }
-    }
 }
 
 fn ring_step(

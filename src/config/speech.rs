@@ -3,8 +3,7 @@
 use toml::Value;
 use url::Url;
 
-use super::file::flag;
-use super::written::Text;
+use super::written::{Text, flag};
 use super::{Greeting, Problems, Speech};
 
 /// How many characters Twilio speaks at once. <https://www.twilio.com/docs/voice/twiml/say>

@@ -6,8 +6,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use toml::Value;
 
-use super::file::flag;
-use super::written::{Text, whole};
+use super::written::{Text, flag, time, whole};
 use super::{Delivery, Desk, Problems, duration};
 
 #[derive(Deserialize, Default)]
@@ -35,30 +34,6 @@ pub(super) struct FileDesk {
 /// What Twilio allows for ValidityPeriod. <https://www.twilio.com/docs/messaging/api/message-resource>
 const VALIDITY: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(36_000);
-
-/// The longest time that makes sense; more would not fit the calendar when it is added to now.
-const LONGEST: Duration = Duration::from_secs(365 * 86_400);
-
-pub(super) fn time(
-    key: &str,
-    value: Option<Text>,
-    default: &str,
-    problems: &mut Problems,
-) -> Duration {
-    let value = value.map_or_else(|| default.to_owned(), |Text(value)| value);
-    match duration::parse(&value) {
-        Some(time) if !time.is_zero() && time <= LONGEST => time,
-        _ => {
-            problems.add(
-                key,
-                format!("\"{value}\""),
-                format!("it must be a time such as 15s, 5m or 2h, at most 365d; the default is {default}"),
-            );
-            // Where a problem is found this value is never used, but other checks look at it.
-            duration::parse(default).unwrap_or(LONGEST)
-        }
-    }
-}
 
 pub(super) fn delivery(file: FileDelivery, problems: &mut Problems) -> Delivery {
     let delivery = Delivery {

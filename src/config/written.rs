@@ -2,11 +2,12 @@
 //! together with everything else that is wrong, instead of ending the reading.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use toml::Value;
 
-use super::Problems;
+use super::{Problems, duration};
 
 /// A text. A value of another type is taken as it is written, and the check of its key then judges it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,52 @@ pub(super) fn whole(
             problems.add(key, value, remedy);
             default
         })
+}
+
+/// A yes or no.
+pub(super) fn flag(
+    key: String,
+    value: Option<Value>,
+    default: bool,
+    problems: &mut Problems,
+) -> bool {
+    match value {
+        None => default,
+        Some(Value::Boolean(flag)) => flag,
+        Some(other) => {
+            problems.add(
+                key,
+                other,
+                format!("it must be true or false; the default is {default}"),
+            );
+            default
+        }
+    }
+}
+
+/// The longest time that makes sense; more would not fit the calendar when it is added to now.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
+/// A time such as `5m`.
+pub(super) fn time(
+    key: &str,
+    value: Option<Text>,
+    default: &str,
+    problems: &mut Problems,
+) -> Duration {
+    let value = value.map_or_else(|| default.to_owned(), |Text(value)| value);
+    match duration::parse(&value) {
+        Some(time) if !time.is_zero() && time <= LONGEST => time,
+        _ => {
+            problems.add(
+                key,
+                format!("\"{value}\""),
+                format!("it must be a time such as 15s, 5m or 2h, at most 365d; the default is {default}"),
+            );
+            // Where a problem is found this value is never used, but other checks look at it.
+            duration::parse(default).unwrap_or(LONGEST)
+        }
+    }
 }
 
 /// A key as reports name it: `lines[0].number`.
