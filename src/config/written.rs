@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Value;
 
 use super::{Problems, duration};
+use crate::phone::PhoneNumber;
 
 /// A text. A value of another type is taken as it is written, and the check of its key then judges it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -91,6 +92,34 @@ pub(super) fn time(
             duration::parse(default).unwrap_or(LONGEST)
         }
     }
+}
+
+/// A telephone number.
+pub(super) fn phone(
+    key: String,
+    Text(value): &Text,
+    problems: &mut Problems,
+) -> Option<PhoneNumber> {
+    match PhoneNumber::parse(value) {
+        Ok(number) => Some(number),
+        Err(_) => {
+            problems.add(
+                key,
+                format!("\"{value}\""),
+                "it must be a full number with its country code, such as +16195550100",
+            );
+            None
+        }
+    }
+}
+
+/// Slack's ids: one letter for the kind, then capitals and digits.
+pub(super) fn is_slack_id(text: &str, kinds: [char; 2]) -> bool {
+    text.len() > 2
+        && text.starts_with(kinds)
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// A key as reports name it: `lines[0].number`.
