@@ -7,6 +7,7 @@
 //! Deadlines are enforced here and not by hyper: its `header_read_timeout` starts only after hyper has told HTTP/1 from
 //! HTTP/2, and a client that sends nothing never gets that far.
 
+mod caller;
 mod request;
 mod room;
 mod table;
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub(crate) use request::Caller;
+pub(crate) use caller::Caller;
 pub(crate) use room::{most_connections, raise_limit};
 
 use crate::config::Connections;
@@ -77,7 +78,7 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, from)) => {
                 if let Some(place) = table.admit(from.ip()) {
-                    let served = Served::new(router.clone(), place.caller());
+                    let served = Served::new(router.clone(), Caller::of(&place));
                     tasks.spawn(run(stream, served, place, builder.clone(), stop.clone()));
                 }
             }
@@ -143,7 +144,7 @@ async fn run(
 ) {
     // A response is one write; it must not wait for the acknowledgment of the one before it.
     let _ = stream.set_nodelay(true);
-    let io = TokioIo::new(Watched::new(stream, place.caller()));
+    let io = TokioIo::new(Watched::new(stream, Caller::of(&place)));
     let mut connection = pin!(builder.serve_connection(io, served));
     let mut stopped = pin!(stopped(stop));
     let (mut stopping, mut closing) = (None, false);

@@ -1,8 +1,8 @@
-//! Reports a connection's activity to the table: received bytes, and the begin and the end of requests.
+//! Wraps a connection's stream, router and response bodies, so that the table learns of received bytes and of the begin and
+//! the end of requests.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -14,40 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::table::{Connection, Table};
-
-/// A handle on the connection of a request, stored in the request's extensions.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    table: Arc<Table>,
-    connection: Arc<Connection>,
-}
-
-impl Caller {
-    pub(super) fn new(table: Arc<Table>, connection: Arc<Connection>) -> Caller {
-        Caller { table, connection }
-    }
-
-    /// Marks the connection as proven: one of its requests had a valid signature.
-    pub(crate) fn prove(&self) {
-        self.table.prove(&self.connection);
-    }
-
-    pub(super) fn begin(&self, is_h2: bool) -> Asking {
-        self.table.begin(&self.connection, is_h2);
-        Asking(self.clone())
-    }
-}
-
-/// A request in progress. Dropping it reports the end of the request.
-#[derive(Debug)]
-pub(super) struct Asking(Caller);
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.0.table.end(&self.0.connection);
-    }
-}
+use super::caller::{Asking, Caller};
 
 /// The router for one connection: adds its [`Caller`] to each request.
 #[derive(Debug, Clone)]
@@ -130,7 +97,7 @@ impl AsyncRead for Watched {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before {
-            self.caller.connection.has_read();
+            self.caller.has_read();
         }
         read
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::request::Caller;
 use crate::config::{Connections, household, is_near};
 use crate::log_limit::LogLimit;
 
@@ -290,8 +289,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn caller(&self) -> Caller {
-        Caller::new(self.table.clone(), self.connection.clone())
+    /// Returns the table and the connection that has this place.
+    pub(super) fn parts(&self) -> (Arc<Table>, Arc<Connection>) {
+        (self.table.clone(), self.connection.clone())
     }
 
     /// Returns when to check the deadline again: at the deadline, or earlier because the first byte of a request can move the

@@ -1,5 +1,6 @@
 use futures_util::FutureExt;
 
+use super::super::caller::Caller;
 use super::*;
 use crate::config::Network;
 
@@ -41,10 +42,10 @@ async fn one_address_displaces_only_its_own() {
 async fn an_idle_connection_of_an_address_gives_way_to_its_next_and_a_busy_one_does_not() {
     let table = Table::new(limits());
     let places: Vec<Place> = (0..3).map(|_| admit(&table, FAR).unwrap()).collect();
-    places.iter().for_each(|place| place.caller().prove());
+    places.iter().for_each(|place| Caller::of(place).prove());
     let asking: Vec<_> = places
         .iter()
-        .map(|place| place.caller().begin(false))
+        .map(|place| Caller::of(place).begin(false))
         .collect();
     assert!(admit(&table, FAR).is_none());
     assert!(admit(&table, OTHER).is_some());
@@ -72,7 +73,7 @@ async fn proxies_have_no_limit_of_their_own() {
 async fn a_quarter_is_kept_for_the_proven() {
     let table = Table::new(limits());
     let proven = [admit(&table, NEAR).unwrap(), admit(&table, NEAR).unwrap()];
-    proven.iter().for_each(|place| place.caller().prove());
+    proven.iter().for_each(|place| Caller::of(place).prove());
     let silent: Vec<Place> = (0..20).map(|_| admit(&table, NEAR).unwrap()).collect();
     assert!(proven.iter().all(is_open));
     let open: Vec<usize> = (0..20).filter(|n| is_open(&silent[*n])).collect();
@@ -83,7 +84,7 @@ async fn a_quarter_is_kept_for_the_proven() {
 async fn the_oldest_gives_way_whatever_it_does() {
     let table = Table::new(limits());
     let places: Vec<Place> = (0..6).map(|_| admit(&table, NEAR).unwrap()).collect();
-    let begin = |n: usize| places[n].caller().begin(false);
+    let begin = |n: usize| Caller::of(&places[n]).begin(false);
     let (slow, _slow) = (begin(0), begin(1));
     // A new connection that has sent nothing yet is not displaced while all others send slowly.
     let _new = admit(&table, NEAR).unwrap();
@@ -121,7 +122,10 @@ async fn what_a_connection_does_decides_how_long_it_stays() {
             .round()
     };
     assert_eq!((left(&far), left(&near)), (10.0, 10.0), "silent");
-    let (one, two) = (far.caller().begin(false), near.caller().begin(false));
+    let (one, two) = (
+        Caller::of(&far).begin(false),
+        Caller::of(&near).begin(false),
+    );
     let most = REQUEST.as_secs_f64();
     assert_eq!(
         (left(&far), left(&near)),
@@ -133,9 +137,9 @@ async fn what_a_connection_does_decides_how_long_it_stays() {
     assert_eq!(left(&near), 100.0, "a proxy keeps its connections");
     near.connection.has_read();
     assert_eq!(left(&near), 10.0, "half a head");
-    far.caller().prove();
+    Caller::of(&far).prove();
     assert_eq!(left(&far), 100.0);
-    let _third = far.caller().begin(false);
+    let _third = Caller::of(&far).begin(false);
     assert_eq!(left(&far), most);
     assert!(!far.is_overdue() && !far.may_close(Duration::ZERO));
     assert!(near.may_close(Duration::ZERO));
@@ -145,7 +149,7 @@ async fn what_a_connection_does_decides_how_long_it_stays() {
 async fn what_comes_between_two_requests_of_http_2_is_no_head() {
     let table = Table::new(limits());
     let near = admit(&table, NEAR).unwrap();
-    drop(near.caller().begin(true));
+    drop(Caller::of(&near).begin(true));
     near.connection.has_read();
     let left = near
         .connection
