@@ -365,9 +365,10 @@ impl fmt::Display for ConfigError {
             if index > 0 {
                 writeln!(f)?;
             }
-            match value.is_empty() {
-                true => write!(f, "{key}: {remedy}")?,
-                false => write!(f, "{key} = {value}: {remedy}")?,
+            if value.is_empty() {
+                write!(f, "{key}: {remedy}")?
+            } else {
+                write!(f, "{key} = {value}: {remedy}")?
             }
         }
         Ok(())
@@ -388,9 +389,10 @@ impl Problems {
 
     /// `value` unless something was wrong.
     fn or<T>(self, value: T) -> Result<T, ConfigError> {
-        match self.0.is_empty() {
-            true => Ok(value),
-            false => Err(ConfigError(self.0)),
+        if self.0.is_empty() {
+            Ok(value)
+        } else {
+            Err(ConfigError(self.0))
         }
     }
 }

@@ -247,9 +247,10 @@ fn as_last(
         .filter(|one| one.verdict == Verdict::Skipped)
     {
         let phone = people.iter().find(|person| person.name == one.name);
-        one.verdict = match phone.is_some_and(|person| telephones.insert(&person.phone)) {
-            true => Verdict::RungAsLast,
-            false => Verdict::SameTelephone,
+        one.verdict = if phone.is_some_and(|person| telephones.insert(&person.phone)) {
+            Verdict::RungAsLast
+        } else {
+            Verdict::SameTelephone
         };
     }
     ring_of(of_last, people, line.ring[last].seconds, last + 1)

@@ -210,9 +210,10 @@ impl Directory {
 
     /// The same without asking Slack.
     pub(crate) fn known_channel_id(&self, configured: &str) -> Option<ChannelId> {
-        match configured.starts_with('#') {
-            true => self.0.channels.get(configured).map(|id| id.clone()),
-            false => Some(ChannelId::new(configured)),
+        if configured.starts_with('#') {
+            self.0.channels.get(configured).map(|id| id.clone())
+        } else {
+            Some(ChannelId::new(configured))
         }
     }
 

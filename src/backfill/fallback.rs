@@ -28,9 +28,10 @@ pub(super) async fn look(app: &App, clients: &Clients) {
 async fn look_at(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<()> {
     let number = clients.twilio.incoming_phone_number(&line.number).await?;
     let url = number.and_then(|number| number.voice_fallback_url);
-    let found = match url.is_some_and(|url| !url.is_empty()) {
-        true => Fallback::Set,
-        false => Fallback::Missing,
+    let found = if url.is_some_and(|url| !url.is_empty()) {
+        Fallback::Set
+    } else {
+        Fallback::Missing
     };
     let fact = fallback_fact(line);
     if facts::read(&app.store, &fact).await?.as_deref() != Some(found.as_str()) {

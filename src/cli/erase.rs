@@ -45,9 +45,10 @@ pub(super) async fn run(
     environment: &Environment,
 ) -> Result<(), Failed> {
     let config = Config::load(path, environment)?;
-    let twilio = match erase.at_twilio {
-        true => Some(at_twilio::client(&config, &Secrets::load(environment)?)?),
-        false => None,
+    let twilio = if erase.at_twilio {
+        Some(at_twilio::client(&config, &Secrets::load(environment)?)?)
+    } else {
+        None
     };
     let number = Address::new(erase.number.trim());
     let is_number = |it: &str| it.starts_with('+') || it.bytes().all(|it| it.is_ascii_digit());
@@ -148,15 +149,16 @@ async fn tell_deleted(store: &Store, number: &Address, deleted: Deleted) -> Resu
 
 /// What is removed, and where copies stay.
 fn what_is_erased(config: &Config, number: &Address, at_twilio: bool) -> String {
-    let (removed, kept) = match at_twilio {
-        true => (
+    let (removed, kept) = if at_twilio {
+        (
             "from the database, and its messages, files, recordings and transcriptions from Twilio",
             "",
-        ),
-        false => (
+        )
+    } else {
+        (
             "from the database",
             " in Twilio's log (--at-twilio deletes them there),",
-        ),
+        )
     };
     let mut said = format!(
         "Every text, reply and picture of {} is removed {removed}, for good. The audit trail stays, and so do copies \

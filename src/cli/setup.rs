@@ -180,9 +180,10 @@ fn show(line: &Line, settings: &[Setting]) {
             after,
             ..
         } = setting;
-        match setting.is_right() {
-            true => println!("  {name:<21}  {}", shown(before)),
-            false => println!("  {name:<21}  {} → {}", shown(before), shown(after)),
+        if setting.is_right() {
+            println!("  {name:<21}  {}", shown(before))
+        } else {
+            println!("  {name:<21}  {} → {}", shown(before), shown(after))
         }
     }
 }

@@ -150,11 +150,10 @@ pub(super) fn layout_error(file: &str, error: &toml::de::Error) -> (String, Stri
         None => "qdn.toml".to_owned(),
     };
     let message = error.message();
-    let hint = match message.contains("expected a sequence") {
-        true => {
-            "; a list is written [ … ], and each line or person begins with [[lines]] or [[people]]"
-        }
-        false => "",
+    let hint = if message.contains("expected a sequence") {
+        "; a list is written [ … ], and each line or person begins with [[lines]] or [[people]]"
+    } else {
+        ""
     };
     (key, format!("{message}{hint}"))
 }

@@ -175,9 +175,10 @@ impl Held {
         self.last += 1;
         let key = self.last;
         does.key = Some(key);
-        let of = match does.is_proven {
-            true => &mut self.proven,
-            false => &mut self.unproven,
+        let of = if does.is_proven {
+            &mut self.proven
+        } else {
+            &mut self.unproven
         };
         of.insert(key, connection.clone());
         if let Some(address) = connection.address {

@@ -110,9 +110,10 @@ pub(crate) fn wish(body: &str) -> Wish {
     if PLAIN.contains(&plain.as_str()) {
         return Wish::Stop;
     }
-    match sounds_like(body, &plain) {
-        true => Wish::SoundsLikeStop,
-        false => Wish::Nothing,
+    if sounds_like(body, &plain) {
+        Wish::SoundsLikeStop
+    } else {
+        Wish::Nothing
     }
 }
 

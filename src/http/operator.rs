@@ -39,12 +39,13 @@ pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, &'static str)
             is_ready
         }
     };
-    match is_ready {
-        true => (StatusCode::OK, "ready\n"),
-        false => (
+    if is_ready {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (
             StatusCode::SERVICE_UNAVAILABLE,
             "the database does not answer\n",
-        ),
+        )
     }
 }
 

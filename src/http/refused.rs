@@ -91,9 +91,10 @@ impl Refusals {
 fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
     let (mut shown, mut others) = (Vec::new(), 0_usize);
     for name in all {
-        match looks_like_a_name(name) && shown.len() < NAMES {
-            true => shown.push(name),
-            false => others += 1,
+        if looks_like_a_name(name) && shown.len() < NAMES {
+            shown.push(name)
+        } else {
+            others += 1
         }
     }
     let shown = shown.join(" ");

@@ -164,9 +164,10 @@ impl FromRequest<App> for SlackBody {
             slack::signature::is_valid(secret, &timestamp, &body, &signature, now)
         }) {
             // Events are JSON and have no form parameters to name in the log.
-            let params = match body.starts_with(b"{") {
-                true => Vec::new(),
-                false => form::parse(&body),
+            let params = if body.starts_with(b"{") {
+                Vec::new()
+            } else {
+                form::parse(&body)
             };
             return refuse(WRONG, &params);
         }

@@ -122,11 +122,12 @@ pub(super) async fn commands(
         }
         Ok(Err(_)) | Err(_) => return Ok(Json(wording::ephemeral(&wording::not_saved()))),
     }
-    let answer = match command::only_tells(&command) {
-        true => timeout_at(until, command::receive(&app, &command))
+    let answer = if command::only_tells(&command) {
+        timeout_at(until, command::receive(&app, &command))
             .await
-            .unwrap_or_else(|_| wording::not_told()),
-        false => change(&app, command, &body, until).await,
+            .unwrap_or_else(|_| wording::not_told())
+    } else {
+        change(&app, command, &body, until).await
     };
     Ok(Json(wording::ephemeral(&answer)))
 }
@@ -181,9 +182,10 @@ pub(super) async fn interactions(
             return Err(AppError::Unavailable(late));
         }
     };
-    Ok(match shown.is_empty() {
-        true => StatusCode::OK.into_response(),
-        false => ([(header::CONTENT_TYPE, "application/json")], shown).into_response(),
+    Ok(if shown.is_empty() {
+        StatusCode::OK.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/json")], shown).into_response()
     })
 }
 

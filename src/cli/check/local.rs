@@ -50,9 +50,10 @@ pub(super) fn secrets(
 
 fn wrong(name: &str, problems: &[Problem]) -> Vec<Finding> {
     let finding = |problem: &Problem| {
-        let what = match problem.value.is_empty() {
-            true => problem.key.clone(),
-            false => format!("{} = {}", problem.key, problem.value),
+        let what = if problem.value.is_empty() {
+            problem.key.clone()
+        } else {
+            format!("{} = {}", problem.key, problem.value)
         };
         Finding::fail(name, what, "the service does not start", &problem.remedy)
     };

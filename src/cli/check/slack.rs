@@ -67,12 +67,13 @@ fn scopes(granted: Option<&[String]>) -> Vec<Finding> {
             )
         })
         .collect();
-    match missing.is_empty() {
-        true => vec![Finding::ok(
+    if missing.is_empty() {
+        vec![Finding::ok(
             "Slack's scopes",
             format!("all {}", asked.len()),
-        )],
-        false => missing,
+        )]
+    } else {
+        missing
     }
 }
 

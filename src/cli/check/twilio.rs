@@ -108,12 +108,13 @@ fn settings(
             )
         })
         .collect();
-    match wrong.is_empty() {
-        true => vec![Finding::ok(
+    if wrong.is_empty() {
+        vec![Finding::ok(
             format!("number of {}", line.name),
             "texts and calls come to public_url; the fallback forwards to the backup",
-        )],
-        false => wrong,
+        )]
+    } else {
+        wrong
     }
 }
 

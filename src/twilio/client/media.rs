@@ -139,9 +139,10 @@ async fn read(mut response: Response, at_most: usize) -> Result<Vec<u8>, Failure
         }
         bytes.extend_from_slice(&chunk);
     }
-    match bytes.is_empty() {
-        true => Err(unknown("an empty file".to_owned())),
-        false => Ok(bytes),
+    if bytes.is_empty() {
+        Err(unknown("an empty file".to_owned()))
+    } else {
+        Ok(bytes)
     }
 }
 

@@ -21,9 +21,10 @@ impl Resolve for PublicOnly {
             // The connection sets the port.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let found: Vec<SocketAddr> = found.collect();
-            match found.iter().all(|address| is_public(address.ip())) {
-                true => Ok(Box::new(found.into_iter()) as Addrs),
-                false => Err(NotPublic.into()),
+            if found.iter().all(|address| is_public(address.ip())) {
+                Ok(Box::new(found.into_iter()) as Addrs)
+            } else {
+                Err(NotPublic.into())
             }
         })
     }

@@ -51,8 +51,9 @@ impl Client {
 /// Checks that `sid` is safe in a path; a refusal with the code `bad_sid` if not.
 fn check(sid: &str, prefix: &str) -> Result<(), Failure> {
     let is_sid = sid.starts_with(prefix) && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    match is_sid {
-        true => Ok(()),
-        false => Err(refused("bad_sid", "this is no SID of its kind")),
+    if is_sid {
+        Ok(())
+    } else {
+        Err(refused("bad_sid", "this is no SID of its kind"))
     }
 }

@@ -134,9 +134,10 @@ fn words(params: &Params<'_>) -> String {
         let named = [params.get("Label"), params.get("Address")];
         let named: Vec<&str> = named.into_iter().flatten().collect();
         let at = format!("{latitude}, {longitude}");
-        Some(match named.is_empty() {
-            true => at,
-            false => format!("{} ({at})", named.join(", ")),
+        Some(if named.is_empty() {
+            at
+        } else {
+            format!("{} ({at})", named.join(", "))
         })
     };
     let body = params.string("Body").filter(|body| !body.trim().is_empty());
