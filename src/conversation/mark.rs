@@ -1,0 +1,147 @@
+//! Which mark a reply bears.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::store::outbox::State;
+use crate::twilio::message::MessageState;
+
+/// What became of one part of a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Where its delivery stands.
+    pub(crate) state: State,
+    /// The carrier's last word, and when it was heard; `None` while Twilio has not named the SMS.
+    pub(crate) heard: Option<(MessageState, Timestamp)>,
+}
+
+/// The mark on a dispatcher's message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Nothing is known yet.
+    None,
+    Delivered,
+    Failed,
+    NotConfirmed,
+    KeptInside,
+}
+
+impl Mark {
+    /// Those that can take each other's place: a lock stays.
+    pub(crate) const OF_REPLIES: [Mark; 3] = [Mark::Delivered, Mark::Failed, Mark::NotConfirmed];
+
+    /// Every mark there is, by Slack's name for the emoji.
+    pub(crate) fn emoji(self) -> &'static str {
+        match self {
+            Mark::None => "",
+            Mark::Delivered => "white_check_mark",
+            Mark::Failed => "x",
+            Mark::NotConfirmed => "grey_question",
+            Mark::KeptInside => "lock",
+        }
+    }
+}
+
+/// How long a text that Twilio handed to the carrier waits for the carrier's report. Carriers that report at all do
+/// so within seconds; many report nothing.
+pub(crate) const CARRIER_SILENCE: SignedDuration = SignedDuration::from_secs(120);
+
+/// The mark for a reply in these parts, and when it should be looked at again if nothing is heard.
+///
+/// The worst part decides: one lost part makes a text that the caller cannot understand.
+pub(crate) fn mark_of(parts: &[Part], now: Timestamp) -> (Mark, Option<Timestamp>) {
+    if parts.is_empty() {
+        return (Mark::None, None);
+    }
+    let marks: Vec<(Mark, Option<Timestamp>)> =
+        parts.iter().map(|part| mark_of_part(part, now)).collect();
+    let worst = [Mark::Failed, Mark::NotConfirmed, Mark::None]
+        .into_iter()
+        .find(|mark| marks.iter().any(|(of_part, _)| of_part == mark))
+        .unwrap_or(Mark::Delivered);
+    (worst, marks.iter().filter_map(|(_, again)| *again).min())
+}
+
+fn mark_of_part(part: &Part, now: Timestamp) -> (Mark, Option<Timestamp>) {
+    match part.state {
+        State::Refused => return (Mark::Failed, None),
+        State::Unknown | State::Undecided | State::Dropped => return (Mark::NotConfirmed, None),
+        State::Waiting | State::Sending | State::Held | State::Asked => {
+            return (Mark::None, None);
+        }
+        State::Delivered => {}
+    }
+    match &part.heard {
+        // A person said that it arrived.
+        None => (Mark::Delivered, None),
+        Some((MessageState::Delivered | MessageState::Read, _)) => (Mark::Delivered, None),
+        Some((MessageState::Failed | MessageState::Undelivered | MessageState::Canceled, _)) => {
+            (Mark::Failed, None)
+        }
+        Some((MessageState::Sent, at)) => match at.checked_add(CARRIER_SILENCE) {
+            Ok(silent_at) if now < silent_at => (Mark::None, Some(silent_at)),
+            _ => (Mark::Delivered, None),
+        },
+        Some(_) => (Mark::None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_part_decides_the_mark() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let part = |state, heard: Option<&str>| Part {
+            state,
+            heard: heard.map(|word| (MessageState::parse(word), at(1_000))),
+        };
+        let delivered = || part(State::Delivered, Some("delivered"));
+        let now = at(1_010);
+        for (parts, mark) in [
+            (vec![], Mark::None),
+            (vec![part(State::Waiting, None)], Mark::None),
+            (vec![part(State::Delivered, Some("queued"))], Mark::None),
+            (vec![part(State::Delivered, Some("sent"))], Mark::None),
+            (vec![delivered()], Mark::Delivered),
+            (vec![part(State::Delivered, Some("read"))], Mark::Delivered),
+            (
+                vec![part(State::Delivered, Some("undelivered"))],
+                Mark::Failed,
+            ),
+            (vec![part(State::Delivered, Some("failed"))], Mark::Failed),
+            (vec![part(State::Refused, None)], Mark::Failed),
+            (vec![part(State::Unknown, None)], Mark::NotConfirmed),
+            (vec![part(State::Undecided, None)], Mark::NotConfirmed),
+            (vec![part(State::Asked, None)], Mark::None),
+            (vec![delivered(), part(State::Waiting, None)], Mark::None),
+            (
+                vec![delivered(), part(State::Unknown, None)],
+                Mark::NotConfirmed,
+            ),
+            (
+                vec![
+                    part(State::Refused, None),
+                    part(State::Unknown, None),
+                    delivered(),
+                ],
+                Mark::Failed,
+            ),
+            (vec![delivered(), delivered()], Mark::Delivered),
+        ] {
+            assert_eq!(mark_of(&parts, now).0, mark, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_silent_carrier_counts_as_delivered_after_a_while() {
+        let sent_at = Timestamp::from_second(1_000).unwrap();
+        let parts = [Part {
+            state: State::Delivered,
+            heard: Some((MessageState::Sent, sent_at)),
+        }];
+        let silent_at = sent_at.checked_add(CARRIER_SILENCE).unwrap();
+        assert_eq!(mark_of(&parts, sent_at), (Mark::None, Some(silent_at)));
+        assert_eq!(mark_of(&parts, silent_at), (Mark::Delivered, None));
+    }
+}
