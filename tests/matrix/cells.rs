@@ -60,6 +60,11 @@ impl Cell {
         self
     }
 
+    /// Whether it keeps a whole machine busy, so that cells beside it would only see how slow it is.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.shape.copies > BUSY_COPIES
+    }
+
     /// Whether only a debug build can do this.
     pub(crate) fn needs_fault_points(&self) -> bool {
         self.mistake.is_some() || matches!(self.trouble, DieAt { .. })
@@ -122,8 +127,11 @@ fn lost_post(times: usize) -> Script {
     script(Slack, "chat.postMessage", Effect::Reset.accepted(), times)
 }
 
+/// So many copies of each text and reply at the same time are a load like any other.
+const BUSY_COPIES: usize = 8;
+
 /// How long one process is stopped in a short run: longer than its leases last.
-const STOPPED: Duration = Duration::from_secs(8);
+const STOPPED: Duration = Duration::from_secs(10);
 
 /// How long the database is locked in a short run: longer than a request waits for it.
 const LOCKED: Duration = Duration::from_millis(4_500);

@@ -8,7 +8,7 @@ mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use seen::Seen;
+pub(crate) use seen::{Entry, Seen};
 
 use qdn_relay::twilio::message::MessageState;
 use qdn_sandbox::twilio::Created;
@@ -59,21 +59,25 @@ pub(crate) fn run(checks: &[Check], seen: &Seen) -> Vec<String> {
 /// Whether a problem can come of a machine that stands still: what was late, or a person asked because requests were.
 pub(crate) fn may_be_slowness(problem: &str) -> bool {
     let mut names = AT_THE_END.iter().map(|(name, _)| *name);
-    problem.starts_with(ASKED_WITHOUT_NEED)
-        || names.any(|name| problem.starts_with(name))
-        // A press that could not be kept within its budget.
-        || problem.ends_with(": answered with 503")
+    problem.starts_with(ASKED_WITHOUT_NEED) || names.any(|name| problem.starts_with(name))
 }
 
 const ASKED_WITHOUT_NEED: &str = "nobody is asked without need";
 
-/// People were asked what the service could have found out by itself.
-pub(crate) fn asked_without_need(seen: &Seen) -> Vec<String> {
-    let asked = seen
-        .audit
-        .iter()
-        .filter(|entry| entry.decision == "undecided");
-    asked
+/// People were asked what the service could have found out by itself. It could not where more SMS were given up than the
+/// cell left without an answer (`silences`): then this machine was too busy to answer in time.
+pub(crate) fn asked_without_need(seen: &Seen, silences: usize) -> Vec<String> {
+    let entries = || seen.audit.iter();
+    let is_given_up = |entry: &&Entry| {
+        entry.decision == "unknown"
+            && entry.word("kind") == "sms"
+            && entry.reason.contains("timed out")
+    };
+    if entries().filter(is_given_up).count() > silences {
+        return Vec::new();
+    }
+    entries()
+        .filter(|entry| entry.decision == "undecided")
         .map(|entry| format!("{ASKED_WITHOUT_NEED}: {} ({})", entry.subject, entry.reason))
         .collect()
 }
@@ -395,8 +399,18 @@ fn secrets(seen: &Seen) -> Vec<String> {
     problems
 }
 
+/// A press that cannot be kept within its budget is answered with 503 or too late, and the person presses again. One that
+/// never counts leaves its question open to the end.
 fn violations(seen: &Seen) -> Vec<String> {
-    seen.violations.clone()
+    let is_pressed_again = |violation: &str| {
+        violation.starts_with("reply_")
+            && (violation.ends_with(": answered with 503")
+                || violation.ends_with(": no answer (http_timeout)"))
+    };
+    let violations = seen.violations.iter();
+    let mut violations: Vec<String> = violations.cloned().collect();
+    violations.retain(|violation| !is_pressed_again(violation));
+    violations
 }
 
 fn everything_done(seen: &Seen) -> Vec<String> {

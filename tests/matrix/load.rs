@@ -19,7 +19,7 @@ use crate::desk::{ALICE, BOB, CHANNEL, DORA, LINE, SERGIO};
 pub(crate) const CALLERS: [&str; 3] = [ALICE, BOB, "+16195550144"];
 
 /// How long a caller's thread may take to appear, trouble included.
-const THREAD: Duration = Duration::from_secs(40);
+const THREAD: Duration = Duration::from_secs(180);
 
 /// What differs from one load to another.
 #[derive(Debug, Clone, Copy, Default)]

@@ -35,7 +35,7 @@ use futures_util::stream::FuturesUnordered;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use cells::Cell;
@@ -44,17 +44,17 @@ use load::Load;
 use site::Site;
 use table::{Result, Table};
 
-/// How many cells run at once: they mostly wait.
-const JOBS: usize = 8;
+/// How many cells run at once on each core: they mostly wait.
+const JOBS: usize = 3;
 
-/// How many more on Postgres: a small one takes 100 connections, and each process has up to ten.
-const POSTGRES_JOBS: usize = 4;
+/// How many of them may be on Postgres: a small one takes 100 connections, and each process has up to ten.
+const POSTGRES_JOBS: usize = 3;
 
 /// How long a long run takes.
 const MINUTES: u64 = 30;
 
 /// How long a cell with a mistake may take to come right, which it should not.
-const MISTAKEN: Duration = Duration::from_secs(15);
+const MISTAKEN: Duration = Duration::from_secs(30);
 
 /// How many loads a mistake may slip through.
 const TRIES: usize = 3;
@@ -81,7 +81,7 @@ impl Arguments {
             long: false,
             minutes: MINUTES,
             only: None,
-            jobs: JOBS,
+            jobs: JOBS * std::thread::available_parallelism().map_or(1, usize::from),
         };
         let mut given = std::env::args().skip(1);
         while let Some(name) = given.next() {
@@ -183,10 +183,7 @@ async fn at_random(cells: &[Cell], arguments: &Arguments, table: &mut Table) {
     let mut running = FuturesUnordered::new();
     let mut left: Vec<Cell> = Vec::new();
     while Instant::now() < deadline || !running.is_empty() {
-        while running.len() < arguments.jobs + POSTGRES_JOBS
-            && Instant::now() < deadline
-            && !cells.is_empty()
-        {
+        while running.len() < arguments.jobs && Instant::now() < deadline && !cells.is_empty() {
             if left.is_empty() {
                 left = cells.to_vec();
                 left.shuffle(&mut rng);
@@ -205,25 +202,47 @@ async fn at_random(cells: &[Cell], arguments: &Arguments, table: &mut Table) {
 /// Whose turn it is.
 #[derive(Clone)]
 struct Turns {
-    sqlite: Arc<Semaphore>,
+    jobs: u32,
+    all: Arc<Semaphore>,
     postgres: Arc<Semaphore>,
+}
+
+/// While one is held, a cell may run.
+struct Turn {
+    _all: OwnedSemaphorePermit,
+    _postgres: Option<OwnedSemaphorePermit>,
 }
 
 impl Turns {
     fn new(arguments: &Arguments) -> Turns {
         Turns {
-            sqlite: Arc::new(Semaphore::new(arguments.jobs)),
+            jobs: arguments.jobs as u32,
+            all: Arc::new(Semaphore::new(arguments.jobs)),
             postgres: Arc::new(Semaphore::new(POSTGRES_JOBS.min(arguments.jobs))),
+        }
+    }
+
+    /// Waits until the cell may run; one that keeps every core busy runs alone.
+    async fn wait(&self, cell: &Cell) -> Turn {
+        let postgres = match cell.database {
+            Database::Postgres => Some(acquire(&self.postgres, 1).await),
+            Database::Sqlite => None,
+        };
+        let places = if cell.is_busy() { self.jobs } else { 1 };
+        Turn {
+            _all: acquire(&self.all, places).await,
+            _postgres: postgres,
         }
     }
 }
 
+async fn acquire(semaphore: &Arc<Semaphore>, places: u32) -> OwnedSemaphorePermit {
+    let permit = semaphore.clone().acquire_many_owned(places).await;
+    permit.expect("nobody closes it")
+}
+
 async fn in_turn(turns: Turns, cell: Cell, seed: u64) -> Result {
-    let turns = match cell.database {
-        Database::Postgres => turns.postgres,
-        Database::Sqlite => turns.sqlite,
-    };
-    let _turn = turns.acquire_owned().await;
+    let _turn = turns.wait(&cell).await;
     let begun = Instant::now();
     let mut problems = run(&cell, seed, site::PATIENCE).await;
     let mut note = String::new();
@@ -251,7 +270,7 @@ async fn in_turn(turns: Turns, cell: Cell, seed: u64) -> Result {
 
 /// A mistake is made on purpose: the checker has to find it in one of these cells.
 async fn caught(turns: Turns, cells: Vec<Cell>, seed: u64) -> Result {
-    let _turn = turns.sqlite.acquire_owned().await;
+    let _turn = turns.wait(&cells[0]).await;
     let begun = Instant::now();
     let mistake = cells[0].mistake.unwrap_or_default();
     let mut note = String::new();
@@ -305,7 +324,7 @@ async fn play(cell: &Cell, seed: u64, patience: Duration) -> Vec<String> {
         site.problems.push(format!("the cell itself: {problem}"));
     }
     if site.problems.is_empty() {
-        site.come_right(&load, cell.asks, patience).await;
+        site.come_right(&load, cell, patience).await;
     }
     if !site.problems.is_empty() && cell.mistake.is_none() {
         site.keep_traces(&cell.name());

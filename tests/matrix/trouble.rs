@@ -108,6 +108,25 @@ impl Trouble {
         }
     }
 
+    /// How many creates of an SMS it leaves without an answer: each is given up when its time is over.
+    pub(crate) fn silences(&self) -> usize {
+        let scripts: &[Script] = match self {
+            Trouble::DieAt { scripts, .. }
+            | Trouble::Requests { scripts, .. }
+            | Trouble::Lasting { scripts, .. }
+            | Trouble::Blind { scripts }
+            | Trouble::WebhooksLost { scripts }
+            | Trouble::ListLags { scripts, .. }
+            | Trouble::LongAgo { scripts } => scripts,
+            _ => &[],
+        };
+        let silent = scripts.iter().filter(|script| {
+            script.endpoint == "Messages.create"
+                && matches!(script.fault.effect, Effect::Hang | Effect::Slow(_))
+        });
+        silent.map(|script| script.times).sum()
+    }
+
     /// Starts the service and the load, and is back when both the load and the trouble are over.
     pub(crate) async fn befall(
         &self,
@@ -467,7 +486,7 @@ async fn storm(site: &mut Site, load: &Load, rng: &mut StdRng) -> Result<(), Str
             },
             5 => Effect::Empty,
             6 => Effect::Garbage,
-            _ => Effect::Slow(Duration::from_millis(700)),
+            _ => Effect::Slow(Duration::from_secs(2)),
         };
         // What was asked too often was not acted on.
         let accepted = rng.random_bool(0.5) && !matches!(effect, Effect::RateLimited { .. });
