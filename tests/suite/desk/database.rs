@@ -1,8 +1,10 @@
-//! The databases a story runs on: a file of its own, or a Postgres database of its own.
+//! The databases a story runs on: a file of its own, or a Postgres database that is its own while it runs.
+//!
+//! Postgres databases are named `qdn_test_1`, `qdn_test_2` … and stay for the next story and the next run, because to drop
+//! one makes Postgres write everything it holds to disk, which takes seconds. An advisory lock says which ones are in use.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::sync::OnceCell;
@@ -18,7 +20,11 @@ pub(crate) enum Database {
 #[derive(Debug)]
 pub(crate) enum Created {
     Sqlite(PathBuf),
-    Postgres { name: String },
+    Postgres {
+        name: String,
+        /// Holds the lock that keeps other stories off.
+        _claim: Box<PgConnection>,
+    },
 }
 
 /// Where Postgres is: QDN_TEST_POSTGRES, or the usual place.
@@ -54,22 +60,76 @@ impl Database {
     pub(super) async fn create(self, folder: &Path) -> Created {
         match self {
             Database::Sqlite => Created::Sqlite(folder.join("qdn.db")),
-            Database::Postgres => {
-                static COUNT: AtomicU32 = AtomicU32::new(0);
-                let name = format!(
-                    "qdn_test_{}_{}",
-                    std::process::id(),
-                    COUNT.fetch_add(1, Ordering::Relaxed)
-                );
-                let mut server = PgConnection::connect(&format!("{}/postgres", server()))
-                    .await
-                    .unwrap();
-                let sql = format!("create database {name}");
-                server.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
-                Created::Postgres { name }
-            }
+            Database::Postgres => claim_postgres().await,
         }
     }
+}
+
+/// Of all advisory locks on this server, those of the stories have this as their first key.
+const LOCKS: i32 = 0x71_64_6e;
+
+/// More stories than this never run at once: Postgres has not enough connections for them.
+const MOST: i32 = 100;
+
+/// A database that no other story uses, empty.
+async fn claim_postgres() -> Created {
+    let mut server = connect("postgres").await.unwrap();
+    for number in 1..=MOST {
+        let is_free: bool = sqlx::query_scalar("select pg_try_advisory_lock($1, $2)")
+            .bind(LOCKS)
+            .bind(number)
+            .fetch_one(&mut server)
+            .await
+            .unwrap();
+        if is_free {
+            let name = format!("qdn_test_{number}");
+            if empty(&name).await.is_err() {
+                create(&mut server, &name).await.unwrap();
+            }
+            return Created::Postgres {
+                name,
+                _claim: Box::new(server),
+            };
+        }
+    }
+    panic!("{MOST} stories run on Postgres already");
+}
+
+async fn connect(name: &str) -> Result<PgConnection, sqlx::Error> {
+    PgConnection::connect(&format!("{}/{name}", server())).await
+}
+
+async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
+    connection.execute(sqlx::AssertSqlSafe(sql)).await.map(drop)
+}
+
+/// Takes everything out of a database, if it is there and takes connections.
+async fn empty(name: &str) -> Result<(), sqlx::Error> {
+    let mut database = connect(name).await?;
+    execute(&mut database, end_connections(name)).await?;
+    let all = "drop schema public cascade; create schema public";
+    execute(&mut database, all.to_owned()).await
+}
+
+/// Makes it anew, whatever an earlier story left of it.
+async fn create(server: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    for old in [name.to_owned(), format!("{name}_away")] {
+        execute(
+            server,
+            format!("drop database if exists {old} with (force)"),
+        )
+        .await?;
+    }
+    execute(server, format!("create database {name}")).await?;
+    // Services die in stories, Postgres does not: nobody need wait for its disk.
+    let setting = format!("alter database {name} set synchronous_commit = off");
+    execute(server, setting).await
+}
+
+fn end_connections(name: &str) -> String {
+    format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and pid <> pg_backend_pid()"
+    )
 }
 
 impl Created {
@@ -77,64 +137,41 @@ impl Created {
     pub(crate) fn url(&self) -> String {
         match self {
             Created::Sqlite(file) => format!("sqlite://{}", file.display()),
-            Created::Postgres { name } => format!("{}/{name}", server()),
+            Created::Postgres { name, .. } => format!("{}/{name}", server()),
         }
     }
 
     /// Ends every connection and takes no new ones, as Postgres does while it restarts; or takes them again.
     pub(crate) async fn refuse_connections(&self, refuse: bool) {
-        let Created::Postgres { name } = self else {
+        let Created::Postgres { name, .. } = self else {
             panic!("SQLite has no connections to refuse");
         };
-        let mut server = PgConnection::connect(&format!("{}/postgres", server()))
-            .await
-            .unwrap();
+        let mut server = connect("postgres").await.unwrap();
         let allow = format!("alter database {name} with allow_connections {}", !refuse);
-        server.execute(sqlx::AssertSqlSafe(allow)).await.unwrap();
+        execute(&mut server, allow).await.unwrap();
         if refuse {
-            let end = format!(
-                "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
-            );
-            server.execute(sqlx::AssertSqlSafe(end)).await.unwrap();
+            execute(&mut server, end_connections(name)).await.unwrap();
         }
     }
 
     /// Takes a Postgres database away under another name, or brings it back with an empty one.
     pub(super) async fn rename(&self, suffix: &str) {
-        let Created::Postgres { name } = self else {
+        let Created::Postgres { name, .. } = self else {
             panic!("only on Postgres")
         };
-        let mut server = PgConnection::connect(&format!("{}/postgres", server()))
-            .await
-            .unwrap();
+        let mut server = connect("postgres").await.unwrap();
         let (from, to) = match suffix {
             "" => (format!("{name}_away"), name.clone()),
             suffix => (name.clone(), format!("{name}{suffix}")),
         };
-        let end = format!(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{from}'"
-        );
         // Whoever comes back in between is sent away again.
         for _ in 0..100 {
-            server
-                .execute(sqlx::AssertSqlSafe(end.clone()))
-                .await
-                .unwrap();
+            execute(&mut server, end_connections(&from)).await.unwrap();
             let rename = format!("alter database {from} rename to {to}");
-            if server.execute(sqlx::AssertSqlSafe(rename)).await.is_ok() {
+            if execute(&mut server, rename).await.is_ok() {
                 return;
             }
         }
         panic!("{from} cannot be renamed");
-    }
-
-    pub(crate) async fn drop(&self) {
-        if let Created::Postgres { name } = self {
-            let mut server = PgConnection::connect(&format!("{}/postgres", server()))
-                .await
-                .unwrap();
-            let sql = format!("drop database {name} with (force)");
-            server.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
-        }
     }
 }

@@ -362,7 +362,6 @@ impl Desk {
             0,
             "the auth token is for signatures only"
         );
-        self.database.drop().await;
     }
 
     /// Everything that was said and must not stand in a log.
