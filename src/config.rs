@@ -1,7 +1,6 @@
-//! The configuration, typed and checked; the only reader of the environment.
+//! Loads and checks the configuration and the secrets. Only this module reads the environment.
 //!
-//! Every mistake is reported at once, each with the key, the value and what would be right. A secret's value is
-//! never part of a report.
+//! All problems are reported together, each with the key, the value and the remedy. A report never contains a secret.
 
 mod address;
 mod connections;
@@ -34,18 +33,18 @@ pub use webhook_keys::WebhookKey;
 
 use crate::phone::PhoneNumber;
 
-/// The environment as it was when the program started.
+/// A snapshot of the environment variables.
 #[derive(Clone, Default)]
 pub struct Environment(HashMap<String, String>);
 
 impl Environment {
-    /// The process's own.
+    /// Takes a snapshot of the process's environment.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where the environment is read"
     )]
     pub fn of_process() -> Environment {
-        // `vars()` panics on a value that is not UTF-8; such a value cannot be one of ours.
+        // `vars()` panics on a value that is not UTF-8. None of our variables has such a value, so skip it.
         Environment(
             std::env::vars_os()
                 .filter_map(|(name, value)| {
@@ -55,7 +54,7 @@ impl Environment {
         )
     }
 
-    /// One made of these pairs.
+    /// Returns an environment of these pairs.
     pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Environment {
         Environment(
             pairs
@@ -70,17 +69,17 @@ impl Environment {
         self.value(name)
     }
 
-    /// Which log lines are printed: `RUST_LOG`, or everything from `info` up.
+    /// Returns the log filter: `RUST_LOG`, or `info` if it is not set.
     pub(crate) fn log_filter(&self) -> &str {
         self.asked_log_filter().unwrap_or("info")
     }
 
-    /// `RUST_LOG`, where it is set.
+    /// Returns `RUST_LOG`; `None` if it is not set or empty.
     pub(crate) fn asked_log_filter(&self) -> Option<&str> {
         self.value("RUST_LOG")
     }
 
-    /// The value of `name`; an empty one counts as unset.
+    /// Returns the value of `name`; `None` if it is not set or empty.
     fn value(&self, name: &str) -> Option<&str> {
         self.0
             .get(name)
@@ -89,72 +88,72 @@ impl Environment {
     }
 }
 
-/// Whose requests the signatures of a process stand for, and everything it may do.
+/// The checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The origin that Twilio and Slack call, without a slash at its end.
+    /// The origin that Twilio and Slack call, without a trailing slash. Signatures are checked against it.
     pub public_url: String,
-    /// Where the service listens.
+    /// The address that the service listens on.
     pub listen: SocketAddr,
-    /// `sqlite://…` or `postgres://…`; may hold a password, so it is never shown.
+    /// `sqlite://…` or `postgres://…`. It may contain a password, so it is never shown.
     pub database_url: DatabaseUrl,
-    /// Presence signals, if there are any; may hold a password too.
+    /// The Redis server with presence signals, if there is one. The URL may contain a password.
     pub redis_url: Option<DatabaseUrl>,
-    /// Where Twilio's REST API is.
+    /// The base URL of Twilio's REST API.
     pub twilio_api_url: String,
-    /// Where Slack's Web API is.
+    /// The base URL of Slack's Web API.
     pub slack_api_url: String,
-    /// Who can be rung.
+    /// The people who can be rung.
     pub people: Vec<Person>,
-    /// The numbers we serve.
+    /// The lines: the Twilio numbers that we serve.
     pub lines: Vec<Line>,
-    /// Where availability is asked for besides the slash command.
+    /// The status URLs of people.
     pub availability: AvailabilityConfig,
-    /// How deliveries are tried and settled.
+    /// The timing of deliveries.
     pub delivery: Delivery,
-    /// How the desk works.
+    /// The settings of the desk.
     pub desk: Desk,
-    /// How much people may text.
+    /// The rate limits for texts.
     pub limits: Limits,
-    /// How many connections are kept.
+    /// The limits for inbound connections.
     pub connections: Connections,
 }
 
-/// How many texts, counted in the parts that Twilio bills, may leave within an hour.
+/// Rate limits for outbound texts, in segments as Twilio bills them, per hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// One person, whomever to.
+    /// What one person may send to all numbers.
     pub person_per_hour: u32,
-    /// Everybody to one number.
+    /// What all people may send to one number.
     pub number_per_hour: u32,
-    /// Everybody from one line.
+    /// What all people may send from one line.
     pub line_per_hour: u32,
-    /// A line by itself: texts for missed calls and for when everybody is away.
+    /// What a line may send automatically: texts after missed calls and while everybody is away.
     pub automatic_per_hour: u32,
 }
 
-/// A database's address, or Redis's; shown without what follows the scheme.
+/// The URL of a database or of Redis. `Debug` shows only the scheme.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl(String);
 
 impl DatabaseUrl {
-    /// One made by the program itself.
+    /// Wraps a URL without checking it.
     pub fn new(url: impl Into<String>) -> DatabaseUrl {
         DatabaseUrl(url.into())
     }
 
-    /// The whole address.
+    /// Returns the whole URL, including a password.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The file, where the database is one.
+    /// Returns the path of the SQLite file; `None` for other databases.
     pub(crate) fn file(&self) -> Option<&Path> {
         sqlite_file(&self.0)
     }
 }
 
-/// The file that an `sqlite://` address names.
+/// Returns the path in an `sqlite://` URL; `None` for another scheme or an in-memory database.
 pub(crate) fn sqlite_file(url: &str) -> Option<&Path> {
     let path = url.strip_prefix("sqlite://")?.split('?').next()?;
     (!path.is_empty() && !path.starts_with(':')).then(|| Path::new(path))
@@ -166,126 +165,126 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Somebody who can be rung.
+/// A person who can be rung.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// As the ring steps and the slash command name them.
+    /// The name in ring steps and in the slash command.
     pub name: String,
-    /// The telephone that rings.
+    /// The phone that rings.
     pub phone: PhoneNumber,
-    /// Their Slack user id, so that `/qdn away` can mean "me".
+    /// The Slack user ID, so that `/qdn away` can refer to its writer.
     pub slack: Option<String>,
-    /// In which they are asked to take a call, such as `es-MX`; the line's where there is none.
+    /// The language in which they are asked to take a call, such as `es-MX`; the line's language if `None`.
     pub language: Option<String>,
 }
 
-/// A number of ours and what happens to its calls and texts.
+/// A Twilio number and the handling of its calls and texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// As people call it.
+    /// The name that people use.
     pub name: String,
     /// The Twilio number.
     pub number: PhoneNumber,
-    /// `#name` or id of its Slack channel.
+    /// The `#name` or the ID of its Slack channel.
     pub channel: String,
-    /// Whether who picks up presses 1 to take the call.
+    /// Whether the callee has to press 1 to take a call.
     pub screen: bool,
-    /// What is said on the telephone.
+    /// The greeting, the prompt and the voice.
     pub speech: Speech,
-    /// Tried in order.
+    /// The ring steps, in order.
     pub ring: Vec<RingStep>,
-    /// The countries, as two capital letters, whose numbers it texts first.
+    /// The countries (two capital letters) whose numbers may be texted first.
     pub allow_countries: Vec<String>,
-    /// Texted to a caller nobody answered.
+    /// The text to a caller whom nobody answered.
     pub missed_call_text: Option<String>,
-    /// Texted once while nobody but `always` people is available.
+    /// The text to somebody who writes while only `always` people are available.
     pub away_text: Option<String>,
 }
 
-/// What is said on the telephone, to callers and to who picks up.
+/// What callers and callees hear.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Speech {
-    /// What a caller hears whom nobody took; a sentence of ours where there is none.
+    /// The voicemail greeting; a default sentence if `None`.
     pub greeting: Option<Greeting>,
-    /// What whoever picks up hears; a sentence of ours where there is none.
+    /// The prompt that the callee hears on pickup; a default sentence if `None`.
     pub screen_text: Option<String>,
-    /// Such as `en-US`; Twilio's default where there is none.
+    /// The language, such as `en-US`; Twilio's default if `None`.
     pub language: Option<String>,
-    /// Such as `Polly.Joanna-Neural`; the account's own where there is none.
+    /// The voice, such as `Polly.Joanna-Neural`; the account's default if `None`.
     pub voice: Option<String>,
-    /// Whether recordings are put in writing, which Twilio does for American English and for money.
+    /// Whether voicemail is transcribed, which Twilio charges for and does in American English only.
     pub transcribe: bool,
 }
 
-/// What comes before the beep.
+/// The voicemail greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Greeting {
-    /// Spoken.
+    /// A sentence that Twilio speaks.
     Text(String),
-    /// Played: the address of a sound file that Twilio can fetch.
+    /// The URL of an audio file that Twilio plays.
     Audio(String),
 }
 
-/// People who are rung together.
+/// A ring step: people whose phones ring at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RingStep {
-    /// Their names; each is one of `people`.
+    /// Their names, each of which is in `people`.
     pub people: Vec<String>,
-    /// How long they ring, 5 to 600.
+    /// How long they ring, in seconds, 5 to 600.
     pub seconds: u32,
-    /// Whether they are rung whatever their availability.
+    /// Whether they are rung even if they are not available.
     pub always: bool,
 }
 
-/// Sources of availability besides the slash command.
+/// The status URLs and how long their answers are valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AvailabilityConfig {
-    /// How long an answer of a status URL is believed.
+    /// How long the answer of a status URL is valid.
     pub ttl: Duration,
-    /// A URL for each person who has one.
+    /// The status URLs by person.
     pub status_urls: BTreeMap<String, String>,
 }
 
-/// How deliveries are tried and settled; the timers scale together in tests.
+/// The timing of deliveries. Tests scale all of it together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// One request to Twilio or Slack.
+    /// The timeout of one request to Twilio or Slack.
     pub request_timeout: Duration,
-    /// Twilio drops an SMS that it still queues after this.
+    /// Twilio's `ValidityPeriod`: it drops a text that is still queued after this.
     pub validity: Duration,
-    /// The earliest moment at which two complete reads prove that an unknown send never happened.
+    /// How long after an attempt with an unknown outcome two complete reads of Twilio's log prove that the text was not sent.
     pub settle_after: Duration,
-    /// How often Twilio's log and Slack's threads are compared with ours.
+    /// How often the backfill reads Twilio's log and Slack's threads.
     pub backfill_every: Duration,
-    /// Replies found older than this are asked about, not sent.
+    /// A reply that the backfill finds later than this is not sent without a question.
     pub stale_reply: Duration,
 }
 
-/// How the desk works.
+/// The settings of the desk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Desk {
-    /// A conversation idle this long starts a new thread.
+    /// A conversation that was idle for this long starts a new thread.
     pub new_thread_after: Duration,
-    /// A text in a thread quiet this long is also shown in the channel.
+    /// A text in a thread that was quiet for this long is also shown in the channel.
     pub renotify_after: Duration,
-    /// An unanswered text is called out in the channel.
+    /// After this, an unanswered text is announced in the channel.
     pub remind_after: Duration,
-    /// And then texted to the people of the line's last ring step.
+    /// After this, an unanswered text is sent to the phones of the line's last ring step.
     pub page_after: Duration,
-    /// In which people read and type clock times.
+    /// The time zone in which people read and write times.
     pub timezone: TimeZone,
-    /// How long what people wrote is kept; always where there is none.
+    /// How long texts are kept; forever if `None`.
     pub keep_texts: Option<Duration>,
-    /// Whether typography that alone makes a text dearer is made plain.
+    /// Whether typography that makes a text more expensive is replaced with plain characters.
     pub smart_encoding: bool,
-    /// Whether the second of two people who answer a caller at once is asked first.
+    /// Whether the second of two people who answer a caller at the same time is asked before the reply leaves.
     pub collision_guard: bool,
-    /// A reply in more parts than this is asked about first.
+    /// The writer of a reply with more segments than this is asked before it leaves.
     pub warn_segments: u32,
 }
 
 impl Config {
-    /// Reads and checks the file, with the environment's overrides.
+    /// Loads the configuration file and applies the environment's overrides.
     pub fn load(path: &Path, environment: &Environment) -> Result<Config, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             ConfigError::one(
@@ -299,32 +298,32 @@ impl Config {
         Config::parse(&text, environment)
     }
 
-    /// The same from the file's text.
+    /// Parses the text of a configuration file and applies the environment's overrides.
     pub fn parse(text: &str, environment: &Environment) -> Result<Config, ConfigError> {
         file::parse(text, environment)
     }
 
-    /// The line that has this number.
+    /// Returns the line with this number.
     pub fn line_of(&self, number: &str) -> Option<&Line> {
         self.lines
             .iter()
             .find(|line| line.number.as_str() == number)
     }
 
-    /// The person of this name, whatever the case it is written in.
+    /// Returns the person with this name, ignoring case.
     pub fn person(&self, name: &str) -> Option<&Person> {
         self.people
             .iter()
             .find(|person| person.name.to_lowercase() == name.to_lowercase())
     }
 
-    /// Where files are kept on their way to a phone: beside the database, or where the service was started.
+    /// Returns the folder for the media of outbound texts: beside the SQLite file, or in the working directory.
     pub(crate) fn media_folder(&self) -> PathBuf {
         let folder = self.database_url.file().and_then(Path::parent);
         folder.unwrap_or(Path::new("")).join("media")
     }
 
-    /// The person with this Slack user id.
+    /// Returns the person with this Slack user ID.
     pub fn person_in_slack(&self, user: &str) -> Option<&Person> {
         self.people
             .iter()
@@ -332,18 +331,18 @@ impl Config {
     }
 }
 
-/// One thing that is wrong.
+/// One problem in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: `lines[0].number`, or a variable's name.
+    /// The key, such as `lines[0].number`, or the name of a variable.
     pub key: String,
-    /// What stands there; never a secret.
+    /// The value; never a secret.
     pub value: String,
-    /// What would be right.
+    /// What to do about it.
     pub remedy: String,
 }
 
-/// Everything that is wrong with a configuration.
+/// All problems of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError(pub Vec<Problem>);
 
@@ -387,7 +386,7 @@ impl Problems {
         });
     }
 
-    /// `value` unless something was wrong.
+    /// Returns `value` if there are no problems, otherwise the problems.
     fn or<T>(self, value: T) -> Result<T, ConfigError> {
         if self.0.is_empty() {
             Ok(value)

@@ -1,4 +1,4 @@
-//! The addresses in the file: ours, the vendors', the databases'.
+//! Checks the URLs in the configuration: ours, the vendors', the databases'.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use url::Url;
 use super::written::Text;
 use super::{DatabaseUrl, Problems};
 
-/// Whether plain http is good enough: on this machine only.
+/// Whether the URL's host is this machine, where plain http is allowed.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -35,7 +35,7 @@ pub(super) fn public_url(value: Option<String>, problems: &mut Problems) -> Stri
             && url.password().is_none()
     };
     match Url::parse(&value) {
-        // Twilio refuses a StatusCallback whose host has an underscore.
+        // Twilio refuses a status callback URL whose host contains an underscore.
         Ok(url)
             if is_https_or_loopback(&url)
                 && is_origin(&url)

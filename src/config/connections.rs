@@ -1,4 +1,4 @@
-//! The section of the file that bounds connections.
+//! The `[connections]` section.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use toml::Value;
 use super::written::{Text, time, whole};
 use super::{Network, Problems};
 
-/// How many connections are kept, whose, and for how long.
+/// The limits for inbound connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connections {
-    /// In all; a quarter of them is kept for callers that have proven a signature.
+    /// The most connections. A quarter of them is reserved for connections with a validly signed request.
     pub max: usize,
-    /// From one address that is no proxy's.
+    /// The most connections from one address that is not a proxy's.
     pub max_per_address: usize,
-    /// How long the head of a request may take.
+    /// How long the head of a request may take, and how long a connection without a request may be silent.
     pub header_timeout: Duration,
-    /// How long a proxy's connection, or one that has proven a signature, may be idle.
+    /// How long a connection of a proxy, or one with a validly signed request, may be idle.
     pub idle_timeout: Duration,
-    /// Proxies besides those on this machine and in private networks.
+    /// Proxies other than those on this machine and in private networks.
     pub trusted_proxies: Vec<Network>,
 }
 
@@ -48,7 +48,8 @@ pub(super) fn connections(file: FileConnections, problems: &mut Problems) -> Con
             "10s",
             problems,
         ),
-        // Longer than Caddy (120 s) and nginx (60 s) keep theirs: who closes last sees no request fall into the gap.
+        // Longer than the idle timeouts of Caddy (120 s) and nginx (60 s), so that we never close a connection just as the proxy
+        // sends a request on it.
         idle_timeout: time(
             "connections.idle_timeout",
             file.idle_timeout,

@@ -1,8 +1,8 @@
-//! Durations as people write them in the configuration and after `/qdn away`: `15s`, `5m`, `2h`, `1d`, `250ms`.
+//! Parses durations in the configuration and in `/qdn away`: `15s`, `5m`, `2h`, `1d`, `250ms`.
 
 use std::time::Duration;
 
-/// `15s`, `5m`, `2h`, `1d`, `250ms`; `None` for anything else.
+/// Parses a whole number with a unit: `15s`, `5m`, `2h`, `1d`, `250ms`; `None` for anything else.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -1,4 +1,4 @@
-//! `qdn.toml` as it is written, and its checking.
+//! Parses `qdn.toml` and checks its top level; the sections have their own modules.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The section of the file that bounds how much is texted, and which countries a line texts.
+//! The `[limits]` section, and the countries that a line may text.
 
 use serde::Deserialize;
 use toml::Value;
@@ -25,7 +25,7 @@ pub(super) fn limits(file: FileLimits, problems: &mut Problems) -> Limits {
     }
 }
 
-/// The countries that a line texts first: its own where none are named.
+/// Returns the countries whose numbers a line may text first; by default the country of its own number.
 pub(super) fn countries(
     key: String,
     value: Option<Value>,

@@ -1,4 +1,4 @@
-//! The lines in the file and their ring steps.
+//! The `[[lines]]` sections and their ring steps.
 
 use std::collections::HashSet;
 
@@ -38,11 +38,11 @@ struct FileRingStep {
     always: Option<Value>,
 }
 
-/// What Twilio allows for Dial's `timeout`, in seconds.
+/// The values that Twilio allows for a `Dial`'s `timeout`, in seconds.
 /// <https://www.twilio.com/docs/voice/twiml/dial#timeout>
 const RING_SECONDS: std::ops::RangeInclusive<i64> = 5..=600;
 
-/// How many numbers one Dial can ring at once. <https://www.twilio.com/docs/voice/twiml/number>
+/// The most numbers that one `Dial` can ring at once. <https://www.twilio.com/docs/voice/twiml/number>
 const NUMBERS_PER_DIAL: usize = 10;
 
 fn is_channel(text: &str) -> bool {
@@ -179,7 +179,7 @@ fn ring_step(
     })
 }
 
-/// Who rings in a step; their telephones ring at once, so each can only be there once.
+/// Checks the people of a ring step. Their phones ring at once, so each phone can only be named once.
 fn ring_people(
     key: String,
     value: Option<Value>,

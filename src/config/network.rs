@@ -1,8 +1,8 @@
-//! Addresses, alone or by their first bits.
+//! IP networks and the classification of IP addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// All addresses that begin with the same bits: `10.0.0.0/8`, or one address.
+/// An IP network, such as `10.0.0.0/8`, or a single address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     address: u128,
@@ -10,14 +10,14 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads an address, or one with the number of bits that count behind a slash.
+    /// Parses an address or a network in CIDR notation.
     pub fn parse(text: &str) -> Option<Network> {
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits.parse::<u32>().ok()?)),
             None => (text, None),
         };
         let address: IpAddr = address.parse().ok()?;
-        // Counted over the mapped form, in which an IPv4 address has 96 bits before it.
+        // IPv4 addresses are compared in their IPv6-mapped form, which has a prefix of 96 bits.
         let (width, before) = match address {
             IpAddr::V4(_) => (32, 96),
             IpAddr::V6(_) => (128, 0),
@@ -35,7 +35,7 @@ impl Network {
     }
 }
 
-/// Whether an address is on this machine or in a private network, where only a proxy of the operator's can be.
+/// Whether an address is on this machine or in a private network, where only the operator's proxies are.
 pub(crate) fn is_near(address: IpAddr) -> bool {
     match canonical(address) {
         IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
@@ -43,7 +43,8 @@ pub(crate) fn is_near(address: IpAddr) -> bool {
     }
 }
 
-/// What counts as one caller: an IPv4 address, or the 64 bits of an IPv6 address that a provider gives to one customer.
+/// Returns the address that stands for one client: an IPv4 address, or the /64 network of an IPv6 address, which a provider
+/// assigns to one customer.
 pub(crate) fn household(address: IpAddr) -> IpAddr {
     match canonical(address) {
         v4 @ IpAddr::V4(_) => v4,

@@ -1,4 +1,4 @@
-//! The people in the file.
+//! The `[[people]]` sections.
 
 use std::collections::HashSet;
 
@@ -69,7 +69,8 @@ pub(super) fn people(list: Vec<FilePerson>, problems: &mut Problems) -> Vec<Pers
     people
 }
 
-/// Names are typed after the slash command and stand in keys at Redis.
+/// Whether a character may be in a person's name, which people type after the slash command and which is part of a Redis
+/// key.
 fn is_of_name(c: char) -> bool {
     c.is_alphanumeric() || "-_'’.".contains(c)
 }

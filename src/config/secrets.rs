@@ -1,4 +1,5 @@
-//! Secrets: from the environment under the vendors' own names, from `NAME_FILE`, or all from `SECRETS_FILE`.
+//! Loads the secrets: from environment variables with the vendors' names, from the files in `NAME_FILE`, or all from
+//! `SECRETS_FILE`.
 
 mod files;
 
@@ -11,35 +12,35 @@ use files::{read_env_file, read_secret_file};
 use super::webhook_keys::{self, WebhookKey};
 use super::{ConfigError, Environment, Problems};
 
-/// What the service signs in with and checks signatures by.
+/// The credentials for Twilio and Slack, and the secrets that verify their signatures.
 #[derive(Debug, Clone)]
 pub struct Secrets {
-    /// `AC…`; no secret in itself, but it belongs to them.
+    /// The account's SID, `AC…`. It is not secret, but belongs to the credentials.
     pub account_sid: String,
-    /// What Twilio signs its webhooks with.
+    /// The auth token, with which Twilio signs webhooks.
     pub auth_token: SecretString,
-    /// The one before, accepted while it is being replaced.
+    /// The previous secret, accepted during a rotation.
     pub auth_token_previous: Option<SecretString>,
-    /// `SK…`, the user name of requests to Twilio.
+    /// The SID of the API key, `SK…`: the user name of requests to Twilio.
     pub api_key: String,
-    /// Its password.
+    /// The secret of the API key: the password of requests to Twilio.
     pub api_secret: SecretString,
-    /// `xoxb-…`.
+    /// Slack's bot token, `xoxb-…`.
     pub bot_token: SecretString,
-    /// What Slack signs its requests with.
+    /// The signing secret, with which Slack signs its requests.
     pub signing_secret: SecretString,
-    /// The one before, accepted while it is being replaced.
+    /// The previous secret, accepted during a rotation.
     pub signing_secret_previous: Option<SecretString>,
-    /// The shared keys that Twilio's Webhook Rules name; none without such rules.
+    /// The shared keys of Twilio's Webhook Rules; empty without such rules.
     pub webhook_keys: Vec<WebhookKey>,
 }
 
-/// How a secret looks from outside: enough to notice that one was put in another's place.
+/// The format of a secret, checked to detect a secret in another's variable.
 #[derive(Debug, Clone, Copy)]
 enum Shape {
-    /// These two letters and 32 more characters.
+    /// This prefix of two letters and 32 letters or digits.
     Sid(&'static str),
-    /// It begins like this and goes on for at least ten characters.
+    /// This prefix and at least ten more characters.
     Prefix(&'static str),
     /// 32 hexadecimal digits.
     Hex32,
@@ -77,7 +78,7 @@ impl Shape {
     }
 }
 
-/// Each secret: its name, its shape, where it is found.
+/// The required secrets: name, format, and where to find them.
 const REQUIRED: [(&str, Shape, &str); 6] = [
     (
         "TWILIO_ACCOUNT_SID",
@@ -111,11 +112,11 @@ const REQUIRED: [(&str, Shape, &str); 6] = [
     ),
 ];
 
-/// The shared keys of Twilio's Webhook Rules, each as `ID:SECRET`.
+/// The variable with the shared keys of Twilio's Webhook Rules, as `ID:SECRET`.
 const WEBHOOK_KEYS: &str = "TWILIO_WEBHOOK_KEYS";
 
 impl Secrets {
-    /// Reads every secret, or says of each missing one where it is found.
+    /// Loads all secrets. The error lists every missing or malformed one with where to find it.
     pub fn load(environment: &Environment) -> Result<Secrets, ConfigError> {
         let mut problems = Problems::default();
         let from_file = match environment.value("SECRETS_FILE") {
@@ -152,7 +153,7 @@ impl Secrets {
 }
 
 impl Secrets {
-    /// The files that secrets are read from.
+    /// Returns the paths of the files that secrets are read from.
     pub(crate) fn files(environment: &Environment) -> Vec<String> {
         let optional = [
             "TWILIO_AUTH_TOKEN_PREVIOUS",
@@ -170,7 +171,7 @@ impl Secrets {
 
 struct Sources<'a> {
     environment: &'a Environment,
-    /// What stands in SECRETS_FILE; `None` if it was refused, which is then the only thing to report.
+    /// The contents of SECRETS_FILE. `None` if the file was refused; then the missing secrets are not reported in addition.
     from_file: Option<HashMap<String, String>>,
     problems: Problems,
 }
@@ -193,7 +194,7 @@ impl Sources<'_> {
             .filter(|value| !value.is_empty())
     }
 
-    /// A secret that need not be set.
+    /// Returns an optional secret and checks its format.
     fn shaped(&mut self, name: &str, shape: Shape) -> Option<String> {
         let value = self.optional(name)?;
         if !shape.fits(&value) {

@@ -1,4 +1,4 @@
-//! What is said on the telephone, as the file has it.
+//! The keys of a line that are about speech.
 
 use toml::Value;
 use url::Url;
@@ -6,10 +6,10 @@ use url::Url;
 use super::written::{Text, flag};
 use super::{Greeting, Problems, Speech};
 
-/// How many characters Twilio speaks at once. <https://www.twilio.com/docs/voice/twiml/say>
+/// The most characters in a `Say`. <https://www.twilio.com/docs/voice/twiml/say>
 const SPOKEN: usize = 4096;
 
-/// The keys of a line that are about speech.
+/// The speech keys of a line, unchecked.
 #[derive(Default)]
 pub(super) struct FileSpeech {
     pub(super) greeting: Option<Text>,
@@ -19,7 +19,7 @@ pub(super) struct FileSpeech {
     pub(super) transcribe: Option<Value>,
 }
 
-/// `key` puts the line's own key before a field's name.
+/// Checks the speech keys of a line. `key` returns the full key of a field, such as `lines[0].voice`.
 pub(super) fn speech(
     key: impl Fn(&str) -> String,
     file: FileSpeech,
@@ -46,7 +46,7 @@ fn spoken(key: String, text: Option<Text>, problems: &mut Problems) -> Option<St
     Some(text)
 }
 
-/// A sentence, or the address of a sound file.
+/// Checks a greeting: a sentence, or the URL of an audio file.
 fn greeting(key: String, text: Option<Text>, problems: &mut Problems) -> Option<Greeting> {
     let text = text?;
     let address = text.0.trim().to_owned();
@@ -63,7 +63,7 @@ fn greeting(key: String, text: Option<Text>, problems: &mut Problems) -> Option<
     Some(Greeting::Audio(address))
 }
 
-/// A language as Twilio names it.
+/// Checks a language tag, such as `en-US`.
 pub(super) fn language(
     key: String,
     value: Option<Text>,

@@ -1,8 +1,8 @@
-//! Mistakes in the file, each with the key it is reported under and a word of what would be right.
+//! Tests mistakes in the file: each has the key that it is reported under and a part of the remedy.
 
 use super::*;
 
-/// The least there can be.
+/// The smallest valid configuration.
 const LEAST: &str = r##"
 public_url = "https://desk.example.com"
 [[people]]
@@ -19,7 +19,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, &Environment::default())
 }
 
-/// A mistake: what is written in place of the correct line, or into a section of its own, and how it is reported.
+/// A mistake: the text that replaces the correct line or adds a section, and the expected report.
 struct Mistake<'a> {
     written: &'a str,
     key: &'a str,
@@ -27,7 +27,7 @@ struct Mistake<'a> {
     remedy: &'a str,
 }
 
-/// Four columns: what is written (`;` ends a line of it), the key, the value, a part of the remedy.
+/// Four columns: the text (`;` ends a line of it), the key, the value, a part of the remedy.
 fn mistakes(table: &str) -> Vec<Mistake<'_>> {
     let rows = table.lines().map(str::trim).filter(|row| !row.is_empty());
     rows.map(|row| {
@@ -45,7 +45,7 @@ fn mistakes(table: &str) -> Vec<Mistake<'_>> {
     .collect()
 }
 
-/// The first thing reported is the mistake itself; others may follow from it.
+/// The first reported problem is the mistake itself; others may follow from it.
 fn expect_reported(text: &str, mistake: &Mistake<'_>) {
     let written = mistake.written;
     let ConfigError(found) = parse(text).expect_err(written);

@@ -1,4 +1,4 @@
-//! The sections of the file that are about time: deliveries and the desk.
+//! The `[delivery]` and `[desk]` sections.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) struct FileDesk {
     warn_segments: Option<Value>,
 }
 
-/// What Twilio allows for ValidityPeriod. <https://www.twilio.com/docs/messaging/api/message-resource>
+/// The values that Twilio allows for `ValidityPeriod`. <https://www.twilio.com/docs/messaging/api/message-resource>
 const VALIDITY: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(36_000);
 
@@ -60,8 +60,8 @@ pub(super) fn delivery(file: FileDelivery, problems: &mut Problems) -> Delivery 
             "Twilio takes whole seconds, 1s to 10h",
         );
     }
-    // A request may leave one timeout after its attempt was written down and reach Twilio another later; Twilio may
-    // then send the SMS as late as its validity.
+    // A request may leave one timeout after its attempt was recorded and reach Twilio another timeout later. Twilio may then
+    // queue the SMS for its whole validity period.
     let fence = delivery.request_timeout * 2 + delivery.validity;
     if delivery.settle_after < fence {
         problems.add(
@@ -108,10 +108,10 @@ pub(super) fn desk(file: FileDesk, problems: &mut Problems) -> Desk {
     }
 }
 
-/// How long texts may be kept at most: ten years.
+/// The longest value of `desk.keep_texts`: ten years.
 const LONGEST_KEPT: Duration = Duration::from_secs(3_650 * 86_400);
 
-/// Shorter than a day would take away what is still being talked about.
+/// The shortest value of `desk.keep_texts`. Anything shorter would remove texts of conversations in progress.
 const SHORTEST_KEPT: Duration = Duration::from_secs(86_400);
 
 fn keep_texts(value: Option<Text>, problems: &mut Problems) -> Option<Duration> {

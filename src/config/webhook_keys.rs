@@ -1,24 +1,24 @@
-//! The shared keys with which Twilio signs webhooks where a Webhook Rule says so.
+//! Parses the shared keys with which Twilio signs webhooks if a Webhook Rule names one.
 //! <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>
 
 use secrecy::SecretString;
 
-/// A key's secret is no shorter.
+/// The shortest accepted secret, in characters.
 const SHORTEST: usize = 16;
 
-/// What is wrong with keys that cannot be read.
+/// The remedy for keys that cannot be parsed.
 const REMEDY: &str = "it must be ID:SECRET, with a comma between several; the ID is the shared key's, and SECRET what Twilio showed once when the key was made";
 
-/// A shared key.
+/// A shared key of a Webhook Rule.
 #[derive(Debug, Clone)]
 pub struct WebhookKey {
-    /// What Twilio calls it.
+    /// The key's ID at Twilio.
     pub id: String,
-    /// What it signs with.
+    /// The secret that signs.
     pub secret: SecretString,
 }
 
-/// Reads keys that are separated by commas or, in a file of their own, by lines.
+/// Parses `ID:SECRET` pairs, separated by commas or, in a file, by newlines. The error is the remedy.
 pub(super) fn parse(written: &str) -> Result<Vec<WebhookKey>, &'static str> {
     let parts = written.split([',', '\n']).map(str::trim);
     parts

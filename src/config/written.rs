@@ -1,5 +1,5 @@
-//! Values as they stand in the file, whatever their type: a wrong one is reported with its key and what would be right,
-//! together with everything else that is wrong, instead of ending the reading.
+//! Checks of single values. A value of a wrong type or range is added to the problems, so that all problems are reported
+//! together instead of ending the parsing at the first one.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use toml::Value;
 use super::{Problems, duration};
 use crate::phone::PhoneNumber;
 
-/// A text. A value of another type is taken as it is written, and the check of its key then judges it.
+/// A string. A value of another type is taken in its TOML spelling; the check of its key then reports it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Text(pub(super) String);
 
@@ -23,7 +23,7 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// A whole number in `range`.
+/// Checks a whole number in `range`. Returns `default` if it is missing or wrong.
 pub(super) fn whole(
     key: &str,
     value: Option<Value>,
@@ -48,7 +48,7 @@ pub(super) fn whole(
         })
 }
 
-/// A yes or no.
+/// Checks a boolean. Returns `default` if it is missing or wrong.
 pub(super) fn flag(
     key: String,
     value: Option<Value>,
@@ -69,10 +69,10 @@ pub(super) fn flag(
     }
 }
 
-/// The longest time that makes sense; more would not fit the calendar when it is added to now.
+/// The longest duration, one year. Adding a much longer one to the current time could overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
-/// A time such as `5m`.
+/// Checks a duration, such as `5m`, up to one year. Returns `default` if it is missing or wrong.
 pub(super) fn time(
     key: &str,
     value: Option<Text>,
@@ -88,13 +88,13 @@ pub(super) fn time(
                 format!("\"{value}\""),
                 format!("it must be a time such as 15s, 5m or 2h, at most 365d; the default is {default}"),
             );
-            // Where a problem is found this value is never used, but other checks look at it.
+            // The value is never used after a problem, but other checks read it.
             duration::parse(default).unwrap_or(LONGEST)
         }
     }
 }
 
-/// A telephone number.
+/// Checks a phone number in E.164; `None` if it is wrong.
 pub(super) fn phone(
     key: String,
     Text(value): &Text,
@@ -113,7 +113,7 @@ pub(super) fn phone(
     }
 }
 
-/// Slack's ids: one letter for the kind, then capitals and digits.
+/// Whether the text is a Slack ID: one of the letters in `kinds`, then capitals and digits.
 pub(super) fn is_slack_id(text: &str, kinds: [char; 2]) -> bool {
     text.len() > 2
         && text.starts_with(kinds)
@@ -122,7 +122,7 @@ pub(super) fn is_slack_id(text: &str, kinds: [char; 2]) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-/// A key as reports name it: `lines[0].number`.
+/// Returns the full key of a path, such as `lines[0].number`.
 pub(super) fn key(path: &serde_ignored::Path<'_>) -> String {
     use serde_ignored::Path;
     match path {
@@ -138,9 +138,9 @@ pub(super) fn key(path: &serde_ignored::Path<'_>) -> String {
     }
 }
 
-/// Where a file is laid out otherwise than it must be, or is no TOML at all, and what was expected there.
+/// Returns the place of a syntax or structure error in the file, and the remedy.
 ///
-/// The line itself is not repeated: it may hold a database's password.
+/// The remedy does not repeat the line, which may contain a database password.
 pub(super) fn layout_error(file: &str, error: &toml::de::Error) -> (String, String) {
     let key = match error.span() {
         Some(span) => {

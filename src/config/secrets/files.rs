@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::config::{Environment, Problems};
 
-/// Which readers besides its owner a file may have. systemd's own copies are for the service alone, by an access list
-/// that shows as the group's right to read. <https://systemd.io/CREDENTIALS/>
+/// Returns the permission bits that a secrets file may not have. systemd's copies are readable by the service alone, but by
+/// an access list, which shows as read access of the group. <https://systemd.io/CREDENTIALS/>
 fn forbidden_modes(environment: &Environment, file: &Path) -> u32 {
     match environment.value("CREDENTIALS_DIRECTORY") {
         Some(folder) if file.starts_with(folder) => 0o037,
@@ -46,7 +46,7 @@ pub(super) fn read_secret_file(
     }
 }
 
-/// `NAME=value` lines, with `#` comments, an optional `export` and optional quotes; `None` if the file was refused.
+/// Reads `NAME=value` lines, with `#` comments, an optional `export` and optional quotes. `None` if the file was refused.
 pub(super) fn read_env_file(
     environment: &Environment,
     path: &str,
