@@ -1,4 +1,4 @@
-//! The commands, and how each fails: 1 for what went wrong, 2 for what was asked wrongly.
+//! The commands. They exit with 0 on success, 1 on failure and 2 on wrong usage or configuration.
 
 mod audit;
 mod backup;
@@ -56,19 +56,19 @@ enum Command {
     Manifest,
 }
 
-/// Why a command did not do what was asked.
+/// The error of a command.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// The configuration or an argument is wrong.
+    /// A wrong argument or configuration.
     #[error("{0}")]
     Usage(String),
-    /// Anything else.
+    /// Any other failure.
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
 }
 
 impl Failed {
-    /// 2 for what was asked wrongly, 1 for the rest.
+    /// Returns the exit code: 2 for `Usage`, 1 for `Other`.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Failed::Usage(_) => ExitCode::from(2),
@@ -83,7 +83,7 @@ impl From<ConfigError> for Failed {
     }
 }
 
-/// Runs the command.
+/// Runs the parsed command.
 pub async fn run(cli: Cli, environment: &Environment) -> Result<(), Failed> {
     match cli.command {
         Command::Serve(serve) => serve::run(&serve, &cli.config, environment).await,
@@ -99,7 +99,7 @@ pub async fn run(cli: Cli, environment: &Environment) -> Result<(), Failed> {
     }
 }
 
-/// For commands that only look or change what is there: a slip in database_url must not make an empty database.
+/// Opens the database; an error if it does not exist. A typo in `database_url` must not create an empty database.
 async fn open_existing(config: &Config) -> Result<Store, Failed> {
     let url = config.database_url.as_str();
     if Store::is_missing(url) {
@@ -110,7 +110,7 @@ async fn open_existing(config: &Config) -> Result<Store, Failed> {
     open_store(config).await
 }
 
-/// Asks on the terminal; only a yes is one.
+/// Asks a yes/no question on the terminal. Anything but `y` or `yes` counts as no.
 fn confirm(question: &str) -> anyhow::Result<bool> {
     print!("{question} [y/N] ");
     io::stdout().flush().context("writing to standard output")?;

@@ -1,4 +1,4 @@
-//! `qdn-relay audit`.
+//! `qdn-relay audit`: prints and verifies the audit trail.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -50,7 +50,7 @@ struct Verify {
     expect: Vec<Link>,
 }
 
-/// `12:3f…`, the number of a row and its whole hash.
+/// Parses `12:3f…`: the number of a row and its full hash.
 fn link(text: &str) -> Result<Link, String> {
     let parsed = text.split_once(':').and_then(|(seq, hash)| {
         let seq: i64 = seq.parse().ok()?;
@@ -123,13 +123,14 @@ pub(super) async fn run(
         }
     }
     match printed.and_then(|()| out.flush()) {
-        // Whoever reads us has seen enough.
+        // The reader of our output has closed the pipe, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written.context("writing to standard output")?),
     }
 }
 
-/// What a whole chain proves: without an expected row, only that nobody changed it clumsily.
+/// Returns the message for an intact chain. Without expected rows it only proves that nobody changed single rows, since
+/// somebody could have rewritten the whole chain.
 fn intact(end: &Link, expected: usize) -> String {
     let Link { seq, hash } = end;
     match (seq, expected) {
@@ -199,12 +200,13 @@ fn print(out: &mut impl Write, format: Format, entry: &Entry) -> io::Result<()> 
     }
 }
 
-/// One line that moves no terminal's cursor.
+/// Replaces control characters, so that a row is one line and cannot control the terminal.
 fn shown(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
-/// A CSV field that no spreadsheet takes for a formula; a phone number is none.
+/// Quotes a CSV field. A field that a spreadsheet would evaluate as a formula gets a leading apostrophe; phone numbers do
+/// not.
 fn quoted(field: &str) -> String {
     let is_number = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
     let is_formula = match field.strip_prefix('+') {
@@ -215,7 +217,7 @@ fn quoted(field: &str) -> String {
     format!("\"{guard}{}\"", field.replace('"', "\"\""))
 }
 
-/// A phone number as people type it, or a short code as it stands.
+/// Parses a phone number as people type it, or a short code.
 fn number(text: &str) -> Result<String, Failed> {
     let is_short_code =
         (3..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -231,7 +233,7 @@ fn number(text: &str) -> Result<String, Failed> {
         })
 }
 
-/// A day, a moment, or how long ago.
+/// Parses a date, a timestamp, or a duration before now.
 fn time(argument: &str, text: &str, config: &Config) -> Result<Timestamp, Failed> {
     let ago = || {
         let ago = SignedDuration::try_from(parse_duration(text)?).ok()?;

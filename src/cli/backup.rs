@@ -1,4 +1,4 @@
-//! `qdn-relay backup` and `restore`: a copy of the SQLite file of a running service, and the way back.
+//! `qdn-relay backup` and `restore`: copies the SQLite file of a running service, and puts a copy in its place.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -45,7 +45,7 @@ pub(super) async fn backup(
         )));
     }
     let file = &backup.file;
-    // Made first, for the service's user alone: callers' texts are in it.
+    // Create the file first with a private mode, since it will contain callers' texts.
     let made = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -61,7 +61,7 @@ pub(super) async fn backup(
     }
     let copied = copy(&config, file).await;
     if copied.is_err() {
-        // A part of a copy must not be taken for one.
+        // Remove an incomplete copy, so that nobody takes it for a backup.
         let _ = fs::remove_file(file);
     }
     let rows = copied?;
@@ -72,7 +72,7 @@ pub(super) async fn backup(
     Ok(())
 }
 
-/// Copies and reads the copy through; how many audit rows it has.
+/// Copies the database and verifies the copy. Returns its number of audit rows.
 async fn copy(config: &Config, file: &Path) -> Result<i64, Failed> {
     let store = open_store(config).await?;
     let mut tx = store.begin().await?;
@@ -133,14 +133,14 @@ pub(super) async fn restore(
     Ok(())
 }
 
-/// The file of the configured database, where it is one.
+/// Returns the path of the SQLite file; a usage error for another database.
 fn sqlite_file(config: &Config, otherwise: &str) -> Result<PathBuf, Failed> {
     let file = config.database_url.file();
     file.map(Path::to_path_buf)
         .ok_or_else(|| Failed::Usage(format!("database_url is not an SQLite file: {otherwise}")))
 }
 
-/// Whether a file is one of our databases and whole; how many audit rows it has.
+/// Verifies that a file is an intact database of ours. Returns its number of audit rows.
 async fn examined(file: &Path) -> Result<i64, Failed> {
     let url = format!("sqlite://{}?mode=ro&immutable=1", file.display());
     let is_whole = Store::is_whole(&url).await;
@@ -148,7 +148,7 @@ async fn examined(file: &Path) -> Result<i64, Failed> {
     if !sound {
         return Err(anyhow::anyhow!("{} is damaged: take another copy", file.display()).into());
     }
-    // Opening a database brings it up to date, so that is tried on a copy: what was backed up stays as it is.
+    // Opening a database runs its migrations. Try that on a temporary copy, so that the backup stays unchanged.
     let folder = tempfile::tempdir().context("a temporary folder")?;
     let copy = folder.path().join("qdn.db");
     fs::copy(file, &copy).context("copying it into a temporary folder")?;
@@ -167,11 +167,11 @@ async fn examined(file: &Path) -> Result<i64, Failed> {
     })
 }
 
-/// Makes a copy of the copy beside the database and puts in doubt what is open in it, all before it takes its place; how
-/// much is in doubt.
+/// Copies the backup beside the database and marks its open deliveries as unknown, before it replaces the database. Returns
+/// the number of these deliveries.
 async fn prepare(file: &Path, fresh: &Path) -> anyhow::Result<u64> {
     for journal in ["-wal", "-shm"] {
-        // Left by an earlier try that broke off.
+        // An interrupted restore may have left these.
         let _ = fs::remove_file(beside(fresh, journal));
     }
     let mut source = File::open(file).with_context(|| format!("opening {}", file.display()))?;
@@ -189,7 +189,7 @@ async fn prepare(file: &Path, fresh: &Path) -> anyhow::Result<u64> {
     drop(target);
     let store = Store::open(&format!("sqlite://{}", fresh.display()), Clock::System).await?;
     let doubtful = restored::doubt_everything(&store).await?;
-    // The last connection to close writes the journal into the file.
+    // The last connection that closes writes the write-ahead log into the file.
     store.close().await;
     anyhow::ensure!(
         !beside(fresh, "-wal").exists(),
@@ -199,7 +199,8 @@ async fn prepare(file: &Path, fresh: &Path) -> anyhow::Result<u64> {
     Ok(doubtful)
 }
 
-/// Moves what is there aside, with its journal, and the prepared copy to its place; where the old one is then.
+/// Moves the old database aside, with its write-ahead log, and the prepared copy into its place. Returns the new path of the
+/// old database.
 fn put_in_place(fresh: &Path, database: &Path) -> anyhow::Result<Option<PathBuf>> {
     let mut kept = None;
     if database.exists() {
@@ -218,7 +219,7 @@ fn put_in_place(fresh: &Path, database: &Path) -> anyhow::Result<Option<PathBuf>
     Ok(kept)
 }
 
-/// The file whose name goes on like this.
+/// Returns the path with `suffix` appended to the file's name.
 fn beside(file: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{}{suffix}", file.display()))
 }

@@ -1,7 +1,8 @@
-//! `qdn-relay check`: one line for each thing that can be wrong, with what it leads to and what mends it.
+//! `qdn-relay check`: checks everything that can be misconfigured and prints a line for each, with the consequence and the
+//! remedy.
 //!
-//! Nothing is changed by it, neither here nor at Twilio or Slack; that the vendors' requests arrive is tried with
-//! requests signed as theirs are, which ask for nothing.
+//! It changes nothing, neither here nor at Twilio or Slack. To test that the vendors' requests arrive, it sends signed
+//! requests that have no effect.
 
 mod arrival;
 mod local;
@@ -33,12 +34,12 @@ enum Format {
     Json,
 }
 
-/// How one thing stands.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Level {
     Ok,
-    /// It works, and will not always.
+    /// It works, but not in every situation.
     Warn,
     Fail,
 }
@@ -53,17 +54,17 @@ impl Level {
     }
 }
 
-/// What was found out about one thing; `why` and `remedy` are empty where all is well.
+/// The result of a check with its explanation. `why` and `remedy` are empty if all is well.
 #[derive(Debug, Clone, Serialize)]
 struct Finding {
     level: Level,
-    /// The thing.
+    /// What was checked.
     name: String,
-    /// How it is.
+    /// What was found.
     what: String,
-    /// What that leads to.
+    /// The consequence.
     why: String,
-    /// The one command or click that mends it.
+    /// The command or click that fixes it.
     remedy: String,
 }
 
@@ -105,7 +106,7 @@ impl Finding {
     }
 }
 
-/// Everything found, as `--format json` prints it.
+/// All findings, as `--format json` prints them.
 #[derive(Debug, Serialize)]
 struct Report {
     /// Whether nothing failed.

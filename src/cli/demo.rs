@@ -1,8 +1,8 @@
-//! `qdn-relay demo`: stand-ins for Twilio and Slack and the page in this process, the service as a process of its own,
-//! all on loopback.
+//! `qdn-relay demo`: runs stand-ins for Twilio and Slack and a web page in this process, and the service in a process of its
+//! own, all on loopback.
 //!
-//! Between them is real HTTP with real signatures. The service is `serve` as anybody starts it, so that it can be killed in
-//! the middle of its work; nothing of it is in this process but its database, which the page reads.
+//! They talk over real HTTP with real signatures. The service process is the ordinary `serve`, so that the demo can kill it
+//! in the middle of its work. This process only reads the service's database, for the page.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -30,10 +30,11 @@ pub(super) struct Demo {
     port: u16,
 }
 
-/// Where the service may listen: beyond the ports that outgoing connections take, so that a killed one finds its own again.
+/// The ports for the service. They are above the usual range for outgoing connections, so that a restarted service finds its
+/// port free.
 const PORTS: std::ops::Range<u16> = 61_000..65_500;
 
-/// The desk of the demo; where everything is comes in front of it. The times are those of somebody who watches.
+/// The demo's configuration without the addresses, which are prepended. The times are short, for somebody who watches.
 const DESK: &str = r##"
 [[people]]
 name = "Sergio"
@@ -88,7 +89,7 @@ pub(super) async fn run(demo: Demo, environment: &Environment) -> Result<(), Fai
     Ok(())
 }
 
-/// The demo prints an address and nothing else, unless somebody wants to look inside.
+/// Logs to standard error if `RUST_LOG` is set. Otherwise the demo prints only the address.
 fn log_if_asked(environment: &Environment) {
     if let Some(filter) = environment.asked_log_filter() {
         tracing_subscriber::fmt()
@@ -113,16 +114,16 @@ async fn listen(port: u16) -> Result<TcpListener, Failed> {
         })
 }
 
-/// Everything behind the page but the service itself.
+/// The stand-ins, the page and the service's configuration, without the service.
 struct Desk {
-    /// What the service is told, and where the file lies that tells it.
+    /// The configuration that the service reads.
     config: Config,
     secrets: Vec<(String, String)>,
     page: Page,
 }
 
 impl Desk {
-    /// Starts the stand-ins and writes the configuration of a service that knows them, as they know it.
+    /// Starts the stand-ins and writes the configuration of a service that uses them.
     async fn prepare(folder: &Path) -> anyhow::Result<Desk> {
         let (twilio_settings, slack_settings) =
             (twilio::Settings::default(), slack::Settings::default());
@@ -151,7 +152,7 @@ impl Desk {
         let config =
             Config::parse(&toml, &Environment::of([])).context("the demo's own configuration")?;
         let number = config.lines[0].number.as_str().to_owned();
-        // As `setup` has it: while the service is down, Twilio itself forwards calls to the backup.
+        // As `setup` does: while the service is down, Twilio forwards calls to the backup.
         if let Some(backup) = config.people.last() {
             let phone = backup.phone.as_str().replace('+', "%2B");
             twilio.configure_number(&number, |settings| {
@@ -165,7 +166,7 @@ impl Desk {
         })
     }
 
-    /// The service as it is started: with its secrets in its environment, and nothing else there.
+    /// Returns how to start the service: with the secrets and the log filter as its only environment variables.
     fn program(&self, folder: &Path, environment: &Environment) -> anyhow::Result<Program> {
         let filter = environment.asked_log_filter();
         let mut variables = self.secrets.clone();
@@ -186,10 +187,10 @@ impl Desk {
     }
 }
 
-/// The configuration's name in the demo's folder.
+/// The name of the configuration file in the demo's folder.
 const FILE: &str = "qdn.toml";
 
-/// An address for the service, which takes it a moment later, and again whenever it is started anew.
+/// Returns a free address on which the service will listen, also after each restart.
 async fn free_address() -> anyhow::Result<SocketAddr> {
     for _ in 0..50 {
         let address = SocketAddr::from(([127, 0, 0, 1], rand::rng().random_range(PORTS)));
@@ -200,7 +201,7 @@ async fn free_address() -> anyhow::Result<SocketAddr> {
     anyhow::bail!("no port between {} and {} is free", PORTS.start, PORTS.end)
 }
 
-/// The browser is on this machine: both shall tell the same time.
+/// Returns this machine's time zone, so that the service shows the same times as the browser; `UTC` if it is unknown.
 fn timezone() -> String {
     let zone = TimeZone::system();
     let name = zone.iana_name().unwrap_or("UTC");
@@ -210,7 +211,7 @@ fn timezone() -> String {
     }
 }
 
-/// The service holds what the stand-ins sign with and ask for.
+/// Returns the secrets of the stand-ins as environment variables for the service.
 fn secrets(twilio: &twilio::Settings, slack: &slack::Settings) -> Vec<(String, String)> {
     [
         ("TWILIO_ACCOUNT_SID", &twilio.account_sid),

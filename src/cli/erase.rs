@@ -1,4 +1,4 @@
-//! `qdn-relay erase`: takes away what one number wrote and was written, and keeps what happened.
+//! `qdn-relay erase`: removes the texts and media of one number and keeps the audit trail.
 
 mod at_twilio;
 
@@ -20,10 +20,10 @@ use crate::store::forget::{self, Forgotten};
 use crate::store::scrub::{self, Scrubbed};
 use crate::store::{Store, conversations, pages};
 
-/// How often the log is tried to be truncated before that is left to the service.
+/// How often to try to truncate the write-ahead log before leaving that to the service.
 const TRIES: u32 = 5;
 
-/// How long readers are given between two tries.
+/// The pause between two tries, in which readers can finish.
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
 /// What `erase` takes.
@@ -89,7 +89,7 @@ pub(super) async fn run(
     let Some(twilio) = twilio else {
         return Ok(());
     };
-    // A line that is no longer in the configuration has had texts and calls all the same.
+    // Include lines that are no longer in the configuration: they have had texts and calls, too.
     let mut lines: BTreeSet<String> = known.into_iter().map(|it| it.line).collect();
     lines.extend(
         config
@@ -104,12 +104,13 @@ pub(super) async fn run(
     };
     let mut deleted = Deleted::default();
     let done = at_twilio::delete(&twilio, &of, &mut deleted).await;
-    // Also where a list could not be read to its end: what was deleted by then is in the audit.
+    // Audit what was deleted even if a list could not be read to its end.
     tell_deleted(&store, &number, deleted).await?;
     Ok(done?)
 }
 
-/// Keeps and prints what was deleted at Twilio; what could not be is an error, and can be tried again.
+/// Audits and prints what was deleted at Twilio. An error if anything could not be deleted; running the command again
+/// retries it.
 async fn tell_deleted(store: &Store, number: &Address, deleted: Deleted) -> Result<(), Failed> {
     let Deleted {
         messages,
@@ -147,7 +148,7 @@ async fn tell_deleted(store: &Store, number: &Address, deleted: Deleted) -> Resu
     .into())
 }
 
-/// What is removed, and where copies stay.
+/// Returns the sentences that say what is removed and where copies stay.
 fn what_is_erased(config: &Config, number: &Address, at_twilio: bool) -> String {
     let (removed, kept) = if at_twilio {
         (
@@ -184,9 +185,9 @@ fn what_is_erased(config: &Config, number: &Address, at_twilio: bool) -> String 
     said
 }
 
-/// Sees that the words leave the database's files as well; a sentence where that could not be done yet.
+/// Overwrites the removed texts in the database's files. Returns a sentence for the operator if that was not possible yet.
 async fn leave_the_files(store: &Store, config: &Config) -> anyhow::Result<Option<String>> {
-    // Nobody else writes while we hold the lock: then what an earlier version left in free space can go, too.
+    // Nobody else writes while we hold the lock, so free space that an earlier version left can be overwritten, too.
     let lock = Store::lock(config.database_url.as_str())?;
     if lock.is_some() {
         scrub::overwrite_free_space(store).await?;
@@ -251,7 +252,7 @@ async fn forget_all(store: &Store, config: &Config, number: &Address) -> Result<
     Ok(all)
 }
 
-/// Removes the files that no row knows any more.
+/// Removes the media files that no row refers to.
 async fn remove_media(store: &Store, config: &Config) -> anyhow::Result<()> {
     let known = crate::store::media::ids(store).await?;
     let is_known = |id: &str| known.iter().any(|known| known == id);

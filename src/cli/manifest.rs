@@ -1,17 +1,17 @@
-//! `qdn-relay manifest`.
+//! `qdn-relay manifest`: prints the Slack app's manifest.
 
 use std::path::Path;
 
 use super::Failed;
 use crate::config::{Config, Environment};
 
-/// The Slack app, with a placeholder for the origin it is called at.
+/// The Slack app's manifest, with a placeholder for `public_url`.
 const MANIFEST: &str = include_str!("../../manifest.yaml");
 
-/// What stands in the manifest for the origin.
+/// The placeholder in the manifest.
 const PLACEHOLDER: &str = "https://desk.example.com";
 
-/// What each scope is needed for, as `check` says it of one that is missing.
+/// What does not work without each scope, as `check` reports it.
 const USES: [(&str, &str); 10] = [
     (
         "channels:history",
@@ -34,7 +34,7 @@ const USES: [(&str, &str); 10] = [
     ("users:read", "people are shown without their names"),
 ];
 
-/// The scopes that the manifest asks for.
+/// Returns the bot scopes in the manifest.
 pub(super) fn bot_scopes() -> Vec<&'static str> {
     MANIFEST
         .lines()
@@ -44,7 +44,7 @@ pub(super) fn bot_scopes() -> Vec<&'static str> {
         .collect()
 }
 
-/// What does not work without a scope.
+/// Returns what does not work without the scope.
 pub(super) fn use_of(scope: &str) -> &'static str {
     let mut uses = USES.iter();
     uses.find(|(known, _)| *known == scope)

@@ -1,4 +1,4 @@
-//! `qdn-relay outbox`.
+//! `qdn-relay outbox`: shows deliveries and lets the operator retry or drop them.
 
 use std::path::Path;
 
@@ -40,7 +40,7 @@ enum Action {
     },
 }
 
-/// How many rows are read at a time.
+/// The page size for reading rows.
 const PAGE: i64 = 500;
 
 pub(super) async fn run(
@@ -153,7 +153,8 @@ async fn give_up(store: &Store, config: &Config, id: &str) -> Result<(), Failed>
     Ok(())
 }
 
-/// Looks at the row and moves it in one transaction: a worker may take it up at any moment.
+/// Checks the row and sets its state in one transaction, since a worker may claim it at any moment. `refuse` returns why the
+/// row cannot change, if so.
 async fn move_to(
     store: &Store,
     config: &Config,
@@ -173,7 +174,7 @@ async fn move_to(
     outbox::set_state(&mut tx, &row.id, state, now, "").await?;
     lanes::advance(&mut tx, &row.lane).await?;
     if row.state == State::Asked.as_str() {
-        // The question is answered by this.
+        // This answers the question to the writer, so close it.
         let answer = match state {
             State::Waiting => "sent",
             _ => "gone",

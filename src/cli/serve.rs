@@ -1,4 +1,4 @@
-//! `qdn-relay serve`.
+//! `qdn-relay serve`: runs the service.
 
 use std::io;
 use std::net::SocketAddr;
@@ -60,8 +60,8 @@ pub(super) async fn run(
     Ok(crate::serve(running, listener, stop).await?)
 }
 
-/// How many connections may wait to be taken: the kernel's own default most. A burst fills tokio's 1,024, and whoever comes
-/// then is asked to try again seconds later.
+/// The listen backlog: the kernel's default maximum. A burst can fill tokio's default of 1,024, and the clients after that
+/// would retry seconds later.
 const BACKLOG: u32 = 4_096;
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -69,13 +69,14 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // A restart must not wait for connections of the process before it.
+    // A restart must not wait for the connections of the previous process.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Waits for the end of standard input. A thread of its own reads: the runtime would wait for one of its own to end.
+/// Waits for the end of standard input. A separate thread reads it, since the runtime would wait for its own blocking thread
+/// on shutdown.
 async fn stdin_ends() {
     let (ended, end) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
@@ -85,7 +86,7 @@ async fn stdin_ends() {
     let _ = end.await;
 }
 
-/// The socket that systemd listens on for us, where it does: it goes on listening while we are restarted.
+/// Returns the socket that systemd passes to us, if any. It keeps listening while we restart.
 /// <https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html>
 fn handed_over() -> anyhow::Result<Option<TcpListener>> {
     let taken = ListenFd::from_env()
@@ -101,7 +102,7 @@ fn handed_over() -> anyhow::Result<Option<TcpListener>> {
     Ok(Some(listener))
 }
 
-/// What is wrong with either is reported at once.
+/// Returns the configuration and the secrets, or the problems of both together.
 pub(super) fn both(
     config: Result<Config, ConfigError>,
     secrets: Result<Secrets, ConfigError>,
@@ -116,7 +117,7 @@ pub(super) fn both(
     }
 }
 
-/// One JSON object a line on standard output, for whatever collects logs.
+/// Logs to standard output, one JSON object per line.
 fn log_as_json(environment: &Environment) {
     let filter = EnvFilter::builder().parse_lossy(environment.log_filter());
     tracing_subscriber::fmt()
@@ -126,7 +127,7 @@ fn log_as_json(environment: &Environment) {
         .init();
 }
 
-/// SIGTERM or SIGINT, whichever comes first.
+/// Returns a future that ends on the first SIGTERM or SIGINT.
 pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;

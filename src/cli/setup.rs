@@ -1,4 +1,4 @@
-//! `qdn-relay setup`: points each line's number at this service, and its calls at the backup for when we are down.
+//! `qdn-relay setup`: points each line's number at this service, and its voice fallback at the backup.
 
 use std::path::Path;
 
@@ -14,15 +14,16 @@ use crate::twilio::AccountSid;
 use crate::twilio::client::{Client, IncomingPhoneNumber, Settings};
 use crate::twilio::error_code::{self, Meaning};
 
-/// Twilio's own page that forwards a call: it answers when nobody here does.
+/// Twilio's Twimlet that forwards a call, used as the fallback while the service is down.
 /// <https://www.twilio.com/labs/twimlets/forward>
 pub(super) const FORWARD: &str = "https://twimlets.com/forward";
 
-/// How Twilio asks us about a call: three seconds for an answer and once more after an error, so that a caller reaches the
-/// backup within nine seconds and not fifteen. <https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>
+/// The connection overrides for calls: three seconds for a response and one retry after an error, so that a caller reaches
+/// the backup within nine seconds instead of fifteen.
+/// <https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>
 const VOICE_OVERRIDES: &str = "#ct=2000&rt=3000&rc=1&rp=5xx,ct,rt&tt=9000";
 
-/// And about a text: twice more after an error. What is late by then is found in Twilio's log.
+/// The connection overrides for texts: two retries after an error. The backfill finds a text that still does not arrive.
 const SMS_OVERRIDES: &str = "#rc=2&rp=5xx,ct";
 
 /// What `setup` takes.
@@ -33,7 +34,7 @@ pub(super) struct Setup {
     yes: bool,
 }
 
-/// One setting of a number: its name for people, its parameter for Twilio, what it is and what it has to be.
+/// A setting of a number: its name, its API parameter, its current value and the required one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Setting {
     pub(super) name: &'static str,
@@ -47,7 +48,7 @@ impl Setting {
         self.before == self.after
     }
 
-    /// Whether it leads where it has to, however Twilio is to ask there.
+    /// Whether the current URL is the required one apart from the connection overrides in its fragment.
     pub(super) fn leads_right(&self) -> bool {
         let without = |url: &str| url.split('#').next().unwrap_or_default().to_owned();
         !self.before.is_empty() && without(&self.before) == without(&self.after)
@@ -95,7 +96,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// What a number has to be set to.
+/// Returns all settings of a number with their required values.
 pub(super) fn settings(config: &Config, line: &Line, number: &IncomingPhoneNumber) -> Vec<Setting> {
     let route = format!("{}/api/twilio/dispatch-route", config.public_url);
     let (sms, voice) = (
@@ -118,7 +119,7 @@ pub(super) fn settings(config: &Config, line: &Line, number: &IncomingPhoneNumbe
     let mut settings = vec![
         setting("SMS URL", "SmsUrl", &number.sms_url, &sms),
         setting("SMS method", "SmsMethod", &number.sms_method, "POST"),
-        // Twilio keeps a text that nobody took, and the service finds it there.
+        // No fallback for texts: Twilio stores a text that nobody accepts, and the backfill finds it.
         setting(
             "SMS fallback URL",
             "SmsFallbackUrl",
@@ -140,7 +141,7 @@ pub(super) fn settings(config: &Config, line: &Line, number: &IncomingPhoneNumbe
             "GET",
         ),
     ];
-    // Each of these, where it is set, is asked instead of the URLs.
+    // Each of these overrides the URLs if it is set.
     for (name, parameter, before) in [
         (
             "SMS application",
@@ -161,7 +162,7 @@ pub(super) fn settings(config: &Config, line: &Line, number: &IncomingPhoneNumbe
     settings
 }
 
-/// Who takes a call when we are down: somebody of the last ring step, which nobody leaves empty.
+/// Returns the phone that takes calls while the service is down: the first person's of the last ring step.
 fn backup<'a>(config: &'a Config, line: &Line) -> Option<&'a PhoneNumber> {
     let name = line.ring.last()?.people.first()?;
     config.person(name).map(|person| &person.phone)
@@ -188,7 +189,7 @@ fn show(line: &Line, settings: &[Setting]) {
     }
 }
 
-/// Twilio as the API key, and as the auth token for what the key may not do.
+/// Twilio's API, with the API key, or with the auth token for requests that Twilio refuses to the key.
 struct Twilio {
     key: Client,
     token: Client,
@@ -235,7 +236,7 @@ impl Twilio {
     }
 }
 
-/// Whether the API key may not do this, or is none any longer.
+/// Whether the API key lacks the permission or is no longer valid.
 fn is_forbidden(failure: &Failure) -> bool {
     let Failure::Refused { code, .. } = failure else {
         return false;

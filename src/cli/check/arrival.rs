@@ -1,7 +1,7 @@
-//! Whether what Twilio and Slack send arrives: each path is asked at `public_url`, signed as they sign.
+//! Checks that the vendors' requests arrive: sends a signed request to each path at `public_url`.
 //!
-//! A service that runs elsewhere, a proxy that changes the path and a secret that differs from the running service's
-//! all show here, and nothing else would show them before the first text is late.
+//! This detects a `public_url` that leads elsewhere, a proxy that changes the path, and a secret that differs from the
+//! running service's. Nothing else would show these before the first text is late.
 
 use anyhow::Context;
 use reqwest::{Client, Response, StatusCode};
@@ -13,10 +13,10 @@ use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::{slack, twilio};
 
-/// What Slack's URL verification is answered with, when it reaches us.
+/// The challenge for Slack's URL verification, which the service returns.
 const CHALLENGE: &str = "qdn-relay-check";
 
-/// The longest answer that one of ours can be.
+/// The largest response that is read, in bytes.
 const LONG: usize = 4 * 1024;
 
 pub(super) async fn findings(config: &Config, secrets: &Secrets) -> anyhow::Result<Vec<Finding>> {
@@ -62,7 +62,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// A request of Slack's that has no effect: each is one that Slack itself sends to try an address.
+    /// Sends a request signed like Slack's that has no effect.
     async fn as_slack(&self, name: &str, path: &str, content_type: &str, body: String) -> Finding {
         let timestamp = Clock::System.now().as_second().to_string();
         let secret = self.secrets.signing_secret.expose_secret();
@@ -85,7 +85,7 @@ impl Asking<'_> {
         }
     }
 
-    /// A request as Twilio's, to the one address that does nothing with it.
+    /// Sends a request signed like Twilio's to the path that exists for this check.
     async fn as_twilio(&self, name: &str, path: &str) -> Finding {
         let params = vec![("AccountSid".to_owned(), self.secrets.account_sid.clone())];
         let token = self.secrets.auth_token.expose_secret();

@@ -1,4 +1,4 @@
-//! What can be wrong on this machine: the configuration, the secrets, the database and who can read them.
+//! Checks this machine: the configuration, the secrets, the database, and who can read their files.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -91,7 +91,7 @@ pub(super) async fn database(config: &Config) -> Vec<Finding> {
     found
 }
 
-/// Every file and folder in which callers' texts are, and which others on this machine can open.
+/// Checks the modes of all files and folders with callers' texts.
 fn who_can_read(config: &Config) -> Vec<Finding> {
     let mut files = Vec::new();
     if let Some(file) = config.database_url.file() {
@@ -138,7 +138,7 @@ fn not_there_yet(file: &Path) -> Finding {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // Whether a file can be made there is best known by making one.
+    // Create a file to find out whether that is possible.
     match tempfile::tempfile_in(folder) {
         Ok(_) => Finding::ok(
             "database",
@@ -160,7 +160,7 @@ fn has_password(url: &str) -> bool {
     url::Url::parse(url).is_ok_and(|url| url.password().is_some())
 }
 
-/// Says so where everybody on this machine can read a file.
+/// Returns a warning if other users of this machine can read a file.
 fn readable(file: &Path, name: &str, why: &str) -> Option<Finding> {
     let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o7777;
     (mode & 0o004 != 0).then(|| {

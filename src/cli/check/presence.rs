@@ -1,4 +1,4 @@
-//! What presence is read from: calls go on without it, assuming that everybody is available.
+//! Checks Redis and the status URLs. Without them calls still work, but assume that people are available.
 
 use super::Finding;
 use crate::availability::sources::Sources;

@@ -1,4 +1,4 @@
-//! What can be wrong at Slack: the token, what it may do, each line's channel and whether the bot is in it.
+//! Checks Slack: the token, its scopes, each line's channel, and the bot's membership there.
 
 use super::Finding;
 use crate::cli::manifest;
@@ -44,7 +44,7 @@ fn unusable(failure: &Failure) -> Finding {
     }
 }
 
-/// Each scope that the manifest asks for and the token does not have.
+/// Returns a finding for each scope that the manifest requests and the token lacks, or one that all is well.
 fn scopes(granted: Option<&[String]>) -> Vec<Finding> {
     let Some(granted) = granted else {
         return vec![Finding::warn(

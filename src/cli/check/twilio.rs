@@ -1,4 +1,4 @@
-//! What can be wrong at Twilio: the key, each line's number and what overrides its settings, and our clock.
+//! Checks Twilio: the API key, each line's number and what overrides its settings, and our clock.
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
@@ -11,10 +11,10 @@ use crate::remote::Failure;
 use crate::twilio::AccountSid;
 use crate::twilio::client::{Client, Settings};
 
-/// Slack's requests are refused from here on: their timestamps are within 300 s.
+/// From this difference of the clocks on, we refuse Slack's requests, whose timestamps must be within 300 s.
 const REFUSED: SignedDuration = SignedDuration::from_secs(300);
 
-/// More than the time that a request and a second's rounding take.
+/// From this difference of the clocks on, warn. It is more than a request and the rounding to seconds can cause.
 const NOTICEABLE: SignedDuration = SignedDuration::from_secs(10);
 
 pub(super) async fn findings(config: &Config, secrets: &Secrets) -> anyhow::Result<Vec<Finding>> {
@@ -69,7 +69,7 @@ fn unusable(failure: &Failure) -> Finding {
     }
 }
 
-/// Every setting that is not as `setup` would make it, or one line that all are.
+/// Returns a finding for each setting of the number that `setup` would change, or one that all is well.
 fn settings(
     config: &Config,
     line: &Line,
@@ -118,7 +118,7 @@ fn settings(
     }
 }
 
-/// A URL of ours that does not say, in its fragment, how Twilio is to ask.
+/// Returns a warning for a correct URL without connection overrides in its fragment.
 fn without_overrides(line: &Line, setting: &setup::Setting) -> Finding {
     let why = match setting.parameter {
         "VoiceUrl" => "a caller waits up to 15 s for the backup while we are down",
@@ -132,7 +132,7 @@ fn without_overrides(line: &Line, setting: &setup::Setting) -> Finding {
     )
 }
 
-/// A Messaging Service that has the number in its pool can be asked instead of the SMS URL.
+/// Checks for a Messaging Service with the number in its sender pool, which can override the SMS URL.
 async fn overriding(client: &Client, line: &Line) -> Option<Finding> {
     let name = format!("messaging service of {}", line.name);
     match client.messaging_service_of(&line.number).await {

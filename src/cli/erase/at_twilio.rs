@@ -1,5 +1,5 @@
-//! What Twilio keeps of one number: texts in both directions with their files, recordings and what was put in writing of
-//! them. Deleted one by one with the API key, and again and again until nothing is left.
+//! Deletes what Twilio stores about one number: texts in both directions with their files, and recordings with their
+//! transcriptions. Each is deleted with a request of its own, with the API key.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,28 +13,28 @@ use crate::twilio::client::{CallFilter, Client, MessageFilter, Settings};
 use crate::twilio::message::Message;
 use crate::twilio::{AccountSid, CallSid, MessageSid};
 
-/// How often a request is made that Twilio has too many of.
+/// How often a rate-limited request is tried.
 const TRIES: u32 = 5;
 
-/// How long it is left alone then, where it does not say.
+/// The pause after a rate-limited request without a `Retry-After`.
 const REST: Duration = Duration::from_secs(1);
 
-/// Whose texts and calls: the number's with each of these lines.
+/// The texts and calls to delete: those between the number and each of these lines.
 pub(super) struct Of<'a> {
     pub(super) number: &'a Address,
     pub(super) lines: BTreeSet<String>,
-    /// Texts to people of the desk in which the number's words stand.
+    /// The SIDs of texts to people of the desk that quote the number's texts.
     pub(super) about: Vec<String>,
 }
 
-/// What became of it.
+/// The counts of what was deleted.
 #[derive(Debug, Default)]
 pub(super) struct Deleted {
     pub(super) messages: u64,
     pub(super) files: u64,
     pub(super) recordings: u64,
     pub(super) transcriptions: u64,
-    /// What could not be deleted, each with why.
+    /// What could not be deleted, each with the reason.
     pub(super) failed: Vec<String>,
 }
 
@@ -48,7 +48,8 @@ pub(super) fn client(config: &Config, secrets: &Secrets) -> anyhow::Result<Clien
     })
 }
 
-/// Deletes everything; a list that could not be read to its end is an error, whatever was deleted by then.
+/// Deletes everything and counts it in `deleted`. A list that cannot be read to its end is an error; then `deleted` has the
+/// counts up to that point.
 pub(super) async fn delete(
     twilio: &Client,
     of: &Of<'_>,
@@ -121,7 +122,7 @@ async fn delete_recordings(
     let recordings = unless_gone(listed)
         .with_context(|| format!("reading Twilio's list of recordings of {call}"))?;
     for recording in recordings {
-        // First what was put in writing: without its recording it could not be found again.
+        // Delete the transcriptions first: without the recording they could not be found again.
         let listed = patiently(async || twilio.transcriptions_of(&recording).await).await;
         let written = unless_gone(listed)
             .with_context(|| format!("reading Twilio's list of transcriptions of {recording}"))?;
@@ -146,7 +147,7 @@ async fn delete_recordings(
     Ok(())
 }
 
-/// What is gone has nothing.
+/// Returns an empty list for a resource that no longer exists.
 fn unless_gone(listed: Result<Vec<String>, Failure>) -> Result<Vec<String>, Failure> {
     match listed {
         Err(failure) if is_gone(&failure) => Ok(Vec::new()),
@@ -154,7 +155,7 @@ fn unless_gone(listed: Result<Vec<String>, Failure>) -> Result<Vec<String>, Fail
     }
 }
 
-/// Counts what was deleted. What was gone already is as good.
+/// Counts a deletion. A resource that no longer exists is not a failure.
 fn count(done: Result<(), Failure>, name: &str, counter: &mut u64, failed: &mut Vec<String>) {
     match done {
         Ok(()) => *counter += 1,
@@ -167,7 +168,7 @@ fn is_gone(failure: &Failure) -> bool {
     matches!(failure, Failure::Refused { code, .. } if matches!(code.as_str(), "20404" | "http 404"))
 }
 
-/// Asks again where Twilio has too many requests: it has done nothing then.
+/// Retries a request that Twilio rate-limits, since Twilio has not acted on it.
 async fn patiently<T>(request: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
     let mut tries = 1;
     loop {
