@@ -1,8 +1,8 @@
-//! Whether a person can be rung, who says so, and how old that is.
+//! Decides whether a person can be rung.
 //!
-//! In this order: what was said with the slash command, until it is changed or expires; the Redis key
-//! `qdn:availability:<name>`; the person's status URL; and if none of them has an answer in time, available, which is
-//! recorded as assumed. Better a ring too many than a call that reaches nobody.
+//! The sources, in order of precedence: an override set with the slash command, until it is changed or expires; the Redis
+//! key `qdn:availability:<name>`; the person's status URL. If none of them answers in time, the person is assumed to be
+//! available: ringing somebody in vain is better than a call that reaches nobody.
 
 pub(crate) mod overrides;
 pub(crate) mod redis_keys;
@@ -14,20 +14,20 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// What can be said of a person.
+/// A person's presence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Can be rung.
+    /// The person can be rung.
     Available,
-    /// Is not there.
+    /// The person is not there.
     Away,
-    /// Is there and must not be rung.
+    /// The person is there but must not be rung.
     Dnd,
 }
 
 impl State {
-    /// As the database keeps it and the slash command takes it.
+    /// Returns the word in the database and in the slash command.
     pub fn as_str(self) -> &'static str {
         match self {
             State::Available => "available",
@@ -36,14 +36,14 @@ impl State {
         }
     }
 
-    /// The state of this name.
+    /// Parses the word of [`as_str`](Self::as_str).
     pub fn parse(text: &str) -> Option<State> {
         [State::Available, State::Away, State::Dnd]
             .into_iter()
             .find(|state| state.as_str() == text)
     }
 
-    /// What Redis keys and status URLs call it: `online`, `offline` or `dnd`.
+    /// Parses the word in Redis keys and status URLs: `online`, `offline` or `dnd`, ignoring case and blanks around it.
     pub fn parse_presence(text: &str) -> Option<State> {
         match text.trim().to_ascii_lowercase().as_str() {
             "online" => Some(State::Available),
@@ -54,7 +54,7 @@ impl State {
     }
 }
 
-/// Who says so.
+/// The source of a person's availability.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "source")]
 pub enum Source {
@@ -68,7 +68,7 @@ pub enum Source {
     Redis,
     /// The person's status URL.
     StatusUrl,
-    /// Nobody: no source had an answer.
+    /// No source had an answer.
     Assumed,
 }
 
@@ -83,24 +83,24 @@ impl fmt::Display for Source {
     }
 }
 
-/// A person's availability at one moment.
+/// A person's availability at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Availability {
-    /// What it is.
+    /// The presence.
     pub state: State,
-    /// Who says so.
+    /// The source of a person's availability.
     pub source: Source,
-    /// How long ago that was said.
+    /// How old the source's information is, if known.
     pub age: Option<SignedDuration>,
 }
 
 impl Availability {
-    /// Whether the person may be rung.
+    /// Whether the person can be rung.
     pub fn is_available(&self) -> bool {
         self.state == State::Available
     }
 
-    /// What holds when nobody has said anything: better a ring too many than a call that reaches nobody.
+    /// Returns the default for a person about whom no source has an answer: available.
     pub fn assumed() -> Availability {
         Availability {
             state: State::Available,
@@ -110,38 +110,38 @@ impl Availability {
     }
 }
 
-/// What somebody said of a person with the slash command.
+/// A person's presence as somebody set it with the slash command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// What was said.
+    /// The presence.
     pub state: State,
-    /// When it stops holding; `None` is "until changed".
+    /// When it expires; `None` means that it holds until it is changed.
     pub until: Option<Timestamp>,
-    /// Why, in their words.
+    /// The reason in the writer's words; may be empty.
     pub reason: String,
-    /// The Slack user who said it.
+    /// The Slack user who set it.
     pub by: String,
-    /// When.
+    /// When it was set.
     pub at: Timestamp,
 }
 
 impl Override {
-    /// Whether it still holds.
+    /// Whether it has not expired at `now`.
     pub fn holds(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 }
 
-/// What a source besides the slash command knows of a person.
+/// A person's presence according to Redis or a status URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Presence {
-    /// What it says.
+    /// The presence.
     pub state: State,
-    /// How long ago it said so, where that is known.
+    /// How old the information is; `None` if that is not known, as for a Redis key.
     pub age: Option<SignedDuration>,
 }
 
-/// The availability that follows from what is known, at `now`.
+/// Decides a person's availability at `now`: the first source with an answer wins.
 pub fn decide(
     set: Option<&Override>,
     redis: Option<Presence>,

@@ -1,4 +1,4 @@
-//! What people said of their availability: the database's word, with a copy in memory for when it does not answer.
+//! Reads the overrides that people set with the slash command. A copy in memory is used if the database does not answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
@@ -7,15 +7,15 @@ use std::time::Duration;
 use super::{Override, State};
 use crate::store::{self, Store};
 
-/// How long a call waits for the database before it goes by what this process heard last.
+/// How long a call waits for the database before it uses the copy in memory.
 const BUDGET: Duration = Duration::from_millis(250);
 
-/// Everybody's last word, by name.
+/// The overrides last read from the database, by person. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides(Arc<RwLock<HashMap<String, Override>>>);
 
 impl Overrides {
-    /// What was said, as the database has it, or as it was last heard if the database takes too long.
+    /// Reads all overrides from the database, including expired ones. If that fails or takes too long, returns those last read.
     pub(crate) async fn read(&self, store: &Store) -> HashMap<String, Override> {
         match tokio::time::timeout(BUDGET, store::availability::all(store)).await {
             Ok(Ok(rows)) => {
@@ -29,11 +29,13 @@ impl Overrides {
             Ok(Err(error)) => {
                 tracing::warn!(
                     error = format!("{error:#}"),
-                    "availability is decided from memory: the database cannot be read"
+                    "reading the availability overrides failed; using the last known ones"
                 );
             }
             Err(_) => {
-                tracing::warn!("availability is decided from memory: the database takes too long")
+                tracing::warn!(
+                    "reading the availability overrides took too long; using the last known ones"
+                )
             }
         }
         self.0.read().map(|copy| copy.clone()).unwrap_or_default()

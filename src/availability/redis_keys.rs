@@ -1,4 +1,5 @@
-//! `qdn:availability:<name>` in Redis: `online`, `offline` or `dnd`. Whoever writes a key sets how long it lives.
+//! Reads people's presence from the Redis keys `qdn:availability:<name>`: `online`, `offline` or `dnd`. The writer of a key
+//! sets its expiry.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,25 +11,25 @@ use tokio::time::Instant;
 
 use super::{Presence, State};
 
-/// How long a call waits for Redis. A healthy one answers in a thousandth of it.
+/// How long a call waits for Redis. A healthy Redis answers in a thousandth of this.
 pub(super) const BUDGET: Duration = Duration::from_millis(250);
 
-/// How long a connection that was lost is waited for at most between two tries.
+/// The longest pause between two tries to reconnect.
 const RECONNECT: Duration = Duration::from_secs(2);
 
-/// How long a Redis that took too long is left alone: it costs one call its budget and not every call.
+/// How long Redis is skipped after a timeout, so that a hanging Redis delays one call and not every call.
 const LEFT_ALONE: Duration = Duration::from_secs(1);
 
-/// The connection, which is made when it is first used and made again whenever it is lost.
+/// A connection to Redis that connects on first use and reconnects when it is lost.
 #[derive(Clone)]
 pub(crate) struct RedisKeys {
     connection: ConnectionManager,
-    /// When it last took too long.
+    /// When Redis last timed out.
     hung: Arc<Mutex<Option<Instant>>>,
 }
 
 impl RedisKeys {
-    /// Prepares the connection; nothing is sent yet, and a Redis that is not there is no error.
+    /// Prepares the connection without connecting. An error only for an invalid URL.
     pub(crate) fn new(url: &str) -> anyhow::Result<RedisKeys> {
         let client = redis::Client::open(url).context("redis_url")?;
         let config = ConnectionManagerConfig::new()
@@ -44,7 +45,7 @@ impl RedisKeys {
         })
     }
 
-    /// What the keys of these people say, for those who have one; nothing when Redis does not answer in time.
+    /// Reads the keys of these people. Leaves out people without a valid key. Returns nothing if Redis does not answer in time.
     pub(super) async fn read(&self, names: &[String]) -> HashMap<String, Presence> {
         if self.is_left_alone() {
             return HashMap::new();
@@ -52,15 +53,15 @@ impl RedisKeys {
         match tokio::time::timeout(BUDGET, self.values(names)).await {
             Ok(Ok(values)) => values,
             Ok(Err(error)) => {
-                // Its kind only: an error of Redis can quote what it was asked.
-                tracing::warn!(kind = ?error.kind(), "availability is decided without Redis: it does not answer");
+                // Log only the kind: an error of Redis can quote the request.
+                tracing::warn!(kind = ?error.kind(), "reading presence from Redis failed; deciding without it");
                 if error.is_timeout() {
                     self.leave_alone();
                 }
                 HashMap::new()
             }
             Err(_) => {
-                tracing::warn!("availability is decided without Redis: it takes too long");
+                tracing::warn!("reading presence from Redis took too long; deciding without it");
                 self.leave_alone();
                 HashMap::new()
             }
@@ -78,14 +79,14 @@ impl RedisKeys {
         hung.is_some_and(|at| at.elapsed() < LEFT_ALONE)
     }
 
-    /// Whether Redis answers in time.
+    /// Pings Redis; an error if it does not answer in time.
     pub(super) async fn ping(&self) -> anyhow::Result<()> {
         let mut connection = self.connection.clone();
         let ping = redis::cmd("PING");
         tokio::time::timeout(BUDGET, ping.query_async::<String>(&mut connection))
             .await
             .context("it takes too long")?
-            // Its kind only: an error of Redis can quote what it was asked.
+            // Log only the kind: an error of Redis can quote the request.
             .map_err(|error| anyhow::anyhow!("{:?}", error.kind()))?;
         Ok(())
     }
@@ -106,7 +107,7 @@ impl RedisKeys {
                 }
                 None => tracing::warn!(
                     person = name,
-                    "the Redis key of this person says neither online, offline nor dnd"
+                    "the Redis key of this person is neither online, offline nor dnd"
                 ),
             }
         }

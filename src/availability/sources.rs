@@ -1,4 +1,4 @@
-//! All sources of availability together, each within its budget, all at the same time.
+//! Reads all sources of availability concurrently, each within its time limit.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::Store;
 
-/// Where availability is read; cloning it costs nothing.
+/// The sources of availability. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     pub(crate) overrides: Overrides,
@@ -18,17 +18,17 @@ pub(crate) struct Sources {
     status_urls: StatusUrls,
 }
 
-/// Everybody's availability at one moment.
+/// Everybody's availability at a moment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Everybody {
-    /// By name.
+    /// The availability by person.
     pub(crate) availability: HashMap<String, Availability>,
-    /// What was said with the slash command and still holds, by name.
+    /// The overrides that have not expired, by person.
     pub(crate) overrides: HashMap<String, Override>,
 }
 
 impl Sources {
-    /// Prepares them; nothing is read yet.
+    /// Prepares the sources without reading any.
     pub(crate) fn new(config: &Config) -> anyhow::Result<Sources> {
         let availability = &config.availability;
         Ok(Sources {
@@ -42,7 +42,7 @@ impl Sources {
         })
     }
 
-    /// Whether Redis answers; `None` where there is none.
+    /// Pings Redis; `None` if none is configured.
     pub(crate) async fn try_redis(&self) -> Option<anyhow::Result<()>> {
         match &self.redis {
             Some(redis) => Some(redis.ping().await),
@@ -50,12 +50,13 @@ impl Sources {
         }
     }
 
-    /// What each status URL answers, with whose it is.
+    /// Asks all status URLs now. Returns the result for each person who has one.
     pub(crate) async fn try_status_urls(&self) -> Vec<(String, anyhow::Result<State>)> {
         self.status_urls.ask_all().await
     }
 
-    /// Reads all of them for everybody in the configuration; never fails, and never takes longer than the longest budget.
+    /// Reads all sources for everybody in the configuration. Never fails, and takes no longer than the longest time limit of a
+    /// source.
     pub(crate) async fn read(&self, config: &Config, store: &Store, clock: &Clock) -> Everybody {
         let names: Vec<String> = config
             .people

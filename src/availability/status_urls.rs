@@ -1,7 +1,8 @@
-//! Status URLs: `GET` → `{"status": "online" | "offline" | "dnd"}`, each answer believed for `ttl`.
+//! Reads people's presence from their status URLs: `GET` returns `{"status": "online" | "offline" | "dnd"}`, which is valid
+//! for `ttl`.
 //!
-//! A call waits for an answer within its budget. One that comes later still counts for the calls after it, and a URL that
-//! gave none is left alone for a moment, so that a page that hangs costs one call its budget and not every call.
+//! A call waits for an answer within its time limit. A later answer still counts for later calls. A URL without an answer
+//! is skipped for a moment, so that a hanging page delays one call and not every call.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -20,18 +21,18 @@ use super::{Presence, State};
 /// How long a call waits for a status URL.
 const BUDGET: Duration = Duration::from_millis(250);
 
-/// How long an answer may take to be of use to later calls.
+/// The timeout of a request, whose answer then counts for later calls.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a URL that gave no answer is left alone.
+/// How long a URL without an answer is skipped.
 const LEFT_ALONE: Duration = Duration::from_secs(5);
 
-/// The largest answer read, in bytes.
+/// The largest answer that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
 #[derive(Debug, Clone, Copy)]
 struct Answer {
-    /// `None` for no answer.
+    /// `None` if the URL gave no valid answer.
     state: Option<State>,
     at: Instant,
 }
@@ -39,19 +40,19 @@ struct Answer {
 #[derive(Debug)]
 struct Known {
     last: Option<Answer>,
-    /// Changes when the request under way has ended.
+    /// Since when a request is running, and a channel that changes when it ends.
     asking: Option<(Instant, watch::Receiver<bool>)>,
 }
 
-/// A request under way.
+/// A running request.
 struct Asking {
     since: Instant,
     ended: watch::Receiver<bool>,
-    /// Whether it was made for whoever waits.
+    /// Whether this caller started it.
     is_ours: bool,
 }
 
-/// The URLs and what they last said; cloning it costs nothing.
+/// The status URLs with their last answers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct StatusUrls(Arc<Inner>);
 
@@ -64,14 +65,14 @@ struct Inner {
 }
 
 impl StatusUrls {
-    /// Prepares the client; nothing is asked yet.
+    /// Prepares the HTTP client without sending anything.
     pub(crate) fn new(urls: BTreeMap<String, String>, ttl: Duration) -> anyhow::Result<StatusUrls> {
         let http = reqwest::Client::builder()
             .user_agent(concat!("qdn-relay/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::limited(3))
-            // An address can hold a secret, which is no business of the host it redirects to.
+            // A URL can contain a secret, which must not go to the host that it redirects to.
             .referer(false)
-            // As for Twilio and Slack: where requests go stands in the configuration, not in a variable.
+            // The configuration says where requests go, not a proxy variable meant for other programs.
             .no_proxy()
             .retry(reqwest::retry::never())
             .timeout(PATIENCE)
@@ -85,7 +86,7 @@ impl StatusUrls {
         })))
     }
 
-    /// What the URLs of these people say, for those who have one that answers in time.
+    /// Returns the presence of those of these people whose status URL answers in time or has a valid answer already.
     pub(super) async fn read(&self, names: &[String]) -> HashMap<String, Presence> {
         let of_each = names
             .iter()
@@ -94,7 +95,7 @@ impl StatusUrls {
         join_all(of_each).await.into_iter().flatten().collect()
     }
 
-    /// What each URL answers now, with whose it is, or why it says nothing.
+    /// Asks all URLs now. Returns for each person the state or the error.
     pub(super) async fn ask_all(&self) -> Vec<(String, anyhow::Result<State>)> {
         let each = self
             .0
@@ -114,7 +115,7 @@ impl StatusUrls {
             is_ours,
         } = self.ask(name);
         let ended = ended.wait_for(|ended| *ended);
-        // Whoever comes while a request hangs does not wait for it anew.
+        // The time limit counts from the start of the request, so that nobody waits for a hanging request in full again.
         if tokio::time::timeout_at(since + BUDGET, ended)
             .await
             .is_err()
@@ -122,7 +123,7 @@ impl StatusUrls {
             if is_ours {
                 tracing::warn!(
                     person = name,
-                    "availability is decided without this person's status URL: it takes too long"
+                    "the status URL of this person took too long; deciding without it"
                 );
             }
             return None;
@@ -130,7 +131,7 @@ impl StatusUrls {
         self.believed(name).and_then(presence)
     }
 
-    /// The last answer while it counts.
+    /// Returns the last answer if it is still valid.
     fn believed(&self, name: &str) -> Option<Answer> {
         let answer = self.0.known.get(name)?.last?;
         let lasts = match answer.state {
@@ -140,7 +141,7 @@ impl StatusUrls {
         (answer.at.elapsed() < lasts).then_some(answer)
     }
 
-    /// Asks, unless that is being done.
+    /// Starts a request to a person's URL, or joins the running one.
     fn ask(&self, name: &str) -> Asking {
         let mut known = self.0.known.entry(name.to_owned()).or_insert(Known {
             last: None,
@@ -184,7 +185,7 @@ impl StatusUrls {
                 tracing::warn!(
                     person = name,
                     error = format!("{error:#}"),
-                    "the status URL of this person says nothing"
+                    "the status URL of this person gave no valid answer"
                 );
                 None
             }
@@ -192,7 +193,7 @@ impl StatusUrls {
     }
 
     async fn status(&self, url: &str) -> anyhow::Result<State> {
-        // Without the URL: it can hold a secret.
+        // Drop the URL from errors: it can contain a secret.
         let mut response = self
             .0
             .http
