@@ -1,4 +1,4 @@
-//! What a conversation makes of things: what counts as a reply, when a thread is too old, which mark a reply bears.
+//! Pure rules about conversations: what counts as a reply, when a new thread begins, which mark a reply gets.
 
 pub(crate) mod auto_reply;
 pub(crate) mod colleague;
@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 pub(crate) use mark::{Mark, Part, mark_of};
 pub(crate) use reply::{Kind, Written, read};
 
-/// Whether nothing has come or gone in a conversation for this long.
+/// Whether the last message of a conversation, in either direction, is at least `after` ago.
 pub(crate) fn is_idle(last_at: Timestamp, now: Timestamp, after: Duration) -> bool {
     let idle = now.duration_since(last_at);
     SignedDuration::try_from(after).is_ok_and(|after| idle >= after)

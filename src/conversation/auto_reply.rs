@@ -1,7 +1,7 @@
-//! What looks like the answer of a machine, to which no machine should answer.
+//! Recognizes automatic replies, which must not get an automatic reply.
 
-/// Words that stand in automatic replies and hardly ever in what a person in need writes: those of telephones that drive
-/// or must not be disturbed, of mailboxes nobody reads, and of senders who tell how to be rid of them.
+/// Phrases of automatic replies that a person in need hardly ever writes: of phones in driving or do-not-disturb mode, of
+/// unread mailboxes, and of bulk senders that explain how to opt out.
 const TELLING: [&str; 27] = [
     "auto-reply",
     "auto reply",
@@ -32,7 +32,7 @@ const TELLING: [&str; 27] = [
     "respuesta automática",
 ];
 
-/// The words that carriers and Twilio answer by themselves, as the whole text.
+/// The keywords that carriers and Twilio answer themselves if they are the whole text.
 const KEYWORDS: [&str; 12] = [
     "stop",
     "stopall",
@@ -48,13 +48,14 @@ const KEYWORDS: [&str; 12] = [
     "info",
 ];
 
-/// Whether a text looks like one, or is a keyword that is answered elsewhere.
+/// Whether a text looks like an automatic reply or is a keyword that Twilio answers.
 pub(crate) fn looks_like_one(body: &str) -> bool {
     let words = body.trim().to_lowercase();
     KEYWORDS.contains(&words.as_str()) || is_by_a_machine(body)
 }
 
-/// Whether a machine wrote it. A keyword is no sign of that: "Help" may be all that somebody in need writes.
+/// Whether a text contains a phrase of an automatic reply. Keywords do not count: "Help" may be all that a person in need
+/// writes.
 pub(crate) fn is_by_a_machine(body: &str) -> bool {
     let words = body.to_lowercase();
     TELLING.iter().any(|telling| words.contains(telling))

@@ -1,16 +1,16 @@
-//! Whether a reply speaks to a colleague by name: "Sergio can you take this one?".
+//! Recognizes replies that address a colleague by name: "Sergio can you take this one?".
 //!
-//! A caller may have the same name. Then its writer is asked without need, which costs a press; a remark about a caller
-//! that is texted to them costs more.
+//! If the caller has the same name, the writer is asked unnecessarily. That costs one press of a button; texting a remark
+//! about a caller to that caller costs more.
 
 use crate::slack::mrkdwn;
 
-/// Whether the text begins with one of these names as a whole word, with or without an `@`.
+/// Whether the text begins with the first word of one of these names, as a whole word, with or without an `@`.
 pub(crate) fn is_spoken_to<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> bool {
     let words = mrkdwn::beginning(text);
     let words = words.strip_prefix('@').unwrap_or(words).to_lowercase();
     names.into_iter().any(|name| {
-        // People are called by the first of their names.
+        // People use first names.
         let name = name.split_whitespace().next().unwrap_or_default();
         let name = name.trim_start_matches('@').to_lowercase();
         let after = words.strip_prefix(name.as_str());
@@ -18,7 +18,7 @@ pub(crate) fn is_spoken_to<'a>(text: &str, names: impl IntoIterator<Item = &'a s
     })
 }
 
-/// Whether a word is over where this begins. "Sergio's" and "Ann-Marie" are other words than "Sergio" and "Ann".
+/// Whether a word ends before `rest`. "Sergio's" and "Ann-Marie" are other words than "Sergio" and "Ann".
 fn ends_word(rest: &str) -> bool {
     let mut rest = rest.chars();
     match rest.next() {

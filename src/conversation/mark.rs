@@ -1,23 +1,23 @@
-//! Which mark a reply bears.
+//! Decides the mark (emoji reaction) of a reply from the states of its parts.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::store::outbox::State;
 use crate::twilio::message::MessageState;
 
-/// What became of one part of a reply.
+/// The state of one part of a reply, that is, of one SMS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// Where its delivery stands.
+    /// The state of its delivery to Twilio.
     pub(crate) state: State,
-    /// The carrier's last word, and when it was heard; `None` while Twilio has not named the SMS.
+    /// The last status from Twilio and when we received it; `None` if the SID is not known.
     pub(crate) heard: Option<(MessageState, Timestamp)>,
 }
 
-/// The mark on a dispatcher's message.
+/// The mark on a dispatcher's reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Nothing is known yet.
+    /// No mark: the result is not known yet.
     None,
     Delivered,
     Failed,
@@ -26,10 +26,10 @@ pub(crate) enum Mark {
 }
 
 impl Mark {
-    /// Those that can take each other's place: a lock stays.
+    /// The marks that can replace each other. A lock stays.
     pub(crate) const OF_REPLIES: [Mark; 3] = [Mark::Delivered, Mark::Failed, Mark::NotConfirmed];
 
-    /// Every mark there is, by Slack's name for the emoji.
+    /// Returns Slack's name of the emoji; empty for no mark.
     pub(crate) fn emoji(self) -> &'static str {
         match self {
             Mark::None => "",
@@ -41,13 +41,13 @@ impl Mark {
     }
 }
 
-/// How long a text that Twilio handed to the carrier waits for the carrier's report. Carriers that report at all do
-/// so within seconds; many report nothing.
+/// How long a text with the status `sent` waits for the carrier's delivery report before it counts as delivered. Carriers
+/// that report do so within seconds; many never report.
 pub(crate) const CARRIER_SILENCE: SignedDuration = SignedDuration::from_secs(120);
 
-/// The mark for a reply in these parts, and when it should be looked at again if nothing is heard.
+/// Returns the mark of a reply that has these parts, and when to decide again if no status arrives.
 ///
-/// The worst part decides: one lost part makes a text that the caller cannot understand.
+/// The worst part decides, because a caller cannot understand a text with a part missing.
 pub(crate) fn mark_of(parts: &[Part], now: Timestamp) -> (Mark, Option<Timestamp>) {
     if parts.is_empty() {
         return (Mark::None, None);
@@ -71,7 +71,7 @@ fn mark_of_part(part: &Part, now: Timestamp) -> (Mark, Option<Timestamp>) {
         State::Delivered => {}
     }
     match &part.heard {
-        // A person said that it arrived.
+        // Without a SID, a delivery is only `Delivered` if a person said that it arrived.
         None => (Mark::Delivered, None),
         Some((MessageState::Delivered | MessageState::Read, _)) => (Mark::Delivered, None),
         Some((MessageState::Failed | MessageState::Undelivered | MessageState::Canceled, _)) => {

@@ -1,11 +1,10 @@
-//! Whether a text says that its writer wants no more texts: in one of Twilio's words, in another that is as plain, or in
-//! words that only a person can judge.
+//! Recognizes opt-outs: Twilio's keywords, other unmistakable words, and phrases that a person has to judge.
 //!
-//! Twilio blocks a number that sends one of its words as a whole message
-//! (<https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out>). Callers in the US may say it in any reasonable way
-//! (47 CFR 64.1200(a)(10)), which Twilio does not see.
+//! Twilio blocks a number that sends one of its keywords as the whole message
+//! (<https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out>). In the US people may opt out in any reasonable way
+//! (47 CFR 64.1200(a)(10)), which Twilio does not detect.
 
-/// Twilio's own words for leaving, as the whole message.
+/// Twilio's opt-out keywords, as the whole message.
 const STOP: [&str; 8] = [
     "STOP",
     "STOPALL",
@@ -17,7 +16,7 @@ const STOP: [&str; 8] = [
     "OPTOUT",
 ];
 
-/// Words that mean nothing else, with or without a full stop. "Cancel." can be about a ride.
+/// Unmistakable opt-outs as the whole message, with or without punctuation. "Cancel." is not one: it can be about a ride.
 const PLAIN: [&str; 7] = [
     "stop",
     "stop all",
@@ -28,13 +27,13 @@ const PLAIN: [&str; 7] = [
     "revoke",
 ];
 
-/// Said to be polite, beside what is meant.
+/// Polite words that are ignored beside an opt-out word.
 const POLITE: [&str; 16] = [
     "a", "and", "gracias", "hello", "hey", "hi", "just", "now", "ok", "okay", "please", "pls",
     "plz", "thank", "thanks", "you",
 ];
 
-/// What people write who want no more texts. Letters without accents, in small letters.
+/// Phrases that suggest an opt-out, in lower case and without accents.
 const PHRASES: [&str; 36] = [
     "dar de baja",
     "darme de baja",
@@ -74,27 +73,27 @@ const PHRASES: [&str; 36] = [
     "unsubscribe",
 ];
 
-/// For coming back. YES is one too, but most who write it have never left.
+/// Twilio's opt-in keywords. YES is one too, but most people who write it have never opted out.
 const START: [&str; 2] = ["START", "UNSTOP"];
 
-/// What a text says about further texts.
+/// What a text says about receiving further texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// Twilio's word for leaving: Twilio blocks the number.
+    /// An opt-out keyword of Twilio's: Twilio blocks the number.
     StopAtTwilio,
-    /// As plain, but Twilio does not know it.
+    /// An unmistakable opt-out that Twilio does not detect.
     Stop,
-    /// It sounds like it: a person decides.
+    /// A possible opt-out: a person decides.
     SoundsLikeStop,
-    /// Twilio's word for coming back.
+    /// An opt-in keyword of Twilio's.
     Start,
-    /// Twilio's other word for coming back, which people also write for its own sake.
+    /// Twilio's opt-in keyword YES, which people also write to say yes.
     Yes,
-    /// Nothing.
+    /// Nothing about opting out or in.
     Nothing,
 }
 
-/// Reads a text.
+/// Classifies a text.
 pub(crate) fn wish(body: &str) -> Wish {
     let word = body.trim().to_uppercase();
     if STOP.contains(&word.as_str()) {
@@ -119,7 +118,7 @@ pub(crate) fn wish(body: &str) -> Wish {
 
 fn sounds_like(body: &str, plain: &str) -> bool {
     let spaced = format!(" {plain} ");
-    // A phrase may go on in its last word: "no me escriba" is also the beginning of "no me escriban".
+    // Match phrases as prefixes: "no me escriba" also has to match "no me escriban".
     if PHRASES
         .iter()
         .any(|phrase| spaced.contains(&format!(" {phrase}")))
@@ -140,7 +139,7 @@ fn sounds_like(body: &str, plain: &str) -> bool {
             .any(|sentence| is_stop(&simplified(sentence)))
 }
 
-/// Words in small letters with one space between them, without accents, apostrophes and marks.
+/// Returns the words in lower case, separated by single spaces, without accents, apostrophes and punctuation.
 fn simplified(text: &str) -> String {
     let letters: String = text
         .to_lowercase()

@@ -1,42 +1,42 @@
-//! Which messages in a thread are replies.
+//! Decides which messages in a thread are replies to the caller.
 
 use crate::slack::event::MessageEvent;
 use crate::slack::{MessageTs, TeamId, UserId, mrkdwn};
 
-/// Something a person of ours wrote in a thread.
+/// A message that a person of our workspace wrote in a thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) user: UserId,
-    /// The thread's root.
+    /// The `ts` of the thread's parent message.
     pub(crate) root: MessageTs,
     pub(crate) kind: Kind,
 }
 
-/// For whom it is.
+/// Whom a message in a thread is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// For the caller.
+    /// It is for the caller.
     Reply,
-    /// It stays inside, because its writer said so.
+    /// It begins with a sign such as `note:`, so it is not sent.
     Note,
-    /// It begins with a colleague's name: most likely not for the caller.
+    /// It begins with a colleague's name or a mention, so it is probably not for the caller.
     ToColleague,
-    /// It begins with `/`: most likely a command that was typed into a thread, where Slack knows none.
+    /// It begins with `/`, so it is probably a command: Slack has no slash commands in threads.
     Command,
 }
 
 impl Kind {
-    /// Whether its writer is asked before it leaves, whatever else it says.
+    /// Whether the writer is asked before it is sent.
     pub(crate) fn is_doubtful(self) -> bool {
         matches!(self, Kind::ToColleague | Kind::Command)
     }
 }
 
-/// The subtypes of message that a person writes in a thread; others are Slack's own or a bot's.
+/// The message subtypes that people write in a thread. All others are Slack's or a bot's.
 const BY_PEOPLE: [&str; 3] = ["thread_broadcast", "me_message", "file_share"];
 
-/// Reads a message that Slack reports, or says why it has nothing to do with a caller. `app_id` is ours, as the
-/// event's envelope names it.
+/// Classifies a message. The error is the reason why it is not a person's message in a thread. `app_id` is our app's ID, as
+/// in the event's envelope.
 pub(crate) fn read(
     message: &MessageEvent,
     team: &TeamId,
@@ -76,13 +76,13 @@ pub(crate) fn read(
     Ok(Written { user, root, kind })
 }
 
-/// What a note begins with. People are taught `note:`, since Slack's own client takes what begins with `/` for a command.
+/// The signs that begin a note. People are taught `note:`, since Slack's client treats text that begins with `/` as a command.
 const NOTE_SIGNS: [&str; 4] = ["//", "／／", ";;", "；；"];
 
-/// The same in words, before a colon.
+/// The words that begin a note if a colon follows.
 const NOTE_WORDS: [&str; 2] = ["note", "private"];
 
-/// Whether the writer keeps this inside, whatever stands before the sign of it in formatting.
+/// Whether the text is a note. Ignores formatting before its sign.
 fn is_note(text: &str) -> bool {
     let words = mrkdwn::beginning(text);
     let is_word = |word: &&str| {
