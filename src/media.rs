@@ -1,7 +1,7 @@
-//! Files on their way to a phone: kept in a folder, at addresses that nobody can guess and that expire.
+//! Stores the media of outbound texts in a folder and signs the URLs from which Twilio fetches them.
 //!
-//! Twilio fetches what it sends. An address carries its end and a signature over both, made with a key that is derived
-//! from the auth token, so that it holds over a restart; while the token is changed the one before is good as well.
+//! A URL contains the file's id, its expiry and a signature over both. The signing key is derived from the auth token, so
+//! that URLs stay valid over a restart. During a rotation, URLs signed with the previous token are also valid.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,33 +16,33 @@ use tokio::io::AsyncWriteExt;
 
 use crate::private_files;
 
-/// The most that Twilio sends with one text, all files together
+/// The most bytes of all files of one text
 /// (<https://www.twilio.com/docs/messaging/guides/accepted-mime-types>).
 pub(crate) const MOST_BYTES: usize = 5_000_000;
 
-/// The most of what Twilio hands on as it is: carriers take little more.
+/// The most bytes of a file that Twilio does not resize. Many carriers accept little more.
 pub(crate) const MOST_BYTES_AS_IT_IS: usize = 500_000;
 
-/// The most files with one text.
+/// The most files of one text.
 pub(crate) const MOST_FILES: usize = 10;
 
-/// What the key is derived for.
+/// The context string of the key derivation.
 const PURPOSE: &[u8] = b"qdn-relay: addresses of media";
 
-/// What a phone makes of a file of some type.
+/// Whether and how a file of a type can be texted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fitness {
-    /// Twilio makes it fit for the phone that gets it.
+    /// A picture that Twilio resizes for the recipient's phone.
     Picture,
-    /// It is a picture, but has to become another kind of picture.
+    /// A picture that has to be converted to another format first.
     OtherPicture,
-    /// It goes as it is.
+    /// It is sent unchanged.
     AsItIs,
-    /// No carrier takes it.
+    /// It cannot be sent.
     No,
 }
 
-/// Types that Twilio sends as they are, beside pictures.
+/// The types other than pictures that Twilio sends unchanged.
 const AS_IT_IS: [&str; 27] = [
     "application/pdf",
     "application/vcard",
@@ -73,13 +73,13 @@ const AS_IT_IS: [&str; 27] = [
     "video/webm",
 ];
 
-/// A type without its parameters, in small letters.
+/// Returns a MIME type without its parameters, in lower case.
 pub(crate) fn essence(content_type: &str) -> String {
     let essence = content_type.split(';').next().unwrap_or_default();
     essence.trim().to_ascii_lowercase()
 }
 
-/// What a phone makes of a file of this type.
+/// Returns whether and how a file of this MIME type can be texted.
 pub(crate) fn fitness(content_type: &str) -> Fitness {
     match essence(content_type).as_str() {
         "image/jpeg" | "image/jpg" | "image/png" | "image/gif" => Fitness::Picture,
@@ -89,7 +89,7 @@ pub(crate) fn fitness(content_type: &str) -> Fitness {
     }
 }
 
-/// The address of a file until `expires`.
+/// Returns the URL of a file, valid until `expires`.
 pub(crate) fn address(
     public_url: &str,
     secret: &SecretString,
@@ -101,7 +101,7 @@ pub(crate) fn address(
     format!("{public_url}/api/twilio/media/{id}/{expires}.{signature}")
 }
 
-/// Whether the second part of an address is the end and the signature that belong to `id`, and has not ended.
+/// Whether `signed`, the last part of a file's URL, has a valid signature of `id` and has not expired.
 pub(crate) fn is_good<'a>(
     secrets: impl IntoIterator<Item = &'a SecretString>,
     id: &str,
@@ -114,7 +114,7 @@ pub(crate) fn is_good<'a>(
     let (Ok(expires), Ok(signature)) = (end.parse::<i64>(), hex::decode(signature)) else {
         return false;
     };
-    // Each is tried, so that the time taken does not say which did.
+    // Try all secrets, so that the time taken does not reveal which one fits.
     let is_ours = secrets.into_iter().fold(false, |found, secret| {
         found | bool::from(sign(secret, id, expires).ct_eq(&signature))
     });
@@ -127,7 +127,7 @@ fn sign(secret: &SecretString, id: &str, expires: i64) -> Vec<u8> {
 }
 
 fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
-    // Keys of any length are taken.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
         return Vec::new();
     };
@@ -135,7 +135,7 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// An id of ours, and nothing that leads out of the folder.
+/// Whether the text is an id of ours, so that it cannot lead out of the folder.
 fn is_id(id: &str) -> bool {
     !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
@@ -144,7 +144,7 @@ fn path(folder: &Path, id: &str) -> Option<PathBuf> {
     is_id(id).then(|| folder.join(id))
 }
 
-/// Keeps a file. It is whole under its name or not there.
+/// Writes a file atomically: under its name it is complete or does not exist.
 pub(crate) async fn keep(folder: &Path, id: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let path = path(folder, id).context("the id of a file")?;
     let unfinished = folder.join(format!("{id}.part"));
@@ -163,7 +163,7 @@ pub(crate) async fn keep(folder: &Path, id: &str, bytes: &[u8]) -> anyhow::Resul
         .with_context(|| format!("keeping a file in {}", folder.display()))
 }
 
-/// Closes the folder and its files to others, where an earlier version left them open.
+/// Removes other users' access to the folder and its files, which an earlier version may have left open.
 pub(crate) fn close_to_others(folder: &Path) {
     if !folder.is_dir() {
         return;
@@ -174,7 +174,7 @@ pub(crate) fn close_to_others(folder: &Path) {
     }
 }
 
-/// Our files in the folder, whole ones and unfinished ones.
+/// Returns our files in the folder, complete and incomplete ones.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = private_files::in_folder(folder);
     files.retain(|file| {
@@ -184,12 +184,12 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The bytes of a file; `None` if it is not there.
+/// Returns the bytes of a file; `None` if it does not exist or cannot be read.
 pub(crate) async fn read(folder: &Path, id: &str) -> Option<Vec<u8>> {
     tokio::fs::read(path(folder, id)?).await.ok()
 }
 
-/// Whether a file is there.
+/// Whether a file exists.
 pub(crate) async fn is_kept(folder: &Path, id: &str) -> bool {
     match path(folder, id) {
         Some(path) => tokio::fs::try_exists(path).await.unwrap_or(false),
@@ -197,7 +197,7 @@ pub(crate) async fn is_kept(folder: &Path, id: &str) -> bool {
     }
 }
 
-/// Removes every file of the folder that is older than `age` and that `is_known` does not know.
+/// Removes every file of ours that is older than `age` and for which `is_known` is false.
 pub(crate) async fn remove_others(
     folder: &Path,
     now: Timestamp,
@@ -213,7 +213,7 @@ pub(crate) async fn remove_others(
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         let id = name.strip_suffix(".part").unwrap_or(name);
-        // Whatever else somebody has put there is theirs.
+        // Leave files that are not ours.
         if !is_id(id) || (id == name && is_known(id)) {
             continue;
         }

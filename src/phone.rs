@@ -1,6 +1,6 @@
-//! Phone numbers, and the other things that can stand where a phone number is expected.
+//! Phone numbers, and Twilio's other addresses of texts and calls.
 //!
-//! Neither type can be printed by accident: there is no `Display`, and `Debug` shows the last two digits.
+//! Neither type can be logged by accident: there is no `Display`, and `Debug` shows only the last two digits.
 
 mod address;
 mod destination;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use address::Address;
 pub use destination::{NotTexted, number_and_words, screen};
 
-/// What arrives as the number of a caller who withheld it: words, and the same words spelled on a telephone's keys
+/// What Twilio sends as the number of a caller who withholds it: words, or these words spelled on a phone's keypad
 /// (<https://www.twilio.com/docs/voice/twiml#request-parameters>).
 const WITHHELD: [&str; 10] = [
     "",
@@ -29,7 +29,7 @@ const WITHHELD: [&str; 10] = [
     "+8656696",
 ];
 
-/// The kinds of number whose lengths our tables tell.
+/// The kinds of number whose lengths the metadata contains.
 const KINDS: [Type; 10] = [
     Type::FixedLine,
     Type::Mobile,
@@ -48,16 +48,16 @@ const KINDS: [Type; 10] = [
 #[serde(try_from = "String", into = "String")]
 pub struct PhoneNumber(String);
 
-/// The text is not a phone number; says what one looks like, and not what was found instead.
+/// The text is not a phone number. The message does not contain the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a phone number in international format, such as +16195550100")]
 pub struct InvalidPhoneNumber;
 
 impl PhoneNumber {
-    /// Takes a number in E.164 as it stands: `+`, country code, and a national number of a length there is in that country.
+    /// Parses a number in E.164: `+`, a country code, and a national number of a length that exists in that country.
     ///
-    /// Whether the number has been given to anybody is not asked: numbers reserved for fiction, and area codes younger
-    /// than our tables, are as good as any.
+    /// Does not check whether the number is assigned: numbers reserved for fiction and area codes newer than our metadata are
+    /// valid.
     pub fn parse(text: &str) -> Result<Self, InvalidPhoneNumber> {
         let digits = text.strip_prefix('+').ok_or(InvalidPhoneNumber)?;
         let is_possible = (7..=15).contains(&digits.len())
@@ -72,11 +72,11 @@ impl PhoneNumber {
             .ok_or(InvalidPhoneNumber)
     }
 
-    /// Reads a number as people type it, in the habits of `region` (such as `US`) unless it begins with `+`.
+    /// Parses a number as people type it: in the national format of `region` (such as `US`), or with a leading `+`.
     pub fn parse_in(text: &str, region: &str) -> Result<Self, InvalidPhoneNumber> {
         let text = text.trim();
         let text = text.strip_prefix("tel:").unwrap_or(text);
-        // Letters would be read as the keys they stand on, or as an extension: neither is a number to send a text to.
+        // The library would read letters as keypad digits or as an extension. Neither is a number to text.
         if text.chars().any(char::is_alphabetic) {
             return Err(InvalidPhoneNumber);
         }
@@ -90,12 +90,12 @@ impl PhoneNumber {
         Self::parse(&number.format().mode(Mode::E164).to_string())
     }
 
-    /// The number in E.164.
+    /// Returns the number in E.164.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The number for people: `(619) 555-0100`, or the international format outside North America.
+    /// Returns the number as people write it: `(619) 555-0100`, or the international format outside North America.
     pub fn national(&self) -> String {
         if let Some(national) = self.0.strip_prefix("+1") {
             return format!(
@@ -108,7 +108,7 @@ impl PhoneNumber {
         let formatted = phonenumber::parse(None, &self.0)
             .map(|number| number.format().mode(Mode::International).to_string())
             .unwrap_or_default();
-        // The library takes a leading digit of some countries' numbers for a trunk prefix and drops it.
+        // The library drops a leading digit of some countries' numbers as a trunk prefix. Use E.164 then.
         let is_whole = formatted
             .chars()
             .filter(char::is_ascii_digit)
@@ -116,30 +116,30 @@ impl PhoneNumber {
         if is_whole { formatted } else { self.0.clone() }
     }
 
-    /// The country the number belongs to, as two letters, where that can be told.
+    /// Returns the country of the number as two letters, if it can be determined.
     pub fn region(&self) -> Option<String> {
         let number = phonenumber::parse(None, &self.0).ok()?;
         Some(number.country().id()?.as_ref().to_owned())
     }
 
-    /// The number as it may stand in a log: `…00`.
+    /// Returns the last two digits, for logs: `…00`.
     pub fn redacted(&self) -> String {
         last_two(&self.0)
     }
 }
 
-/// Whether the ten digits after `+1` fit the numbering plan of North America: area code and exchange begin with 2 to 9,
-/// and no area code ends in 11 (911 and its kin).
+/// Whether ten digits match the North American Numbering Plan: area code and exchange begin with 2 to 9, and the area code
+/// does not end in 11 (such as 911).
 fn is_north_american(national: &str) -> bool {
     let digits = national.as_bytes();
     digits.len() == 10 && digits[0] >= b'2' && digits[3] >= b'2' && digits[1..3] != *b"11"
 }
 
-/// Whether the country with this code has numbers of this length.
+/// Whether the country of this number has numbers of this length.
 ///
-/// The library's own parser is not asked, since it changes numbers while it reads them.
+/// Uses the library's metadata and not its parser, which changes numbers while it parses them.
 fn is_length_in_use(digits: &str) -> bool {
-    // No country code begins another, so the first that exists is the one.
+    // No country code is a prefix of another, so the first match is the only one.
     let country = (1..=3).find_map(|length| {
         let (code, national) = digits.split_at(length);
         Some((

@@ -1,9 +1,9 @@
-//! Whom a call rings next: a pure decision over the line's ring steps, everybody's availability and what the call has been
-//! through.
+//! Decides whom a call rings next. The decision is a pure function of the line's ring steps, people's availability and the
+//! call's history.
 //!
-//! The steps are gone through in order, each ringing those who are available. Whoever declined the call or let a mailbox
-//! take it has had their turn. The last step rings whatever people said of themselves. Whoever is on the phone with another
-//! caller is passed over while anybody else is left, and rung at the very end.
+//! Each step rings those of its people who are available. People who declined the call, or whose mailbox picked up, are not
+//! rung again. The last step rings its people even if all of them are away. People who are on the phone with another caller
+//! are skipped as long as anybody else is left, and rung at the very end.
 
 #[cfg(test)]
 mod tests;
@@ -14,37 +14,37 @@ use crate::availability::Availability;
 use crate::config::{Line, Person};
 use crate::phone::PhoneNumber;
 
-/// Somebody who was thought of, and what came of it.
+/// A person in a decision, with the reason why they are rung or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Considered {
-    /// Which ring step, from 0.
+    /// The index of the ring step.
     pub step: usize,
-    /// Who.
+    /// The person's name.
     pub name: String,
-    /// Their availability at that moment.
+    /// The person's availability at the time.
     pub availability: Availability,
-    /// What came of it.
+    /// Why the person is rung or not.
     pub verdict: Verdict,
 }
 
-/// Why somebody is rung or not.
+/// Why a person is rung or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Available.
+    /// Rung: available.
     Rung,
-    /// The step says `always`.
+    /// Rung: the step has `always`.
     RungAlways,
-    /// Nobody else is left.
+    /// Rung although not available: nobody else is left.
     RungAsLast,
-    /// On the phone with another caller, and nobody else is left.
+    /// Rung although on the phone with another caller: nobody else is left.
     RungThoughOnThePhone,
-    /// Away or on DND.
+    /// Not rung: away or on DND.
     Skipped,
-    /// On the phone with another caller of this desk.
+    /// Not rung: on the phone with another caller of this desk.
     OnThePhone,
-    /// Declined this call, or let a mailbox take it.
+    /// Not rung: declined this call, or a mailbox picked up.
     AlreadyTried,
-    /// Somebody else of this step has the same telephone.
+    /// Not rung: somebody else in this step has the same phone.
     SameTelephone,
 }
 
@@ -60,14 +60,14 @@ impl Verdict {
         Verdict::SameTelephone,
     ];
 
-    /// The verdict that the audit keeps like this.
+    /// Parses the text of [`as_str`](Self::as_str).
     pub fn parse(text: &str) -> Option<Verdict> {
         Verdict::ALL
             .into_iter()
             .find(|verdict| verdict.as_str() == text)
     }
 
-    /// As the audit keeps it.
+    /// Returns the text in the audit trail.
     pub fn as_str(self) -> &'static str {
         match self {
             Verdict::Rung => "rung",
@@ -83,7 +83,7 @@ impl Verdict {
         }
     }
 
-    /// Whether the telephone rings.
+    /// Whether the phone rings.
     pub fn rings(self) -> bool {
         matches!(
             self,
@@ -95,43 +95,43 @@ impl Verdict {
     }
 }
 
-/// What the call does next.
+/// The next action of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// Ring these telephones together.
+    /// Ring these phones at once.
     Ring {
-        /// Which step, from 0.
+        /// The index of the ring step.
         step: usize,
-        /// The step to go on with when nobody answers.
+        /// The index of the step to continue with if nobody answers.
         then: usize,
-        /// Who and where; never empty, never more than the step has.
+        /// Names and phones; never empty, and never more than the step has.
         people: Vec<(String, PhoneNumber)>,
-        /// For how long.
+        /// How long to ring, in seconds.
         seconds: u32,
     },
     /// Nobody is left to ring.
     Nobody,
 }
 
-/// A decision with all that led to it.
+/// A decision and its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// What the call does next.
+    /// The next action of a call.
     pub next: Next,
-    /// Everybody who was thought of, in order.
+    /// All people who were considered, in order.
     pub considered: Vec<Considered>,
 }
 
-/// What is known when a call has to be led on.
+/// What a decision depends on besides the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Situation {
-    /// By name; whoever is missing is assumed to be available.
+    /// The availability by person; a missing person is assumed to be available.
     pub availability: HashMap<String, Availability>,
-    /// The names of those who talk with another caller of this desk.
+    /// The names of the people who talk with another caller of this desk.
     pub on_the_phone: HashSet<String>,
-    /// Telephones that declined this call, or whose mailbox took it.
+    /// The phones that declined this call or whose mailbox picked up.
     pub tried: HashSet<PhoneNumber>,
-    /// Telephones that rang to the end of their step.
+    /// The phones that rang to the end of their step.
     pub rung: HashSet<PhoneNumber>,
 }
 
@@ -144,7 +144,7 @@ impl Situation {
     }
 }
 
-/// Decides from the step `from` on.
+/// Decides the next action, from the step `from` on.
 pub fn decide(line: &Line, people: &[Person], situation: &Situation, from: usize) -> Decision {
     let mut considered = Vec::new();
     for index in from..line.ring.len() {
@@ -161,7 +161,7 @@ pub fn decide(line: &Line, people: &[Person], situation: &Situation, from: usize
     Decision { next, considered }
 }
 
-/// Everybody of one step, and whether they would be rung.
+/// Returns the people of a step with their verdicts.
 fn consider(
     line: &Line,
     people: &[Person],
@@ -228,7 +228,7 @@ fn ring_of(
     })
 }
 
-/// The last step is never emptied by what its people said of themselves.
+/// Rings the people of the last step who were skipped because they are away, so that a call always rings somebody.
 fn as_last(
     line: &Line,
     people: &[Person],
@@ -256,7 +256,8 @@ fn as_last(
     ring_of(of_last, people, line.ring[last].seconds, last + 1)
 }
 
-/// Nobody else is left: whoever could be rung and was not, because of another caller, is rung now, step by step.
+/// Rings people who were skipped because they were on the phone with another caller, from the first step on. Called when
+/// nobody else is left.
 fn though_on_the_phone(
     line: &Line,
     people: &[Person],
@@ -275,7 +276,7 @@ fn though_on_the_phone(
                 !situation.rung.contains(&person.phone) && telephones.insert(&person.phone);
             one.verdict = match one.verdict {
                 Verdict::OnThePhone if is_new => Verdict::RungThoughOnThePhone,
-                // It was passed over for another call that has ended meanwhile.
+                // This person was skipped because of another call, which has ended in the meantime.
                 Verdict::Rung | Verdict::RungAlways if is_new && index < from => one.verdict,
                 Verdict::Rung | Verdict::RungAlways => Verdict::AlreadyTried,
                 other => other,

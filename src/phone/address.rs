@@ -4,24 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use super::{PhoneNumber, WITHHELD, last_two};
 
-/// The other end of a text or a call as Twilio writes it: mostly a phone number, but also a short code, a sender's name,
-/// or the word for a withheld number.
+/// The other party of a text or a call as Twilio writes it: usually a phone number, but also a short code, an alphanumeric
+/// sender ID, or a word for a withheld number.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Address(String);
 
 impl Address {
-    /// Takes whatever Twilio wrote.
+    /// Wraps an address without checking it.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// What Twilio wrote, unchanged.
+    /// Returns the address unchanged.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What a channel other than SMS puts before the address: `rcs`, `whatsapp`, `messenger`.
+    /// Returns the prefix of a channel other than SMS: `rcs`, `whatsapp`, `messenger`.
     pub fn channel(&self) -> Option<&str> {
         let (channel, _) = self.0.split_once(':')?;
         let is_word = channel.starts_with(|first: char| first.is_ascii_lowercase())
@@ -31,7 +31,7 @@ impl Address {
         is_word.then_some(channel)
     }
 
-    /// The address without what a channel puts before it.
+    /// Returns the address without the channel's prefix.
     pub fn without_channel(&self) -> &str {
         match self.channel() {
             Some(channel) => &self.0[channel.len() + 1..],
@@ -39,8 +39,8 @@ impl Address {
         }
     }
 
-    /// Where a text reaches whoever wrote from here. RCS is the same telephone with more than SMS; on other channels a
-    /// number is an account's name, whose telephone has not written to us.
+    /// Returns the address for texts to this party. An RCS address is a phone that also gets SMS. On other channels a number is
+    /// an account name; its phone has not texted us.
     pub fn for_texts(&self) -> Address {
         let number = PhoneNumber::parse(self.without_channel());
         match (self.channel(), number) {
@@ -49,14 +49,14 @@ impl Address {
         }
     }
 
-    /// The phone number, where it is one.
+    /// Returns the phone number if the address is one.
     pub fn phone(&self) -> Option<PhoneNumber> {
         PhoneNumber::parse(&self.0).ok()
     }
 
-    /// Whether the caller kept the number to themselves, or the network lost it.
+    /// Whether the caller withheld the number or the network did not pass it on.
     pub fn is_withheld(&self) -> bool {
-        // A withheld number's call is a conversation of its own, told apart by its CallSid.
+        // The address of a call with a withheld number has the CallSid appended, which makes it a conversation of its own.
         let number = match self.0.split_once(" CA") {
             Some((number, sid)) if sid.len() == 32 => number,
             _ => &self.0,
@@ -66,7 +66,7 @@ impl Address {
             .any(|withheld| number.trim().eq_ignore_ascii_case(withheld))
     }
 
-    /// What people call it: `(619) 555-0142`, `short code 12345`, `ACME`, `a withheld number`.
+    /// Returns the address as people read it: `(619) 555-0142`, `short code 12345`, `ACME`, `a withheld number`.
     pub fn display(&self) -> String {
         if self.is_withheld() {
             "a withheld number".to_owned()
@@ -78,7 +78,7 @@ impl Address {
         }
     }
 
-    /// The address as it may stand in a log: `…42`.
+    /// Returns the last two characters, for logs: `…42`.
     pub fn redacted(&self) -> String {
         if self.is_withheld() {
             "withheld".to_owned()
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_channels_prefix_is_told_from_the_address() {
-        // as written, channel, without it, where a text goes
+        // address, channel, address without it, address for texts
         for (text, channel, without, texted) in [
             ("+16195550142", None, "+16195550142", "+16195550142"),
             (
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_address_is_what_it_is() {
-        // as written, as shown, withheld, can be texted, is a phone number
+        // address, shown as, is withheld, can be texted, is a phone number
         let table = [
             ("+16195550142", "(619) 555-0142", false, true, true),
             ("+442079460123", "+44 20 7946 0123", false, true, true),

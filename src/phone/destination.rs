@@ -1,21 +1,21 @@
-//! Numbers that people of the desk type, and which of them a text may go to.
+//! Decides which numbers may be texted.
 //!
-//! A reply path that texts anything is how toll fraud happens: only ordinary numbers of countries that the line serves.
+//! Texting arbitrary numbers invites toll fraud, so only ordinary numbers of the line's countries are allowed.
 
 use phonenumber::Type;
 use phonenumber::metadata::DATABASE;
 
 use super::{Address, PhoneNumber};
 
-/// Where help is called, in one country or another. <https://en.wikipedia.org/wiki/List_of_emergency_telephone_numbers>
+/// Emergency numbers of all countries. <https://en.wikipedia.org/wiki/List_of_emergency_telephone_numbers>
 const EMERGENCY: [&str; 24] = [
     "000", "100", "101", "102", "108", "110", "111", "112", "113", "115", "117", "118", "119",
     "122", "133", "144", "190", "191", "192", "193", "911", "933", "988", "999",
 ];
 
-/// The codes of the North American plan that belong to no place: personal numbers and machines (5xx, in use or set aside),
-/// Canada's own services (6xx), carriers' services, the government's network, premium services. Toll-free numbers, which
-/// belong to no place either, can be texted. <https://lincmad.com/nongeographic.html>
+/// Non-geographic area codes in North America: personal numbers and machines (5xx, in use or reserved), Canada's services
+/// (6xx), carriers' services, the government's network, premium services. Toll-free codes are not listed, since toll-free
+/// numbers can be texted. <https://lincmad.com/nongeographic.html>
 const NO_PLACE: [&str; 40] = [
     "500", "521", "522", "523", "524", "525", "526", "527", "528", "529", "532", "533", "535",
     "538", "542", "543", "544", "545", "546", "549", "550", "552", "553", "554", "556", "566",
@@ -23,25 +23,26 @@ const NO_PLACE: [&str; 40] = [
     "710",
 ];
 
-/// Up to this many digits it is no telephone but a service's short code.
+/// The most digits of a short code.
 const SHORT_CODE: usize = 6;
 
-/// Why a number is not texted.
+/// Why a number may not be texted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotTexted {
-    /// Help is called there, not texted from here.
+    /// It is an emergency number.
     Emergency,
-    /// A service, not a telephone.
+    /// It is a short code.
     ShortCode,
-    /// It costs extra, or is no single telephone.
+    /// It may cost extra or does not belong to a single phone.
     Special,
-    /// Its country is not among those that the line texts.
+    /// Its country, if known, is not among those that the line may text.
     Country(Option<String>),
-    /// No telephone has it.
+    /// It is not a phone number.
     NotANumber,
 }
 
-/// The number that somebody typed, if it may be texted from a line of `region` that serves the countries `allowed`.
+/// Parses a number that somebody typed, in the national format of `region`. Returns it if it may be texted and is of one of
+/// the countries `allowed`.
 pub fn screen(text: &str, region: &str, allowed: &[String]) -> Result<PhoneNumber, NotTexted> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     if EMERGENCY.contains(&digits.as_str()) {
@@ -61,8 +62,8 @@ pub fn screen(text: &str, region: &str, allowed: &[String]) -> Result<PhoneNumbe
     }
 }
 
-/// A number at the beginning of what somebody typed, and the words behind it. Numbers are typed with blanks in them, so
-/// it is the longest that is one.
+/// Splits a text into the number at its beginning and the words after it. Numbers can contain blanks, so the longest valid
+/// number is taken.
 pub fn number_and_words<'a>(text: &'a str, region: &str) -> (&'a str, &'a str) {
     let text = text.trim_start();
     let (mut end, mut found) = (0, None);
@@ -79,15 +80,15 @@ pub fn number_and_words<'a>(text: &'a str, region: &str) -> (&'a str, &'a str) {
             found = Some(end);
         }
     }
-    // Of what is none, all that looks like one is shown to be wrong.
+    // If there is no valid number, return everything that looks like one, for the error message.
     let first = text.find(char::is_whitespace).unwrap_or(text.len());
     let end = found.unwrap_or(if end > 0 { end } else { first });
     (text[..end].trim(), text[end..].trim())
 }
 
 impl PhoneNumber {
-    /// Whether texting it may cost extra, or it is no single telephone: premium services, shared costs, personal numbers
-    /// and their kin.
+    /// Whether texting the number may cost extra or it does not belong to a single phone: premium rate, shared cost, personal
+    /// numbers and the like.
     pub fn is_special(&self) -> bool {
         if let Some(national) = self.as_str().strip_prefix("+1")
             && (national.starts_with("900")
@@ -110,7 +111,7 @@ impl PhoneNumber {
 }
 
 impl Address {
-    /// Whether a text may go there at all: to a telephone, and not to one that costs extra.
+    /// Whether the address is a phone number that can be texted without extra cost.
     pub fn can_be_texted(&self) -> bool {
         self.phone().is_some_and(|phone| !phone.is_special())
     }
@@ -145,10 +146,10 @@ mod tests {
             ("+1 622 555 0142", Err(NotTexted::Special)),
             ("+1 700 555 0142", Err(NotTexted::Special)),
             ("+1 710 555 0142", Err(NotTexted::Special)),
-            // Beside them: Oregon's, and toll-free.
+            // Oregon's area code, next to the non-geographic ones.
             ("(541) 555-0142", Ok("+15415550142")),
             ("+44 909 879 0123", Err(NotTexted::Special)),
-            // Shared cost, and personal.
+            // Shared cost, and a personal number.
             ("+44 843 123 4567", Err(NotTexted::Special)),
             ("+44 70 1234 5678", Err(NotTexted::Special)),
             (

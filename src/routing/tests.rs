@@ -202,7 +202,7 @@ fn whoever_is_on_the_phone_is_passed_over_until_nobody_else_is_left() {
             0,
             (Some(0), vec!["Backup"]),
         ),
-        // Backup did not answer: now Sergio is rung after all, once.
+        // Backup did not answer, so Sergio is rung after all, once.
         (
             CHAIN,
             busy(&["Sergio"], &[], &[BACKUP]),
@@ -221,7 +221,7 @@ fn whoever_is_on_the_phone_is_passed_over_until_nobody_else_is_left() {
             2,
             (None, vec![]),
         ),
-        // His other call has ended meanwhile.
+        // His other call has ended in the meantime.
         (
             CHAIN,
             busy(&[], &[], &[BACKUP]),
