@@ -1,4 +1,4 @@
-//! Who is who in Slack, cached: our workspace, channel ids, members, people's names. Reads only.
+//! A cache of what Slack knows: our workspace, channel IDs, channel members, people's names. It only reads from Slack.
 
 pub(crate) mod people;
 
@@ -18,30 +18,29 @@ use crate::slack::mrkdwn::{Mentions, Names};
 use crate::slack::{ChannelId, TeamId, UserId};
 use crate::store::{self, Store};
 
-/// How long a list of members is believed: long enough for a burst of commands, short enough that a new
-/// dispatcher is not turned away for long.
+/// How long a list of members is cached, for positive answers only.
 const MEMBERS_FOR: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long a person's name is believed.
+/// How long the name of a person or a channel is cached.
 const NAMES_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long Slack may take to say who is a member: the person waits, and Slack gives a command 3 s in all.
+/// The time limit for listing a channel's members. The person waits, and Slack allows 3 s for the whole command.
 const MEMBERS_BUDGET: Duration = Duration::from_secs(2);
 
-/// The name under which the workspace is remembered over a restart.
+/// The key under which the workspace's ID is stored.
 const TEAM_FACT: &str = "slack.team_id";
 
-/// The same for the bot's own user.
+/// The key under which the bot's user ID is stored.
 const BOT_FACT: &str = "slack.bot_user_id";
 
-/// The name under which the workspace's address is remembered: links to messages begin with it.
+/// The key under which the workspace's URL is stored. Links to messages begin with it.
 const TEAM_URL_FACT: &str = "slack.team_url";
-/// The same for a configured channel's id, behind which stands its name.
+/// The prefix of the keys under which channel IDs are stored; the configured name follows.
 const CHANNEL_FACT: &str = "slack.channel_id.";
 
 type Cache<T> = DashMap<String, (Timestamp, T)>;
 
-/// The cache; cloning it costs nothing.
+/// The cache. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Directory(Arc<Inner>);
 
@@ -75,12 +74,12 @@ impl Directory {
         }))
     }
 
-    /// Our workspace; `None` until Slack has said so once in this installation's life.
+    /// Returns the ID of our workspace; `None` until Slack has reported it for the first time in this installation's life.
     pub(crate) fn team(&self) -> Option<TeamId> {
         self.0.team.read().ok()?.clone()
     }
 
-    /// Whether this is the bot's own user. What it uploads need not bear a bot's id, and is no reply.
+    /// Whether this is the bot's user. Its file uploads may have no `bot_id` and must not count as replies.
     pub(crate) fn is_bot(&self, user: &UserId) -> bool {
         self.0
             .bot
@@ -88,7 +87,7 @@ impl Directory {
             .is_ok_and(|bot| bot.as_ref() == Some(user))
     }
 
-    /// Takes what Slack last said from the database: our workspace, the bot's user, what people are called and the ids of these
+    /// Loads what Slack last reported from the database: our workspace, the bot's user, people's names, and the IDs of these
     /// channels.
     pub(crate) async fn recall(&self, store: &Store, channels: &[&str]) -> anyhow::Result<()> {
         if let Some(bot) = store::facts::read(store, BOT_FACT).await? {
@@ -111,7 +110,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Asks Slack which workspace the token belongs to and who we are, and remembers it.
+    /// Asks Slack for the token's workspace and bot user, and stores them.
     pub(crate) async fn learn_team(&self, store: &Store) -> anyhow::Result<()> {
         let identity = self
             .0
@@ -141,7 +140,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Asks Slack for a configured channel's id, whatever was remembered, and remembers it; `None` if there is none.
+    /// Asks Slack for the ID of a configured channel, even if it is cached, and stores it. `None` if the bot sees no such channel.
     pub(crate) async fn learn_channel(
         &self,
         store: &Store,
@@ -169,7 +168,7 @@ impl Directory {
         }
     }
 
-    /// The address of a message, as `chat.getPermalink` would give it; `None` until Slack has told our workspace's.
+    /// Returns the URL of a message, as `chat.getPermalink` does; `None` if the workspace's URL is not known yet.
     pub(crate) fn link(&self, channel: &str, ts: &str) -> Option<String> {
         let url = self.0.team_url.read().ok()?;
         let is_known = !url.is_empty() && !channel.is_empty() && !ts.is_empty();
@@ -191,7 +190,7 @@ impl Directory {
         }
     }
 
-    /// The id of a configured channel: `#name`, or an id already.
+    /// Returns the ID of a configured channel, which is `#name` or an ID. Asks Slack if it is not cached.
     pub(crate) async fn channel_id(&self, configured: &str) -> Result<Option<ChannelId>, Failure> {
         if !configured.starts_with('#') {
             return Ok(Some(ChannelId::new(configured)));
@@ -208,7 +207,7 @@ impl Directory {
         Ok(Some(found.id))
     }
 
-    /// The same without asking Slack.
+    /// Returns the ID of a configured channel if it is cached, without asking Slack.
     pub(crate) fn known_channel_id(&self, configured: &str) -> Option<ChannelId> {
         if configured.starts_with('#') {
             self.0.channels.get(configured).map(|id| id.clone())
@@ -217,12 +216,12 @@ impl Directory {
         }
     }
 
-    /// Forgets a channel's id: it may have been made anew under the same name.
+    /// Removes a channel's ID from the cache, because a new channel may have its name.
     pub(crate) fn forget_channel(&self, configured: &str) {
         self.0.channels.remove(configured);
     }
 
-    /// Whether the person is in the channel; an error says that Slack did not tell in time.
+    /// Whether a user is a member of a channel. An error if Slack does not answer in time.
     pub(crate) async fn is_member(
         &self,
         channel: &ChannelId,
@@ -236,7 +235,7 @@ impl Directory {
         {
             return Ok(true);
         }
-        // A "no" is never believed from memory: whoever was just invited must not have to wait.
+        // Never answer "no" from the cache: somebody who was just invited must not have to wait.
         let members = tokio::time::timeout(MEMBERS_BUDGET, self.0.slack.members(channel))
             .await
             .context("Slack takes too long to list the channel's members")?
@@ -248,7 +247,7 @@ impl Directory {
         Ok(found)
     }
 
-    /// The names of everybody and everything a text mentions.
+    /// Returns the names of all users and channels in `mentions`. Asks Slack for those that are not cached.
     pub(crate) async fn names(&self, mentions: &Mentions) -> Result<Names, Failure> {
         let mut users = HashMap::new();
         for user in &mentions.users {
@@ -271,7 +270,7 @@ impl Directory {
                 self.look_at_people();
                 info.name
             }
-            // Somebody of another workspace, or gone: the caller reads a word instead of an id.
+            // The user is deleted or of another workspace: the caller reads a word instead of an ID.
             Err(Failure::Refused { code, .. }) if is_nobody(&code) => wording::SOMEBODY.to_owned(),
             Err(failure) => return Err(failure),
         };
@@ -305,7 +304,7 @@ impl Directory {
     }
 }
 
-/// Slack's words for a person whom this workspace does not know.
+/// Whether the code is one of Slack's errors for a user that this workspace does not know.
 fn is_nobody(code: &str) -> bool {
     matches!(
         code,

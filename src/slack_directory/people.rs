@@ -1,8 +1,7 @@
-//! What the people are called who write beside each other in our channels: a reply that begins with one of their names speaks
-//! to them and not to the caller.
+//! The names of the people in our channels. A reply that begins with one of them is for a colleague and not for the caller.
 //!
-//! It is learned in the background, from the members of the lines' channels and from whoever writes there, and remembered over
-//! a restart: no reply waits for it.
+//! The names of the members of the lines' channels, and of everybody who writes there, are fetched in the background and
+//! stored in the database. No reply waits for them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,45 +19,45 @@ use crate::slack::UserId;
 use crate::slack::client::UserInfo;
 use crate::store::{self, Store};
 
-/// The name under which they are remembered.
+/// The key under which the names are stored.
 const PEOPLE_FACT: &str = "slack.people";
 
-/// How often the members are looked through.
+/// How often all members are fetched.
 const ROUND: Duration = Duration::from_secs(3_600);
 
-/// The same until it has succeeded once.
+/// How often to try until that has succeeded once.
 const SOON: Duration = Duration::from_secs(60);
 
-/// How long what somebody is called is believed.
+/// How long a person's names are cached.
 const CALLED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// How many people are known at most: far more than a desk has.
+/// The most people in the cache: far more than a desk has.
 const MOST: usize = 500;
 
-/// How many are asked about without a pause, and the pause after that: Slack allows a hundred a minute.
+/// The number of requests without a pause, and the pause between further ones. Slack allows a hundred a minute.
 const AT_ONCE: usize = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Everyday words that are names of somebody's, too. Taken for a name they would hold every other reply.
+/// Everyday words that are also names. If they counted as names, every other reply would wait for a confirmation.
 const WORDS: [&str; 32] = [
     "a", "am", "an", "as", "at", "be", "by", "do", "go", "ha", "he", "hi", "i", "if", "in", "is",
     "it", "me", "my", "no", "of", "oh", "ok", "on", "or", "so", "to", "u", "up", "us", "we", "ya",
 ];
 
-/// What is known of them.
+/// The cached names and the people to fetch.
 #[derive(Debug, Default)]
 pub(super) struct People {
-    /// By id; without a name for bots and whoever is gone.
+    /// The names by user ID; empty for bots and deleted users.
     called: DashMap<String, (Timestamp, Vec<String>)>,
-    /// Who has written and is not known.
+    /// The users who have written and are not in the cache.
     wanted: DashSet<String>,
-    /// Whether something was learned that is not remembered yet.
+    /// Whether the cache contains names that are not stored yet.
     is_new: AtomicBool,
     look: Notify,
 }
 
 impl Directory {
-    /// The names of the people of our channels, but for this one.
+    /// Returns the names of the people in our channels, except those of one user.
     pub(crate) fn known_names(&self, but: &UserId) -> Vec<String> {
         let known = self.0.people.called.iter();
         known
@@ -68,7 +67,7 @@ impl Directory {
             .collect()
     }
 
-    /// Somebody writes in a channel of ours: what they are called is learned later, if it is not known.
+    /// Records that a user writes in one of our channels. Their names are fetched later if they are not cached.
     pub(crate) fn note_writer(&self, user: &UserId) {
         let people = &self.0.people;
         if !people.called.contains_key(user.as_str()) && people.wanted.len() < MOST {
@@ -77,12 +76,12 @@ impl Directory {
         }
     }
 
-    /// The channels are known: their members can be looked through.
+    /// Wakes the background task, because channels or people to fetch are known.
     pub(crate) fn look_at_people(&self) {
         self.0.people.look.notify_one();
     }
 
-    /// Slack has told of somebody.
+    /// Caches the names of a user that Slack returned.
     pub(super) fn set_called(&self, user: &UserInfo) {
         let is_person = !user.is_bot && !user.deleted && user.id.as_str() != "USLACKBOT";
         let names = if is_person {
@@ -114,7 +113,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Asks Slack about whoever is not known well enough, in a round about all members.
+    /// Fetches the names of the wanted people, and in a round of all members, from Slack unless they are fresh.
     async fn learn_people(&self, channels: &[&str], is_round: bool) -> Result<(), Failure> {
         let people = &self.0.people;
         let mut users: Vec<UserId> = people
@@ -154,7 +153,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Remembers what was learned, beside what another process has.
+    /// Stores the new names and keeps those that another process has stored.
     async fn remember_people(&self, store: &Store) -> anyhow::Result<()> {
         let people = &self.0.people;
         if !people.is_new.swap(false, Ordering::Relaxed) {
@@ -177,14 +176,14 @@ fn read(known: Option<String>) -> BTreeMap<String, Vec<String>> {
         .unwrap_or_default()
 }
 
-/// Whether a reply that begins with this name may well speak to somebody.
+/// Whether a reply that begins with this name is likely to address a person.
 fn is_telling(name: &str) -> bool {
     let first = name.split_whitespace().next().unwrap_or_default();
     let first = first.trim_start_matches('@').to_lowercase();
     !WORDS.contains(&first.as_str())
 }
 
-/// Learns what people are called until `stop`.
+/// Fetches people's names in the background until `stop`.
 pub(crate) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
     tokio::select! {
         _ = stop.wait_for(|stop| *stop) => {}
@@ -198,7 +197,7 @@ async fn learn(app: &App) {
     let mut last: Option<Instant> = None;
     loop {
         let wait = if last.is_some() { ROUND } else { SOON };
-        // Ignoring whether it was told: whatever is due is seen below.
+        // Continue on a wake-up or a timeout alike: the code below finds what is due.
         let _ = tokio::time::timeout(wait, app.directory.0.people.look.notified()).await;
         let is_round = last.is_none_or(|last| last.elapsed() >= ROUND);
         let told = app.directory.learn_people(&channels, is_round).await;
@@ -206,14 +205,14 @@ async fn learn(app: &App) {
             app.directory.0.people.is_new.store(true, Ordering::Relaxed);
             tracing::debug!(
                 error = format!("{error:#}"),
-                "what people are called is kept later"
+                "storing people's names failed; trying again"
             );
         }
         match told {
             Ok(()) if is_round => last = Some(Instant::now()),
             Ok(()) => {}
             Err(failure) => {
-                tracing::debug!(?failure, "what people are called is learned later");
+                tracing::debug!(?failure, "fetching people's names failed; trying again");
                 tokio::time::sleep(SOON).await;
             }
         }
