@@ -1,7 +1,7 @@
-//! Compares Twilio's log and Slack's threads with what we have kept, and takes in what never reached us.
+//! Reads Twilio's log and Slack's threads, and processes what never reached us by a webhook.
 //!
-//! Each read begins a margin before its watermark, and the watermark moves only when a read was complete and all it
-//! found is kept: a broken read proves nothing. What live webhooks and backfill both bring is one message.
+//! Each read begins a margin before its watermark. The watermark only moves after a complete read whose findings are all
+//! saved, since an incomplete read proves nothing. A message that arrives by a webhook and by the backfill is saved once.
 
 mod calls;
 mod clock;
@@ -25,10 +25,10 @@ use crate::remote::Failure;
 use crate::store::scrub::{self, Scrubbed};
 use crate::store::{facts, forget, upkeep};
 
-/// How far before its watermark a read begins: Twilio lists a message some time after it came.
+/// How far before its watermark a read begins. Twilio lists a message some time after it arrives.
 const MARGIN: SignedDuration = SignedDuration::from_mins(15);
 
-/// Looks on start and then regularly, until `stop` says so.
+/// Runs the backfill at the start and then every `delivery.backfill_every`, until `stop`.
 pub(crate) async fn run(app: App, clients: Clients, mut stop: watch::Receiver<bool>) {
     let reads = slack::Reads::new(app.config.delivery.settle_after);
     let rounds = async {
@@ -43,7 +43,7 @@ pub(crate) async fn run(app: App, clients: Clients, mut stop: watch::Receiver<bo
             tokio::time::sleep(fallback::EVERY).await;
         }
     };
-    // A round may be cut anywhere: its watermark has not moved then.
+    // A round can be aborted anywhere: its watermark has not moved then.
     tokio::select! {
         () = rounds => {}
         () = fallbacks => {}
@@ -52,7 +52,8 @@ pub(crate) async fn run(app: App, clients: Clients, mut stop: watch::Receiver<bo
     }
 }
 
-/// Before anything leaves: lets replies that wait from before the start wait for their threads to be compared.
+/// Holds back the replies that are in the queue at the start, until their threads have been read. Call it before the workers
+/// start.
 pub(crate) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
     slack::hold_replies_back(app).await
 }
@@ -67,7 +68,7 @@ async fn round(app: &App, clients: &Clients, (reads, turn): (&slack::Reads, usiz
             open_calls::catch_up(app, clients, line).await,
         );
     }
-    // Each time another line is the first that may read.
+    // The reads are limited, so each round begins with another line.
     let lines = &app.config.lines;
     for line in lines
         .iter()
@@ -84,15 +85,15 @@ async fn round(app: &App, clients: &Clients, (reads, turn): (&slack::Reads, usiz
     if let Err(error) = statuses::catch_up(app, clients).await {
         tracing::warn!(
             error = format!("{error:#}"),
-            "statuses could not be looked up; trying again"
+            "looking up message statuses failed; trying again"
         );
     }
     match upkeep::sweep(&app.store).await {
         Ok(0) => {}
-        Ok(rows) => tracing::debug!(rows, "took away what is done and old"),
+        Ok(rows) => tracing::debug!(rows, "removed old finished rows"),
         Err(error) => tracing::warn!(
             error = format!("{error:#}"),
-            "what is done and old could not be taken away; trying again"
+            "removing old finished rows failed; trying again"
         ),
     }
     if let Some(keep_texts) = app.config.desk.keep_texts
@@ -100,20 +101,20 @@ async fn round(app: &App, clients: &Clients, (reads, turn): (&slack::Reads, usiz
     {
         tracing::warn!(
             error = format!("{error:#}"),
-            "texts older than desk.keep_texts could not be removed; trying again"
+            "removing texts older than desk.keep_texts failed; trying again"
         );
     }
     match scrub::run(&app.store).await {
         Ok(Scrubbed::Done) => {}
         Ok(Scrubbed::NotYet) => {
-            tracing::debug!("removed words still stand in the write-ahead log; trying again");
+            tracing::debug!("removed texts are still in the write-ahead log; trying again");
         }
         Err(error) => tracing::warn!(
             error = format!("{error:#}"),
-            "removed words still stand in the write-ahead log; trying again"
+            "removed texts are still in the write-ahead log; trying again"
         ),
     }
-    // Last, so that Twilio has told its time by the first round.
+    // Compare the clocks last, so that Twilio's time is known in the first round.
     clock::compare(app, clients);
 }
 
@@ -139,7 +140,7 @@ fn report(what: &'static str, line: &Line, found: anyhow::Result<usize>) {
                 line = line.name,
                 what,
                 found,
-                "found what had not reached us"
+                "the backfill found what no webhook had reported"
             );
         }
         Err(error) => {
@@ -148,13 +149,13 @@ fn report(what: &'static str, line: &Line, found: anyhow::Result<usize>) {
                 line = line.name,
                 what,
                 error = format!("{error:#}"),
-                "could not compare; trying again"
+                "the backfill failed; trying again"
             );
         }
     }
 }
 
-/// From when on to read: the watermark of `name` less the margin. The first time ever, that is now.
+/// Returns the time from which to read: the margin before the watermark `name`. The first time, sets the watermark to now.
 async fn begin(app: &App, clients: &Clients, name: &str) -> anyhow::Result<Timestamp> {
     let Some(watermark) = facts::read(&app.store, name).await? else {
         let now = clock::now(app, clients);
@@ -165,8 +166,8 @@ async fn begin(app: &App, clients: &Clients, name: &str) -> anyhow::Result<Times
     Ok(watermark.checked_sub(MARGIN)?)
 }
 
-/// How long something is left to its webhook, which knows more of it: Twilio tries for 15 s. In parts of `settle_after`,
-/// so that it scales with the other waits: 20 s of 95.
+/// How long to wait for an item's webhook, which has more information than the log and for which Twilio tries 15 s. It is a
+/// fraction of `settle_after`, so that it scales with the other times: 20 s of 95 s.
 const LEFT_TO_WEBHOOK: f64 = 20.0 / 95.0;
 
 fn left_to_webhook(app: &App) -> SignedDuration {
@@ -174,7 +175,7 @@ fn left_to_webhook(app: &App) -> SignedDuration {
     SignedDuration::try_from(left).unwrap_or_default()
 }
 
-/// All up to `to` is kept.
+/// Moves the watermark `name` to `to`, up to which everything is saved.
 async fn move_watermark(app: &App, name: &str, to: Timestamp) -> anyhow::Result<()> {
     crate::faultpoints::point("backfill.before_watermark");
     let mut tx = app.store.begin().await?;

@@ -1,4 +1,4 @@
-//! Calls whose webhook never reached us.
+//! Finds calls whose webhook never reached us.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,10 +12,10 @@ use crate::phone::Address;
 use crate::store::calls;
 use crate::twilio::client::{CallFilter, CallResource};
 
-/// Twilio's words for a call that is over.
+/// The statuses of a call that has ended.
 const OVER: [&str; 5] = ["completed", "busy", "failed", "no-answer", "canceled"];
 
-/// Takes in every call to the line that Twilio has and we do not; how many there were.
+/// Saves every call to the line that Twilio's log has and we do not. Returns their number.
 pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<usize> {
     let watermark = format!("backfill.calls.{}", line.number.as_str());
     let since = begin(app, clients, &watermark).await?;
@@ -33,7 +33,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         .and_then(|now| now.checked_sub(took).ok());
     let mut complete_to = by_twilios.unwrap_or(by_our_clock);
     listed.retain(|call| call.direction.is_inbound() && call.parent_call_sid.is_none());
-    // The first come first, as they came.
+    // Oldest first.
     listed.reverse();
     let (mut found, mut failed) = (0, None);
     for call in listed {
@@ -45,14 +45,14 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
             continue;
         };
         if app.calls.memory.knows(sid) || is_open(app, clients, &call, started) {
-            // It is being written down, or goes on: it may last longer than the margin before the watermark.
+            // The call is being saved or is in progress. It may last longer than the margin, so the watermark stays before it.
             complete_to = complete_to.min(started);
             continue;
         }
         match take_in(app, clients, line, &call, started).await {
             Ok(true) => found += 1,
             Ok(false) => {}
-            // It holds back the watermark, not the other calls.
+            // A call that cannot be saved holds back the watermark, but not the other calls.
             Err(error) => failed = Some(error),
         }
     }
@@ -61,13 +61,13 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         Some(error) if found == 0 => return Err(error),
         Some(error) => tracing::warn!(
             error = format!("{error:#}"),
-            "a call that had not reached us cannot be taken in yet"
+            "saving a call that no webhook reported failed; trying again"
         ),
     }
     Ok(found)
 }
 
-/// Whether the call goes on, or what tells of it may still be on its way.
+/// Whether the call is in progress or its webhook may still arrive.
 fn is_open(app: &App, clients: &Clients, call: &CallResource, started: Timestamp) -> bool {
     let now = clock::now(app, clients);
     !OVER.contains(&call.status.as_str()) || now.duration_since(started) < left_to_webhook(app)
@@ -80,7 +80,7 @@ async fn take_in(
     call: &CallResource,
     started: Timestamp,
 ) -> anyhow::Result<bool> {
-    // The number's fallback may have put it through to somebody: that is a leg of its own.
+    // The number's fallback may have forwarded the call, which is a leg of its own.
     let filter = CallFilter {
         parent_call_sid: Some(call.sid.clone()),
         ..CallFilter::default()

@@ -1,19 +1,19 @@
-//! The vendors' time, by which everything they date is compared: this machine's clock may be wrong.
+//! Twilio's clock, with which Twilio's dates have to be compared, since this machine's clock may be wrong.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
 use crate::outbox::Clients;
 
-/// From when on a difference is worth an alarm: Slack's requests are refused beyond five minutes.
+/// The difference of the clocks that is logged as an error. Beyond five minutes we refuse Slack's requests.
 const WORTH_AN_ALARM: SignedDuration = SignedDuration::from_secs(60);
 
-/// The time by Twilio's clock, or ours as long as Twilio has not said it.
+/// Returns the time by Twilio's clock, or by ours before Twilio's first response.
 pub(super) fn now(app: &App, clients: &Clients) -> Timestamp {
     clients.twilio.now().unwrap_or_else(|| app.clock.now())
 }
 
-/// Says so if this machine's clock is wrong.
+/// Measures the difference between our clock and Twilio's, and logs an error if it is too large.
 pub(super) fn compare(app: &App, clients: &Clients) {
     let off = app.clock.now().duration_since(now(app, clients));
     metrics::gauge!("qdn_clock_off_seconds").set(off.as_secs_f64());

@@ -1,4 +1,4 @@
-//! Whether Twilio would forward a line's calls while we are down, for the app's home.
+//! Looks up whether each line's number has a voice fallback, which the app's Home tab shows.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::config::Line;
 use crate::outbox::Clients;
 use crate::store::{facts, homes};
 
-/// How often it is looked: only people change it.
+/// How often to look. Only people change the setting.
 pub(super) const EVERY: Duration = Duration::from_secs(600);
 
-/// Looks at every line's number.
+/// Looks up the numbers of all lines.
 pub(super) async fn look(app: &App, clients: &Clients) {
     for line in &app.config.lines {
         if let Err(error) = look_at(app, clients, line).await {
             tracing::debug!(
                 line = line.name,
                 error = format!("{error:#}"),
-                "the number's fallback cannot be looked up"
+                "looking up the number's voice fallback failed"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Calls whose end never reached us: Twilio's log has it.
+//! Finds the end of calls whose last webhook never reached us, in Twilio's log.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,13 +11,13 @@ use crate::phone::Address;
 use crate::store::calls::{self, State};
 use crate::twilio::client::{CallFilter, CallResource};
 
-/// For how long a call of which nothing is heard is looked for: Twilio lets none last longer than four hours.
+/// How old an open call may be to be looked up. Twilio limits calls to four hours.
 const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// How far our clock and Twilio's may be apart.
+/// The largest expected difference between our clock and Twilio's.
 const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
-/// Brings every call to the line to its end that is over at Twilio and not here; how many there were.
+/// Ends every call to the line that has ended at Twilio and is open here. Returns their number.
 pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<usize> {
     let since = app.clock.now().checked_sub(LOOKED_FOR)?;
     let Some(first) = calls::first_open(&app.store, line.number.as_str(), since).await? else {
@@ -51,7 +51,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
     Ok(found)
 }
 
-/// When the call ended, if that is so long ago that nothing about it can still be on its way.
+/// Returns when the call ended, if that is at least `settle_after` ago, so that no webhook can still arrive.
 fn ended(app: &App, clients: &Clients, call: &CallResource) -> Option<Timestamp> {
     let now = clients.twilio.now().unwrap_or_else(|| app.clock.now());
     let ended = call.end_time?;

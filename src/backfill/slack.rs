@@ -1,8 +1,8 @@
-//! Replies whose event never reached us: threads are compared with Slack again and again, by what we know of them.
+//! Finds replies whose event never reached us: reads the threads from Slack in turn and compares them with the database.
 //!
-//! The livelier a thread, the sooner its turn comes; a part of the reads goes to those that were not compared for longest,
-//! so that every thread has its turn in the end, however old it is. A thread in which replies wait comes at once
-//! (`thread_sync`). All of it shares one allowance of reads: Slack allows 50 a minute, and others want some of them.
+//! Active threads are read more often. A quarter of the reads goes to the threads that have not been read for longest, so
+//! that every thread is read eventually. A thread in which replies wait is read at once (see `thread_sync`). All reads share
+//! one token bucket: Slack allows 50 reads a minute, some of which other tasks need.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -22,36 +22,37 @@ use crate::store::threads::{self, Compared};
 use crate::store::{facts, order};
 use crate::thread_sync;
 
-/// How far apart reads are on average: 24 a minute. Where the other waits are set shorter than usual, so is this, but not
-/// so far that Slack's limit is reached with any `request_timeout` that makes sense.
+/// The average time between reads: 24 a minute. With a `settle_after` below `APART_FROM` it shrinks in proportion, but with
+/// any reasonable `request_timeout` it stays above Slack's limit.
 const APART: Duration = Duration::from_millis(2_500);
 const APART_FROM: Duration = Duration::from_secs(40);
 
-/// How many reads may come at once after a quiet time.
+/// The capacity of the token bucket: the most reads at once after a quiet time.
 const BURST: f64 = 20.0;
 
-/// How many of them the rounds leave: a thread in which replies wait is not to wait for a read too.
+/// The tokens that the rounds leave for threads in which replies wait.
 const RESERVE: f64 = 8.0;
 
-/// How many of a line's liveliest threads are thought of; the others have their turn by and by.
+/// The most active threads of a line that a round chooses from. The others are read in the order of their last read.
 const LIVELY: i64 = 200;
 
-/// A thread that has just been written in is as urgent after this time as one that is as old as that after twice as long.
+/// In milliseconds, added to a thread's idle time in its urgency. A thread that has just been active is as urgent after this
+/// time as a thread that has been idle for this time is after twice as long.
 const FRESH: f64 = 300_000.0;
 
-/// How many threads of a conversation are compared before replies leave that a start has found waiting.
+/// The most threads of a conversation that are read before its replies leave after a start.
 const OF_CONVERSATION: i64 = 5;
 
-/// After how many seconds a thread is tried again in which replies wait.
+/// After how many seconds (scaled with `settle_after`) a thread in which replies wait is tried again.
 const TRIED_AGAIN: f64 = 1.0;
 const LEAST_TRIED_AGAIN: Duration = Duration::from_millis(100);
 
-/// The allowance of reads, and whose turn it is.
+/// The token bucket for reads, and the channels that cannot be read.
 #[derive(Debug)]
 pub(super) struct Reads {
     apart: Duration,
     level: Mutex<(f64, Instant)>,
-    /// Where reads are in vain.
+    /// The channels that cannot be read.
     unreadable: Unreadable,
 }
 
@@ -65,7 +66,7 @@ impl Reads {
         }
     }
 
-    /// How many may be made now.
+    /// Refills the bucket and returns its tokens.
     fn allowed(&self) -> f64 {
         let Ok(mut level) = self.level.lock() else {
             return 0.0;
@@ -76,17 +77,17 @@ impl Reads {
         level.0
     }
 
-    /// How many a round may make now.
+    /// Returns the tokens that a round may use.
     fn spare(&self) -> f64 {
         (self.allowed() - RESERVE).max(0.0)
     }
 
-    /// Takes one, if one is left.
+    /// Takes a token, if there is one.
     fn take(&self) -> bool {
         self.take_above(0.0)
     }
 
-    /// Takes one for a round.
+    /// Takes a token for a round, if more than the reserve is left.
     fn take_spare(&self) -> bool {
         self.take_above(RESERVE)
     }
@@ -100,7 +101,7 @@ impl Reads {
     }
 }
 
-/// Takes in replies in the line's threads that Slack has and we do not; how many there were. `turn` counts the rounds.
+/// Reads some threads of the line and saves the replies that we do not have. Returns their number. `turn` counts the rounds.
 pub(super) async fn catch_up(
     app: &App,
     clients: &Clients,
@@ -116,9 +117,10 @@ pub(super) async fn catch_up(
     let number = line.number.as_str();
     let begun = clock::now(app, clients);
     know_from(app, number, begun).await?;
-    // What the bucket holds is a handful; the cast drops its fraction on purpose.
+    // The number of tokens is small; the cast drops its fraction on purpose.
     let many = (reads.spare() / app.config.lines.len() as f64).max(1.0) as usize;
-    // That the line's own channel cannot be read is to be said as long as it lasts.
+    // Threads in unreadable channels are skipped, except in the line's current channel, whose failure must be reported as long
+    // as it lasts.
     let is_left = |thread: &Compared| {
         thread.channel != current.as_str() && reads.unreadable.contains(&thread.channel)
     };
@@ -142,7 +144,7 @@ pub(super) async fn catch_up(
         if !reads.take_spare() {
             break;
         }
-        // One thread that cannot be read holds up no other.
+        // A thread that cannot be read does not keep the others from being read.
         match compare(app, clients, &team, &thread).await {
             Ok(replies) => {
                 reads.unreadable.forget(&thread.channel);
@@ -159,13 +161,13 @@ pub(super) async fn catch_up(
         Some(error) if found == 0 => return Err(error),
         Some(error) => tracing::warn!(
             error = format!("{error:#}"),
-            "a thread could not be compared; trying again"
+            "comparing a thread failed; trying again"
         ),
     }
     Ok(found)
 }
 
-/// Keeps once from when on replies are sought: what came before was found by other means or was given up.
+/// Stores, once, the time from which on threads are searched for replies. Earlier versions searched before that.
 async fn know_from(app: &App, number: &str, now: Timestamp) -> anyhow::Result<()> {
     let name = compared_from(number);
     if facts::read(&app.store, &name).await?.is_some() {
@@ -180,8 +182,8 @@ async fn know_from(app: &App, number: &str, now: Timestamp) -> anyhow::Result<()
     tx.commit().await
 }
 
-/// The `many` threads to be compared at `now` in the round `turn`: a quarter of them for their rest, the others for their
-/// urgency, which is the time since they were compared against the time since something came or went in them.
+/// Chooses the `many` threads to read in the round `turn`: a quarter of them because they have not been read for longest,
+/// the others by urgency, which is the time since the last read divided by the idle time.
 fn choose(
     mut lively: Vec<Compared>,
     resting: Vec<Compared>,
@@ -205,7 +207,7 @@ fn choose(
     lively
 }
 
-/// Lets the replies that a start has found waiting wait for their threads to be compared.
+/// Holds back the replies that are in the queue at the start, and asks for a read of their threads.
 pub(super) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
     let mut tx = app.store.begin().await?;
     let patience = thread_sync::longest_wait(app.config.delivery.settle_after);
@@ -222,7 +224,7 @@ pub(super) async fn hold_replies_back(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Compares the threads in which replies wait, whenever there are any; never ends.
+/// Reads the threads in which replies wait, whenever there are any. Never returns.
 pub(super) async fn compare_wanted(app: &App, clients: &Clients, reads: &Reads) {
     let bell = app.store.wake().bell(order::COMPARE);
     let again = delivery::scaled(app.config.delivery.settle_after, TRIED_AGAIN);
@@ -236,7 +238,7 @@ pub(super) async fn compare_wanted(app: &App, clients: &Clients, reads: &Reads) 
         }
         for (wanted, since) in app.thread_sync.awaited() {
             match see_to(app, clients, reads, &wanted).await {
-                // Its replies may not be committed yet; then their bell is still to ring.
+                // If replies are not committed yet, their commit rings the bell later.
                 Ok(true) => app.thread_sync.finish(&wanted),
                 Ok(false) => {}
                 Err(error) => {
@@ -244,7 +246,7 @@ pub(super) async fn compare_wanted(app: &App, clients: &Clients, reads: &Reads) 
                         tracing::warn!(
                             times,
                             error = format!("{error:#}"),
-                            "threads whose replies wait could not be compared"
+                            "reading threads whose replies wait failed"
                         );
                     }
                 }
@@ -257,7 +259,7 @@ pub(super) async fn compare_wanted(app: &App, clients: &Clients, reads: &Reads) 
     }
 }
 
-/// Whether replies were let go.
+/// Reads one thread in which replies wait, or releases them if it is in sync already. Returns whether replies were released.
 async fn see_to(
     app: &App,
     clients: &Clients,
@@ -277,10 +279,10 @@ async fn see_to(
         return Ok(false);
     }
     match compare(app, clients, &team, &thread).await {
-        // Comparing lets go what waits by then.
+        // The comparison has released what waited.
         Ok(_) => Ok(false),
         Err(error) if reads.unreadable.note(channel, &error) => {
-            // What stands there is not found by waiting.
+            // The channel cannot be read, so waiting does not help.
             thread::let_go(app, &thread).await?;
             Ok(true)
         }
@@ -348,7 +350,7 @@ mod tests {
         assert_eq!(by_rounds, (BURST - RESERVE) as usize);
         assert_eq!(waited_for, RESERVE as usize, "left by the rounds");
         assert_eq!(reads.apart, APART);
-        // The shortest that the usual request_timeout allows stays below 50 a minute.
+        // The shortest settle_after that the usual request_timeout allows stays below 50 reads a minute.
         let shortest = Reads::new(Duration::from_secs(20));
         assert!(60.0 / shortest.apart.as_secs_f64() < 50.0);
     }

@@ -1,4 +1,4 @@
-//! Texts whose webhook never reached us.
+//! Finds texts whose webhook never reached us.
 
 use std::collections::HashSet;
 
@@ -21,10 +21,10 @@ use crate::twilio::client::MessageFilter;
 use crate::twilio::form::{InboundSms, Media};
 use crate::twilio::message::Message;
 
-/// A text that cannot be marked is met by every look at the log.
+/// Limits the log: every round would fail for the same text.
 static NOT_MARKED: LogLimit = LogLimit::per_minute();
 
-/// Takes in every text to the line that Twilio has and we do not; how many there were.
+/// Saves every text to the line that Twilio's log has and we do not. Returns their number.
 pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<usize> {
     let watermark = facts::texts_watermark(line.number.as_str());
     let since = begin(app, clients, &watermark).await?;
@@ -37,12 +37,13 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
     let mut listed = read(clients.twilio.list_messages(&filter, Some(since)).await)?;
     crate::faultpoints::point("backfill.read");
     listed.retain(|message| message.direction.is_inbound());
-    // Twilio lists the newest first and dates them by the second: of one second, the last listed came first.
+    // Twilio lists the newest first and has dates of whole seconds. Reverse the list before the stable sort, so that texts of
+    // one second are in the order of arrival.
     listed.reverse();
     listed.sort_by_key(dated);
     let listed = with_what_is_kept(app, listed).await?;
     let mut found = 0;
-    // A text that cannot be taken in holds back its sender's later ones, nobody else's, and the watermark.
+    // A text that cannot be saved holds back the later texts of its sender, so that they stay in order, and the watermark.
     let mut stuck: HashSet<Address> = HashSet::new();
     for (index, (message, kept)) in listed.iter().enumerate() {
         let later = &listed[index + 1..];
@@ -58,7 +59,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
                     sid = message.sid.as_str(),
                     times,
                     error = format!("{error:#}"),
-                    "a text cannot be marked as late"
+                    "marking a text as late failed"
                 );
             }
             continue;
@@ -76,14 +77,14 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
                 tracing::warn!(
                     sid = message.sid.as_str(),
                     error = format!("{error:#}"),
-                    "a text that had not reached us cannot be taken in yet"
+                    "saving a text that no webhook reported failed; trying again"
                 );
                 stuck.insert(message.from.clone());
             }
         }
     }
     if stuck.is_empty() {
-        // Twilio dates its log, so the watermark is by its clock.
+        // The dates in the log are by Twilio's clock, so the watermark is, too.
         let took = SignedDuration::try_from(begun.elapsed())?;
         let by_twilios = clients
             .twilio
@@ -94,7 +95,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
     Ok(found)
 }
 
-/// A text as Twilio's log has it, and what we have kept of it.
+/// A text in Twilio's log and our row of it, if we have one.
 type Listed = (Message, Option<KeptText>);
 
 async fn with_what_is_kept(app: &App, listed: Vec<Message>) -> anyhow::Result<Vec<Listed>> {
@@ -106,8 +107,8 @@ async fn with_what_is_kept(app: &App, listed: Vec<Message>) -> anyhow::Result<Ve
     Ok(known)
 }
 
-/// When a text came whose webhook was overtaken by that of a later one, if that has yet to be shown. Of one second the log
-/// does not say which text came first.
+/// Returns when a text arrived at Twilio if we received a later text of its sender first and have not shown that yet. Texts
+/// of one second do not count, since the log does not tell their order.
 fn overtaken(message: &Message, kept: KeptText, later: &[Listed]) -> Option<Timestamp> {
     let came_at = dated(message)?;
     let is_behind = later.iter().any(|(later, other)| {
@@ -122,7 +123,7 @@ fn dated(message: &Message) -> Option<Timestamp> {
     message.date_sent.or(message.date_created)
 }
 
-/// Whether the text's webhook may still be on its way. The margin before the watermark brings it back next time.
+/// Whether the text's webhook may still arrive. The margin before the watermark makes the next round see the text again.
 fn is_young(app: &App, clients: &Clients, message: &Message) -> bool {
     let now = clock::now(app, clients);
     let age = dated(message).map(|came_at| now.duration_since(came_at));
@@ -140,7 +141,7 @@ async fn take_in(
     inbound_sms::receive(app, &sms, found).await
 }
 
-/// The text as its webhook would have told it.
+/// Converts a message of the log to the form that its webhook would have sent.
 async fn as_received(
     app: &App,
     clients: &Clients,
@@ -149,7 +150,7 @@ async fn as_received(
     let media = match message.num_media {
         0 => Vec::new(),
         _ => match clients.twilio.media(&message.sid).await {
-            // Somebody deleted them: the words are still worth having.
+            // The files were deleted. Save the words anyway.
             Err(Failure::Refused { .. }) => Vec::new(),
             listed => read(listed)?,
         },

@@ -1,4 +1,4 @@
-//! One thread compared with Slack: what it has and we do not is taken in, and what waited for that may leave.
+//! Compares one thread with Slack: saves the replies that we do not have, and releases the replies that waited for that.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::store::threads::{self, Compared};
 use crate::store::{facts, order};
 use crate::thread_sync;
 
-/// Takes in what the thread has and we do not; how many replies that were.
+/// Reads the thread and saves its new replies and edits. Returns the number of new replies.
 pub(super) async fn compare(
     app: &App,
     clients: &Clients,
@@ -32,12 +32,12 @@ pub(super) async fn compare(
     let since = since(app, thread, &root).await?;
     let answer = clients.slack.replies(&channel, &root, Some(&since)).await;
     let messages = match answer {
-        // Its root was deleted, and nothing stands under it.
+        // The parent message was deleted and there are no replies.
         Err(Failure::Refused { code, .. }) if is_gone(&code) => Vec::new(),
         other => match read(other) {
             Ok(messages) => messages,
             Err(error) => {
-                // The next round begins with others.
+                // Let the next round begin with other threads.
                 put_behind(app, thread).await?;
                 return Err(error);
             }
@@ -56,17 +56,18 @@ pub(super) async fn compare(
     Ok(found)
 }
 
-/// For how many seconds a comparison that found nothing is not kept once more.
+/// For how many seconds (scaled with `settle_after`) a further comparison that finds nothing is not recorded.
 const YOUNG: f64 = 5.0;
 
-/// Whether a comparison is kept that comes so many milliseconds after the last that was.
+/// Whether to record a comparison `age` milliseconds after the last recorded one.
 fn is_worth_keeping(found: usize, age: i64, young: Duration) -> bool {
-    // One that seems to lie ahead was dated by a clock that has been set since then.
+    // A negative age means that the clock has been set back, so record it.
     let is_young = u128::try_from(age).is_ok_and(|age| age < young.as_millis());
     found > 0 || !is_young
 }
 
-/// Lets replies go that waited for this, unless they wait for another thread of their conversation too.
+/// Releases the replies that waited for this thread, unless they also wait for another thread of their conversation. Returns
+/// whether any were released.
 pub(super) async fn let_go(app: &App, thread: &Compared) -> anyhow::Result<bool> {
     let patience = thread_sync::longest_wait(app.config.delivery.settle_after);
     let own = (thread.channel.as_str(), thread.ts.as_str());
@@ -86,7 +87,7 @@ pub(super) async fn let_go(app: &App, thread: &Compared) -> anyhow::Result<bool>
     Ok(true)
 }
 
-/// Lets the thread come behind all others.
+/// Marks the thread as just read, so that all others come before it.
 pub(super) async fn put_behind(app: &App, thread: &Compared) -> anyhow::Result<()> {
     keep(app, thread, "").await
 }
@@ -101,8 +102,8 @@ fn is_gone(code: &str) -> bool {
     matches!(code, "thread_not_found" | "message_not_found")
 }
 
-/// From where on the thread is read: from what was newest in it the last time, less the margin. One that was never
-/// compared is read from its root, but not from before threads were compared one by one.
+/// Returns from where to read the thread: the margin before the newest message of the last comparison. A thread that was
+/// never compared is read from its parent message, but not from before the time in `compared_from`.
 async fn since(app: &App, thread: &Compared, root: &MessageTs) -> anyhow::Result<MessageTs> {
     let newest = MessageTs::parse(&thread.compared_ts);
     let known = newest.as_ref().unwrap_or(root).timestamp();
@@ -115,7 +116,7 @@ async fn since(app: &App, thread: &Compared, root: &MessageTs) -> anyhow::Result
     Ok(from.map_or(since.clone(), |from| from.max(since)))
 }
 
-/// The name of the time from which on all replies to threads of this number are sought.
+/// Returns the key of the time from which on the threads of a line are searched for replies.
 pub(super) fn compared_from(line: &str) -> String {
     format!("slack.compared_from.{line}")
 }
@@ -136,14 +137,14 @@ async fn take_in(
             found += 1;
         }
     }
-    // Last: an edit that cannot be taken in must not hold up what was never heard of.
+    // Edits come last: one that cannot be saved must not hold up new replies.
     for reply in changed {
         edited::change(app, team, None, &reply).await?;
     }
     Ok(found)
 }
 
-/// The replies that we do not know, oldest first, and those that were edited since we heard of them.
+/// Returns the replies that we do not have, oldest first, and those that were edited since we saved them.
 async fn news(
     app: &App,
     channel: &ChannelId,
@@ -169,7 +170,7 @@ async fn news(
     Ok((unknown, changed))
 }
 
-/// The message as its event would have told it.
+/// Converts a message of the history to the event that would have reported it.
 fn as_event(channel: &ChannelId, message: ThreadMessage) -> MessageEvent {
     MessageEvent {
         channel: channel.clone(),

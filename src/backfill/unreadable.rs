@@ -1,5 +1,5 @@
-//! Channels that the bot has left or that are gone. Threads of ours that stand there are not compared for a while: nothing new
-//! comes from there, and each would cost a read in every round.
+//! The channels that the bot has left or that no longer exist. Their threads are skipped for a while, since each would cost
+//! a read in every round and has no new replies.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use dashmap::DashMap;
 use crate::delivery;
 use crate::remote::Failure;
 
-/// After how many seconds such a channel is read again: the bot may have been invited again.
+/// After how many seconds (scaled with `settle_after`) such a channel is tried again, since the bot may have been invited.
 const AGAIN: f64 = 600.0;
 
-/// The channels that could not be read.
+/// The channels that could not be read, and since when.
 #[derive(Debug)]
 pub(super) struct Unreadable {
     again: Duration,
@@ -26,13 +26,13 @@ impl Unreadable {
         }
     }
 
-    /// Whether the channel is left alone for now.
+    /// Whether the channel is skipped for now.
     pub(super) fn contains(&self, channel: &str) -> bool {
         let since = self.since.get(channel);
         since.is_some_and(|since| since.elapsed() < self.again)
     }
 
-    /// A thread could not be compared; whether that lies with its channel, which is told the first time.
+    /// Records a failed read of a thread. Returns whether the channel is the cause, which is logged the first time.
     pub(super) fn note(&self, channel: &str, error: &anyhow::Error) -> bool {
         let failure = error.downcast_ref();
         let is_left = matches!(failure, Some(Failure::Refused { code, .. })
@@ -52,7 +52,7 @@ impl Unreadable {
         is_left
     }
 
-    /// It can be read.
+    /// Records that the channel can be read.
     pub(super) fn forget(&self, channel: &str) {
         self.since.remove(channel);
     }
