@@ -1,15 +1,15 @@
-//! One phone number, one Slack channel: texts become threads, replies become texts, calls find a person.
+//! Connects a phone number with a Slack channel: texts become threads, replies become texts, calls ring people.
 //!
-//! **The way in.** A caller's text: `http` checks Twilio's signature → `bridge::texts::inbound_sms` decides → one
-//! transaction keeps the message *and* the row that asks for its post → 200 → the worker in `outbox` → [`slack`].
+//! **Inbound.** A caller's text: `http` verifies Twilio's signature → `bridge::texts::inbound_sms` decides → one
+//! transaction saves the message *and* the outbox row for its post → 200 → the worker in `outbox` → [`slack`].
 //!
-//! **The way back.** A dispatcher's reply: `http` checks Slack's signature → `bridge::replies::slack_reply` → one
-//! transaction → 200 → the worker → [`twilio`] → later a status callback → `bridge::deliveries::delivery_status` → a row →
-//! the mark on the reply.
+//! **Outbound.** A dispatcher's reply: `http` verifies Slack's signature → `bridge::replies::slack_reply` → one
+//! transaction → 200 → the worker → [`twilio`] → later a status callback → `bridge::deliveries::delivery_status` → an
+//! outbox row → the mark on the reply.
 //!
-//! `bridge` holds no client, so nothing happens outside without a durable row first; `outbox` alone sends, and hands
-//! how each delivery ended to `bridge::deliveries::outcome`. [`twilio`] and [`slack`] know nothing of us and read with only the
-//! vendor's documentation at hand. The crate `qdn-sandbox` stands in for both vendors, in [`demo`] and in the tests.
+//! `bridge` has no client, so no request leaves without a durable row. Only `outbox` sends, and it passes the outcome of
+//! each delivery to `bridge::deliveries::outcome`. [`twilio`] and [`slack`] do not depend on the rest and can be read with
+//! only the vendor's documentation at hand. The crate `qdn-sandbox` simulates both vendors, in [`demo`] and in the tests.
 
 mod app;
 pub mod availability;

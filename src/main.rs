@@ -1,4 +1,4 @@
-//! The command line: configuration, logging, then one call.
+//! The entry point: parses the command line and runs the command.
 
 use std::process::ExitCode;
 

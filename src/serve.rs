@@ -1,4 +1,4 @@
-//! The service from its first connection to its last.
+//! Starts the service, runs it, and shuts it down.
 
 use std::time::Duration;
 
@@ -21,26 +21,27 @@ use crate::thread_sync::ThreadSync;
 use crate::twilio::AccountSid;
 use crate::{backfill, connections, http, slack, slack_directory, twilio};
 
-/// How long what is in flight may take to finish after the service was told to stop: it promises to be gone in 25 s.
+/// The time limit for finishing what is in flight on shutdown. The whole shutdown has to take less than 25 s.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// How long after a failure Slack is asked again who we are.
+/// The pause before asking Slack again for the workspace.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Everything that `serve` needs besides a listener.
+/// What [`serve`] needs besides a listener.
 #[derive(Debug, Clone)]
 pub struct Running {
-    /// The configuration.
+    /// The checked configuration.
     pub config: Config,
     /// The secrets.
     pub secrets: Secrets,
-    /// The database, open.
+    /// The open database.
     pub store: Store,
-    /// Where the time comes from.
+    /// The source of the time.
     pub clock: Clock,
 }
 
-/// Serves until `shutdown` comes; then takes nothing more, finishes what is in flight and closes the database.
+/// Runs the service until `shutdown`. Then stops accepting, finishes what is in flight and closes the database. An error if
+/// the start fails or a worker ends by itself.
 pub async fn serve(
     running: Running,
     listener: TcpListener,
@@ -58,7 +59,7 @@ pub async fn serve(
     crate::media::close_to_others(&app.config.media_folder());
     outbox::bring_near(&app).await?;
     outbox::alarm_about_orphans(&app).await?;
-    // Known before the first call, which may find the database locked.
+    // Read the overrides before the first call, which may find the database locked.
     app.sources.overrides.read(&app.store).await;
     backfill::hold_replies_back(&app).await?;
     let (stop, stopped) = watch::channel(false);
@@ -79,7 +80,7 @@ pub async fn serve(
     ));
     let broken = tokio::select! {
         () = shutdown => None,
-        // None of them ends by itself: a gate without its worker would be silent for good.
+        // A worker never ends by itself. Without it, its deliveries would stop for good, so restart the whole service.
         ended = workers.join_next() => Some(anyhow::anyhow!("a worker ended: {ended:?}")),
     };
     tracing::info!("stopping: finishing what is in flight");
@@ -92,7 +93,7 @@ pub async fn serve(
     };
     match tokio::time::timeout(GRACE, finished).await {
         Ok(done) => done?,
-        // Nothing is lost: what was in flight is settled at the next start.
+        // Nothing is lost: the next start settles what was in flight.
         Err(_) => tracing::warn!("not everything in flight finished within {GRACE:?}"),
     }
     store.close().await;
@@ -100,7 +101,7 @@ pub async fn serve(
     broken.map_or(Ok(()), Err)
 }
 
-/// Puts together what handlers and workers are given.
+/// Builds the state that handlers and workers share, and the clients.
 pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Clients, JoinHandle<()>)> {
     let Running {
         config,
@@ -147,12 +148,12 @@ fn clients(config: &Config, secrets: &Secrets) -> anyhow::Result<Clients> {
     Ok(Clients { twilio, slack })
 }
 
-/// Asks Slack who we are until it answers: it may be down when we start.
+/// Asks Slack for our workspace until it answers, since it may be down at our start. Then looks up the lines' channels.
 async fn introduce(app: App) {
     while let Err(error) = app.directory.learn_team(&app.store).await {
         tracing::warn!(
             error = format!("{error:#}"),
-            "Slack does not say who we are; asking again"
+            "asking Slack for our workspace failed; trying again"
         );
         tokio::time::sleep(ASK_AGAIN).await;
     }
@@ -166,14 +167,14 @@ async fn introduce(app: App) {
             Err(error) => tracing::warn!(
                 channel = line.channel,
                 error = format!("{error:#}"),
-                "the channel could not be looked up yet"
+                "looking up the channel failed"
             ),
         }
     }
     app.directory.look_at_people();
 }
 
-/// One recorder for the process: tests run several services in one.
+/// Returns the process's metrics recorder, since tests run several services in one process.
 fn metrics_recorder() -> anyhow::Result<PrometheusHandle> {
     use std::sync::OnceLock;
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -183,7 +184,7 @@ fn metrics_recorder() -> anyhow::Result<PrometheusHandle> {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = RECORDER.get_or_init(|| recorder.handle()).clone();
     if metrics::set_global_recorder(recorder).is_err() {
-        tracing::debug!("metrics are recorded already");
+        tracing::debug!("a metrics recorder is installed already");
     }
     Ok(handle)
 }
