@@ -9,7 +9,6 @@ use crate::availability::sources::Sources;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
-use crate::http::{Bodies, Readiness, Refusals};
 use crate::slack_directory::Directory;
 use crate::store::Store;
 use crate::thread_sync::ThreadSync;
@@ -29,10 +28,7 @@ pub(crate) struct Inner {
     pub(crate) thread_sync: ThreadSync,
     pub(crate) sources: Sources,
     pub(crate) calls: Calls,
-    pub(crate) refusals: Refusals,
     pub(crate) metrics: PrometheusHandle,
-    pub(crate) bodies: Bodies,
-    pub(crate) readiness: Readiness,
 }
 
 impl App {

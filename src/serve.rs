@@ -125,9 +125,6 @@ pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Clients, JoinHa
         sources,
         calls,
         metrics: metrics_recorder()?,
-        bodies: http::Bodies::default(),
-        readiness: http::Readiness::default(),
-        refusals: http::Refusals::default(),
     });
     Ok((app, clients, calls_writer))
 }

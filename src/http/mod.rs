@@ -6,6 +6,7 @@ mod media;
 mod nul;
 mod operator;
 mod refused;
+mod server;
 mod signed;
 mod slack;
 mod twilio;
@@ -15,9 +16,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub(crate) use self::operator::Readiness;
-pub(crate) use self::refused::Refusals;
-pub(crate) use self::unverified::Bodies;
+use self::server::Server;
 use crate::app::App;
 
 /// Returns the router of the service. A callback URL carries its data in the path (`{carried}`). The routes without it serve
@@ -55,7 +54,7 @@ pub(crate) fn routes(app: App) -> Router {
         .route("/healthz", get(operator::healthz))
         .route("/readyz", get(operator::readyz))
         .route("/metrics", get(operator::metrics))
-        .with_state(app)
+        .with_state(Server::new(app))
         .layer(middleware::from_fn(operator::count))
         .layer(CatchPanicLayer::new())
 }

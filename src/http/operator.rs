@@ -7,6 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::server::Server;
 use crate::app::App;
 use crate::store::outbox;
 use crate::store::outbox::State as Stands;
@@ -18,7 +19,7 @@ const BUDGET: Duration = Duration::from_secs(1);
 const LOOKED_AT_ONCE: Duration = Duration::from_millis(500);
 
 /// When the database was last checked, and whether it was ready.
-pub(crate) type Readiness = tokio::sync::Mutex<Option<(Instant, bool)>>;
+pub(super) type Readiness = tokio::sync::Mutex<Option<(Instant, bool)>>;
 
 /// `GET /healthz`: answers 200 while the process runs.
 pub(super) async fn healthz() -> &'static str {
@@ -27,13 +28,13 @@ pub(super) async fn healthz() -> &'static str {
 
 /// `GET /readyz`: answers 200 if the database can be written, else 503. Calls are answered either way; texts need the
 /// database.
-pub(super) async fn readyz(State(app): State<App>) -> (StatusCode, &'static str) {
+pub(super) async fn readyz(State(server): State<Server>) -> (StatusCode, &'static str) {
     // Anybody can call this, and each check takes the only writer connection, so concurrent requests share one result.
-    let mut last = app.readiness.lock().await;
+    let mut last = server.readiness.lock().await;
     let is_ready = match *last {
         Some((at, is_ready)) if at.elapsed() < LOOKED_AT_ONCE => is_ready,
         _ => {
-            let looked = tokio::time::timeout(BUDGET, app.store.ping()).await;
+            let looked = tokio::time::timeout(BUDGET, server.store.ping()).await;
             let is_ready = matches!(looked, Ok(Ok(())));
             *last = Some((Instant::now(), is_ready));
             is_ready

@@ -23,7 +23,7 @@ const DIGITS: usize = 2;
 
 /// For each kind of refusal, when it was last logged and how many were suppressed since.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals(Mutex<HashMap<Kind, Told>>);
+pub(super) struct Refusals(Mutex<HashMap<Kind, Told>>);
 
 /// Vendor, route and reason: a few dozen combinations at most.
 type Kind = (&'static str, String, &'static str);

@@ -13,6 +13,7 @@ use super::early;
 use super::error::AppError;
 use super::nul;
 use super::refused::Refused;
+use super::server::Server;
 use super::unverified::Unverified;
 use crate::app::App;
 use crate::callback;
@@ -36,10 +37,10 @@ const NOT_OUR_KEY: &str =
 #[derive(Debug)]
 pub(crate) struct TwilioForm(pub(crate) Vec<(String, String)>);
 
-impl FromRequest<App> for TwilioForm {
+impl FromRequest<Server> for TwilioForm {
     type Rejection = AppError;
 
-    async fn from_request(request: Request, app: &App) -> Result<TwilioForm, AppError> {
+    async fn from_request(request: Request, server: &Server) -> Result<TwilioForm, AppError> {
         let path_and_query = request
             .uri()
             .path_and_query()
@@ -51,27 +52,27 @@ impl FromRequest<App> for TwilioForm {
             let refused = Refused {
                 vendor: "twilio",
                 route: &route,
-                origin: &app.config.public_url,
+                origin: &server.config.public_url,
                 why,
                 headers: &headers,
                 params,
             };
-            app.refusals.note(&refused, app.clock.now());
+            server.refusals.note(&refused, server.clock.now());
             Err(AppError::Forbidden)
         };
         let Some(signature) = header(&headers, "x-twilio-signature") else {
             return refuse(UNSIGNED, &[]);
         };
-        let Some(keys) = Keys::of(app, &headers) else {
+        let Some(keys) = Keys::of(server, &headers) else {
             return refuse(NOT_OUR_KEY, &[]);
         };
         if let Some(why) = early::not_of_twilio(&signature) {
             return refuse(why, &[]);
         }
         early::announced(&headers, TWILIO_LIMIT)?;
-        let body = Unverified::read(request, app, TWILIO_LIMIT).await?;
+        let body = Unverified::read(request, &server.bodies, TWILIO_LIMIT).await?;
         let params = form::parse(&body);
-        let url = format!("{}{path_and_query}", app.config.public_url);
+        let url = format!("{}{path_and_query}", server.config.public_url);
         if !keys.fit(&url, &params, &body, &signature) {
             return refuse(WRONG, &params);
         }
@@ -81,7 +82,7 @@ impl FromRequest<App> for TwilioForm {
             .iter()
             .find(|(name, value)| name == "AccountSid" && !value.is_empty())
             .map(|(_, value)| value.as_str());
-        if account.is_some_and(|account| account != app.secrets.account_sid) {
+        if account.is_some_and(|account| account != server.secrets.account_sid) {
             tracing::error!(
                 "a request of another Twilio account was refused: check TWILIO_ACCOUNT_SID"
             );
@@ -96,13 +97,16 @@ impl FromRequest<App> for TwilioForm {
 #[derive(Debug)]
 pub(crate) struct TwilioCallback<T>(pub(crate) Option<T>, pub(crate) Vec<(String, String)>);
 
-impl<T: DeserializeOwned> FromRequest<App> for TwilioCallback<T> {
+impl<T: DeserializeOwned> FromRequest<Server> for TwilioCallback<T> {
     type Rejection = AppError;
 
-    async fn from_request(request: Request, app: &App) -> Result<TwilioCallback<T>, AppError> {
+    async fn from_request(
+        request: Request,
+        server: &Server,
+    ) -> Result<TwilioCallback<T>, AppError> {
         let route = route(&request);
         let uri = request.uri().clone();
-        let TwilioForm(params) = TwilioForm::from_request(request, app).await?;
+        let TwilioForm(params) = TwilioForm::from_request(request, server).await?;
         let in_path = route
             .ends_with("/{carried}")
             .then(|| uri.path().rsplit('/').next().unwrap_or_default());
@@ -127,10 +131,10 @@ impl<T: DeserializeOwned> FromRequest<App> for TwilioCallback<T> {
 #[derive(Debug)]
 pub(crate) struct SlackBody(pub(crate) Bytes);
 
-impl FromRequest<App> for SlackBody {
+impl FromRequest<Server> for SlackBody {
     type Rejection = AppError;
 
-    async fn from_request(request: Request, app: &App) -> Result<SlackBody, AppError> {
+    async fn from_request(request: Request, server: &Server) -> Result<SlackBody, AppError> {
         let route = route(&request);
         let headers = request.headers().clone();
         let refuse = |why, params: &[(String, String)]| {
@@ -142,7 +146,7 @@ impl FromRequest<App> for SlackBody {
                 headers: &headers,
                 params,
             };
-            app.refusals.note(&refused, app.clock.now());
+            server.refusals.note(&refused, server.clock.now());
             Err(AppError::Forbidden)
         };
         let signature = header(&headers, "x-slack-signature");
@@ -150,15 +154,15 @@ impl FromRequest<App> for SlackBody {
         let (Some(signature), Some(timestamp)) = (signature, timestamp) else {
             return refuse(UNSIGNED, &[]);
         };
-        let now = app.clock.now();
+        let now = server.clock.now();
         if let Some(why) = early::not_of_slack(&signature, &timestamp, now) {
             return refuse(why, &[]);
         }
         early::announced(&headers, SLACK_LIMIT)?;
-        let body = Unverified::read(request, app, SLACK_LIMIT).await?;
+        let body = Unverified::read(request, &server.bodies, SLACK_LIMIT).await?;
         let secrets = [
-            Some(&app.secrets.signing_secret),
-            app.secrets.signing_secret_previous.as_ref(),
+            Some(&server.secrets.signing_secret),
+            server.secrets.signing_secret_previous.as_ref(),
         ];
         if !any(secrets.into_iter().flatten(), |secret| {
             slack::signature::is_valid(secret, &timestamp, &body, &signature, now)

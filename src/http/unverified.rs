@@ -14,7 +14,6 @@ use futures_util::StreamExt;
 use tokio::sync::Notify;
 
 use super::error::AppError;
-use crate::app::App;
 use crate::connections::Caller;
 use crate::log_limit::LogLimit;
 
@@ -28,7 +27,7 @@ static BROKEN_OFF: LogLimit = LogLimit::per_minute();
 
 /// The memory budget of unverified bodies. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Bodies(Arc<Mutex<Held>>);
+pub(super) struct Bodies(Arc<Mutex<Held>>);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -114,10 +113,10 @@ impl Unverified {
     /// Reads a body of at most `limit` bytes. Fails with `TooLarge`, `TooSlow`, `BrokenOff`, or `Busy` if the read is aborted.
     pub(super) async fn read(
         request: Request,
-        app: &App,
+        bodies: &Bodies,
         limit: usize,
     ) -> Result<Unverified, AppError> {
-        let part = app.bodies.begin();
+        let part = bodies.begin();
         let broken_off = part.broken_off.clone();
         let caller = request.extensions().get::<Caller>().cloned();
         let read = async {
