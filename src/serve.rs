@@ -11,11 +11,12 @@ use tokio::task::JoinHandle;
 use crate::app::{App, Inner};
 use crate::availability::sources::Sources;
 use crate::bridge::calls::writer;
+use crate::bridge::wording;
 use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::config::{Config, Secrets};
 use crate::outbox::{self, Clients};
-use crate::slack_directory::Directory;
+use crate::slack_directory::{Directory, Unknown};
 use crate::store::Store;
 use crate::thread_sync::ThreadSync;
 use crate::twilio::AccountSid;
@@ -49,12 +50,8 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let store = running.store.clone();
     let (app, clients, calls_writer) = assemble(running)?;
-    let channels: Vec<&str> = app
-        .config
-        .lines
-        .iter()
-        .map(|line| line.channel.as_str())
-        .collect();
+    let lines = app.config.lines.iter();
+    let channels: Vec<String> = lines.map(|line| line.channel.clone()).collect();
     app.directory.recall(&app.store, &channels).await?;
     crate::media::close_to_others(&app.config.media_folder());
     outbox::bring_near(&app).await?;
@@ -65,7 +62,12 @@ pub async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut workers = outbox::start(&app, &clients, &stopped);
     workers.spawn(backfill::run(app.clone(), clients, stopped.clone()));
-    workers.spawn(slack_directory::people::watch(app.clone(), stopped.clone()));
+    workers.spawn(slack_directory::people::watch(
+        app.directory.clone(),
+        app.store.clone(),
+        channels,
+        stopped.clone(),
+    ));
     let introduction = tokio::spawn(introduce(app.clone()));
     tracing::info!(address = %listener.local_addr()?, public_url = app.config.public_url, "ready");
 
@@ -110,7 +112,11 @@ pub(crate) fn assemble(running: Running) -> anyhow::Result<(App, Clients, JoinHa
         clock,
     } = running;
     let clients = clients(&config, &secrets)?;
-    let directory = Directory::new(clients.slack.clone(), clock.clone());
+    let unknown = Unknown {
+        user: wording::SOMEBODY,
+        channel: wording::A_CHANNEL,
+    };
+    let directory = Directory::new(clients.slack.clone(), clock.clone(), unknown);
     let sources = Sources::new(&config)?;
     let (calls, unwritten) = Calls::new();
     let calls_writer = writer::start(store.clone(), config.clone(), unwritten);

@@ -10,7 +10,6 @@ use anyhow::Context;
 use dashmap::DashMap;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::bridge::wording;
 use crate::clock::Clock;
 use crate::remote::Failure;
 use crate::slack::client::Client;
@@ -40,6 +39,13 @@ const CHANNEL_FACT: &str = "slack.channel_id.";
 
 type Cache<T> = DashMap<String, (Timestamp, T)>;
 
+/// The words that stand in a text for a person or a channel that Slack does not name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unknown {
+    pub(crate) user: &'static str,
+    pub(crate) channel: &'static str,
+}
+
 /// The cache. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Directory(Arc<Inner>);
@@ -48,6 +54,7 @@ pub(crate) struct Directory(Arc<Inner>);
 struct Inner {
     slack: Client,
     clock: Clock,
+    unknown: Unknown,
     team: RwLock<Option<TeamId>>,
     bot: RwLock<Option<UserId>>,
     team_url: RwLock<String>,
@@ -59,10 +66,11 @@ struct Inner {
 }
 
 impl Directory {
-    pub(crate) fn new(slack: Client, clock: Clock) -> Directory {
+    pub(crate) fn new(slack: Client, clock: Clock, unknown: Unknown) -> Directory {
         Directory(Arc::new(Inner {
             slack,
             clock,
+            unknown,
             team: RwLock::new(None),
             bot: RwLock::new(None),
             team_url: RwLock::default(),
@@ -89,7 +97,7 @@ impl Directory {
 
     /// Loads what Slack last reported from the database: our workspace, the bot's user, people's names, and the IDs of these
     /// channels.
-    pub(crate) async fn recall(&self, store: &Store, channels: &[&str]) -> anyhow::Result<()> {
+    pub(crate) async fn recall(&self, store: &Store, channels: &[String]) -> anyhow::Result<()> {
         if let Some(bot) = store::facts::read(store, BOT_FACT).await? {
             self.set_bot(UserId::new(bot));
         }
@@ -104,7 +112,7 @@ impl Directory {
             let fact = format!("{CHANNEL_FACT}{channel}");
             if let Some(id) = store::facts::read(store, &fact).await? {
                 let id = ChannelId::new(id);
-                self.0.channels.insert((*channel).to_owned(), id);
+                self.0.channels.insert(channel.clone(), id);
             }
         }
         Ok(())
@@ -271,7 +279,9 @@ impl Directory {
                 info.name
             }
             // The user is deleted or of another workspace: the caller reads a word instead of an ID.
-            Err(Failure::Refused { code, .. }) if is_nobody(&code) => wording::SOMEBODY.to_owned(),
+            Err(Failure::Refused { code, .. }) if is_nobody(&code) => {
+                self.0.unknown.user.to_owned()
+            }
             Err(failure) => return Err(failure),
         };
         self.0
@@ -287,7 +297,7 @@ impl Directory {
         let name = match self.0.slack.channel(channel).await {
             Ok(info) => info.name,
             Err(Failure::Refused { code, .. }) if code == "channel_not_found" => {
-                wording::A_CHANNEL.to_owned()
+                self.0.unknown.channel.to_owned()
             }
             Err(failure) => return Err(failure),
         };

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Clients;
 use super::attempt::done;
-use super::failed::{is_about_channel, is_about_content, is_about_thread};
 use crate::app::App;
 use crate::bridge::desk::plainer::{self, Form};
 use crate::delivery::{Content, Outcome, PostedIn};
 use crate::remote::Failure;
 use crate::slack::client::{Metadata, Post};
+use crate::slack::refusal::{is_about_channel, is_about_content, is_about_thread};
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::conversations::Conversation;
 use crate::store::outbox::{Attempt, Row};

@@ -12,7 +12,7 @@ use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::Row;
 use crate::store::{conversations, outbox, threads};
 
-use super::failed::is_about_content;
+use crate::slack::refusal::is_about_content;
 
 pub(super) async fn bring_up_to_date(
     app: &App,

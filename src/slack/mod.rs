@@ -11,6 +11,7 @@ pub mod event;
 mod ids;
 mod lenient;
 pub mod mrkdwn;
+pub(crate) mod refusal;
 pub mod signature;
 
 pub use ids::{ChannelId, InvalidMessageTs, MessageTs, TeamId, UserId};

@@ -13,7 +13,6 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::Directory;
-use crate::app::App;
 use crate::remote::Failure;
 use crate::slack::UserId;
 use crate::slack::client::UserInfo;
@@ -183,26 +182,31 @@ fn is_telling(name: &str) -> bool {
     !WORDS.contains(&first.as_str())
 }
 
-/// Fetches people's names in the background until `stop`.
-pub(crate) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
+/// Fetches the names of the people of these channels in the background until `stop`.
+pub(crate) async fn watch(
+    directory: Directory,
+    store: Store,
+    channels: Vec<String>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let channels: Vec<&str> = channels.iter().map(String::as_str).collect();
     tokio::select! {
         _ = stop.wait_for(|stop| *stop) => {}
-        () = learn(&app) => {}
+        () = learn(&directory, &store, &channels) => {}
     }
 }
 
-async fn learn(app: &App) {
-    let lines = app.config.lines.iter();
-    let channels: Vec<&str> = lines.map(|line| line.channel.as_str()).collect();
+async fn learn(directory: &Directory, store: &Store, channels: &[&str]) {
+    let people = &directory.0.people;
     let mut last: Option<Instant> = None;
     loop {
         let wait = if last.is_some() { ROUND } else { SOON };
         // Continue on a wake-up or a timeout alike: the code below finds what is due.
-        let _ = tokio::time::timeout(wait, app.directory.0.people.look.notified()).await;
+        let _ = tokio::time::timeout(wait, people.look.notified()).await;
         let is_round = last.is_none_or(|last| last.elapsed() >= ROUND);
-        let told = app.directory.learn_people(&channels, is_round).await;
-        if let Err(error) = app.directory.remember_people(&app.store).await {
-            app.directory.0.people.is_new.store(true, Ordering::Relaxed);
+        let told = directory.learn_people(channels, is_round).await;
+        if let Err(error) = directory.remember_people(store).await {
+            people.is_new.store(true, Ordering::Relaxed);
             tracing::debug!(
                 error = format!("{error:#}"),
                 "storing people's names failed; trying again"

@@ -14,7 +14,7 @@ use crate::bridge::texts::pictures_in;
 use crate::bridge::wording::{opt_outs, pictures};
 use crate::bridge::{self, wording};
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
-use crate::outbox::failed;
+use crate::slack::refusal;
 use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
 use crate::store::outbox::{Attempt, Row, State};
@@ -451,7 +451,7 @@ async fn refused(
             outbox = row.id,
             "somebody outside the channel could not be told"
         );
-    } else if failed::is_about_one_channel(code) {
+    } else if refusal::is_about_one_channel(code) {
         tracing::warn!(
             outbox = row.id,
             kind = row.kind,
