@@ -2,6 +2,8 @@
 
 pub(crate) mod auto_reply;
 pub(crate) mod colleague;
+pub(crate) mod confirmation;
+pub(crate) mod limit;
 mod mark;
 pub(crate) mod opt_out;
 mod reply;

@@ -7,27 +7,12 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::config::{Config, Line};
+use crate::conversation::limit::{Reached, Whose};
 use crate::store::Tx;
 use crate::store::text_counts::{self, Counted, Of, WINDOW};
 use crate::twilio::segments;
 
 pub(crate) use crate::store::text_counts::Text;
-
-/// Which limit is reached, and when the next text may leave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reached {
-    pub(crate) whose: Whose,
-    pub(crate) limit: u32,
-    pub(crate) free_at: Timestamp,
-}
-
-/// Whose limit it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whose {
-    Person,
-    Number,
-    Line,
-}
 
 /// In how many parts these texts are billed. What has no words yet counts as one.
 pub(crate) fn parts<'a>(bodies: impl IntoIterator<Item = &'a str>) -> usize {

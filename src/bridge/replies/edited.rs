@@ -13,6 +13,7 @@ use crate::bridge::replies::counted;
 use crate::bridge::replies::held::{self as holding, Reply};
 use crate::bridge::replies::slack_reply::{self, Received};
 use crate::bridge::wording::{self, replies};
+use crate::conversation::confirmation::Why;
 use crate::conversation::{Kind, Written};
 use crate::delivery::{self, Delivery};
 use crate::slack::TeamId;
@@ -197,8 +198,8 @@ async fn follow(
     open.retain(|row| rows.contains(&row.id));
     let words = counted::bodies(app, &open);
     let why = match written.kind {
-        Kind::ToColleague => Some(holding::Why::Colleague),
-        Kind::Command => Some(holding::Why::Command),
+        Kind::ToColleague => Some(Why::Colleague),
+        Kind::Command => Some(Why::Command),
         _ => holding::too_long(app, words.iter().map(String::as_str)),
     };
     let Some(why) = why else { return Ok(()) };
@@ -343,7 +344,7 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
     let user = pressed.user.as_str();
     let texts = slack_reply::to_texts(app, &edit.body, &Names::default());
     let parts = limits::parts(texts.iter().map(String::as_str));
-    if let Some(holding::Why::Limit { reached, at }) =
+    if let Some(Why::Limit { reached, at }) =
         holding::over_limit(&mut tx, app, &conversation, user, parts).await?
     {
         drop(tx);

@@ -7,12 +7,13 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::desk::limits::{self, Reached};
+use crate::bridge::desk::limits;
 use crate::bridge::desk::{matter, opt_out};
 use crate::bridge::desk::{membership, tell};
 use crate::bridge::replies::counted;
 use crate::bridge::replies::text_first;
 use crate::bridge::wording::{self, Moment, replies};
+use crate::conversation::confirmation::Why;
 use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -24,34 +25,6 @@ use crate::twilio::segments;
 
 /// How close together two people's answers to one caller are taken for a collision.
 const COLLISION: SignedDuration = SignedDuration::from_secs(10);
-
-/// Why its writer is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// It begins with a colleague's name.
-    Colleague,
-    /// It begins with `/`, as a command does.
-    Command,
-    /// Somebody else has answered that many seconds before.
-    Collision { by: String, seconds: i64 },
-    /// It takes that many parts.
-    Long { parts: usize },
-    /// So many texts were sent within the hour; the clock time when the next may leave.
-    Limit { reached: Reached, at: String },
-}
-
-impl Why {
-    /// As the audit has it.
-    fn reason(&self) -> &'static str {
-        match self {
-            Why::Colleague => "it begins with a colleague's name",
-            Why::Command => "it begins like a command",
-            Why::Collision { .. } => "somebody else answered at the same time",
-            Why::Long { .. } => "it is long",
-            Why::Limit { .. } => "a limit of texts within an hour is reached",
-        }
-    }
-}
 
 /// A reply as far as a question about it needs to know it.
 #[derive(Debug, Clone, Copy)]

@@ -5,9 +5,10 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::desk::{matter, newcomers, opt_out};
-use crate::bridge::replies::held::{self, Why};
+use crate::bridge::replies::held;
 use crate::bridge::replies::{counted, edited, pictures_out, text_first};
 use crate::bridge::wording;
+use crate::conversation::confirmation::Why;
 use crate::conversation::{self, Kind, Written, colleague};
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::bridge::desk::tell::{replace_buttons, tell};
 use crate::bridge::desk::{matter, opt_out};
 use crate::bridge::wording::{self, replies};
+use crate::conversation::confirmation::Why;
 use crate::delivery;
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
@@ -45,7 +46,7 @@ pub(crate) async fn decide(
             return tell(app, pressed, why).await;
         }
         let parts = counted::uncounted(app, &open);
-        if let Some(held::Why::Limit { reached, at }) =
+        if let Some(Why::Limit { reached, at }) =
             held::over_limit(&mut tx, app, &conversation, user, parts).await?
         {
             drop(tx);

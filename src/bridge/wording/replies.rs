@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::bridge::desk::limits::{Reached, Whose};
-use crate::bridge::replies::held::Why;
+use crate::conversation::confirmation::Why;
+use crate::conversation::limit::{Reached, Whose};
 use crate::delivery::Content;
 use crate::phone::{Address, NotTexted};
 use crate::slack::blocks::{self, Button, Style};
