@@ -19,8 +19,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::clients::Clients;
 use crate::config::Line;
-use crate::outbox::Clients;
 use crate::remote::Failure;
 use crate::store::scrub::{self, Scrubbed};
 use crate::store::{facts, forget, upkeep};

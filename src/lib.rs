@@ -18,6 +18,7 @@ mod bridge;
 mod callback;
 mod calls;
 pub mod cli;
+mod clients;
 pub mod clock;
 pub mod config;
 mod connections;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
-use crate::outbox::Clients;
+use crate::clients::Clients;
 
 /// The difference of the clocks that is logged as an error. Beyond five minutes we refuse Slack's requests.
 const WORTH_AN_ALARM: SignedDuration = SignedDuration::from_secs(60);

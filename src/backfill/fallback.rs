@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::app::App;
 use crate::bridge::slack::home::fallback_fact;
 use crate::bridge::wording::home::Fallback;
+use crate::clients::Clients;
 use crate::config::Line;
-use crate::outbox::Clients;
 use crate::store::{facts, homes};
 
 /// How often to look. Only people change the setting.

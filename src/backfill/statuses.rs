@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use crate::app::App;
 use crate::bridge::deliveries::delivery_status;
-use crate::outbox::Clients;
+use crate::clients::Clients;
 use crate::remote::Failure;
 use crate::store::sms;
 use crate::twilio::MessageSid;

@@ -3,12 +3,13 @@
 //! It is rendered when it is shown, so several changes that wait together are shown by one edit, and doing it twice is the
 //! same as doing it once.
 
+use super::attempt;
 use super::root::{edit, is_beyond_editing};
-use super::{Clients, attempt};
 use crate::app::App;
 use crate::bridge::calls::call_thread::Scene;
 use crate::bridge::desk::newcomers;
 use crate::bridge::desk::root::{self, Neighbours};
+use crate::clients::Clients;
 use crate::delivery::Outcome;
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};

@@ -2,8 +2,9 @@
 
 use jiff::SignedDuration;
 
-use super::{Clients, settle};
+use super::settle;
 use crate::app::App;
+use crate::clients::Clients;
 use crate::delivery::{Outcome, PostedIn};
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;

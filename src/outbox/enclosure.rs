@@ -9,8 +9,9 @@ use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
 use super::failed::back_off;
-use super::{Clients, fit};
+use super::fit;
 use crate::app::App;
+use crate::clients::Clients;
 use crate::delivery::{Enclosing, Fate, Medium, Outcome, Unfit};
 use crate::media::{self, MOST_BYTES, MOST_FILES};
 use crate::remote::Failure;

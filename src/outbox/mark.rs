@@ -2,11 +2,11 @@
 
 use anyhow::Context;
 
-use super::Clients;
 use super::failed::UNSURE;
 use crate::app::App;
 use crate::bridge::deliveries::settlement;
 use crate::bridge::replies::edited::is_edited_away;
+use crate::clients::Clients;
 use crate::conversation::{self, Mark, Part};
 use crate::delivery::Outcome;
 use crate::remote::Failure;

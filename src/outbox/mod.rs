@@ -31,16 +31,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::clients::Clients;
 use crate::log_limit::LogLimit;
 use crate::store::ahead::{self, Farthest};
-use crate::{bridge, delivery, media, slack, store, twilio};
-
-/// The clients, and where Twilio reports to: only deliveries are given this.
-#[derive(Debug, Clone)]
-pub(crate) struct Clients {
-    pub(crate) twilio: twilio::client::Client,
-    pub(crate) slack: slack::client::Client,
-}
+use crate::{bridge, delivery, media, store};
 
 /// Starts a worker for each gate; they end after `stop` says so, with nothing in flight.
 pub(crate) fn start(app: &App, clients: &Clients, stop: &watch::Receiver<bool>) -> JoinSet<()> {

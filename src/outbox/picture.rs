@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::attempt;
 use super::failed::back_off;
 use super::recording::is_not_there;
-use super::{Clients, attempt};
 use crate::app::App;
+use crate::clients::Clients;
 use crate::delivery::{self, Delivery, Outcome, Picture};
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;

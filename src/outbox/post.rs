@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Clients;
 use super::attempt::done;
 use crate::app::App;
 use crate::bridge::desk::plainer::{self, Form};
+use crate::clients::Clients;
 use crate::delivery::{Content, Outcome, PostedIn};
 use crate::remote::Failure;
 use crate::slack::client::{Metadata, Post};

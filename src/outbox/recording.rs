@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
-use super::{Clients, attempt, post, settle};
+use super::{attempt, post, settle};
 use crate::app::App;
 use crate::bridge::wording;
+use crate::clients::Clients;
 use crate::delivery::{Delivery, Outcome};
 use crate::remote::Failure;
 use crate::slack::client::Post;

@@ -2,10 +2,11 @@
 //!
 //! It is made when it is shown, so several changes are shown by one edit, and doing it twice is the same as doing it once.
 
-use super::{Clients, attempt};
+use super::attempt;
 use crate::app::App;
 use crate::bridge::desk::newcomers;
 use crate::bridge::desk::root::{self, Neighbours};
+use crate::clients::Clients;
 use crate::delivery::{Content, Delivery, Outcome};
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};

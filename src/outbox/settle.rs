@@ -5,8 +5,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Clients, failed, picture, post, recording};
+use super::{failed, picture, post, recording};
 use crate::app::App;
+use crate::clients::Clients;
 use crate::delivery::{Delivery, Outcome, PostedIn};
 use crate::phone::Address;
 use crate::remote::Failure;

@@ -9,9 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::{Clients, WARN_EVERY, attempt, picture, settle};
+use super::{WARN_EVERY, attempt, picture, settle};
 use crate::app::App;
 use crate::bridge;
+use crate::clients::Clients;
 use crate::clock::BootInstant;
 use crate::config::Config;
 use crate::delivery::Outcome;
