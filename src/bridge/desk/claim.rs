@@ -3,73 +3,81 @@
 use serde_json::json;
 
 use crate::app::App;
+use crate::bridge::desk::decision::{Stop, decide_or_tell};
 use crate::bridge::desk::matter;
 use crate::bridge::wording::desk::{
     self, BUTTON_CLAIM, BUTTON_CLOSE, BUTTON_RELEASE, BUTTON_REOPEN,
 };
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
 use crate::store::matters::Matter;
-use crate::store::{conversations, matters};
+use crate::store::{Tx, conversations, matters};
 
 /// Whether a button is one of these.
 pub(crate) fn is_its_button(action: &str) -> bool {
     [BUTTON_CLAIM, BUTTON_RELEASE, BUTTON_CLOSE, BUTTON_REOPEN].contains(&action)
 }
 
-/// Keeps what was pressed; otherwise what to tell whoever pressed it.
+/// Applies what somebody pressed to the conversation with this id.
 pub(crate) async fn receive(
     app: &App,
     pressed: &BlockActions,
     action: &str,
     conversation_id: &str,
-) -> anyhow::Result<Result<(), String>> {
+) -> anyhow::Result<()> {
     let user = pressed.user.as_str();
-    let mut tx = app.store.begin().await?;
-    let Some(conversation) = conversations::find(&mut tx, conversation_id).await? else {
-        return Ok(Err(desk::is_gone()));
-    };
-    // A root that is not known as one yet is the newest: its post has only just been made.
-    if let (Some(channel), Some(ts)) = (&pressed.channel, &pressed.message_ts)
-        && ts.as_str() != conversation.thread_ts
-        && conversations::by_thread(&mut tx, channel.as_str(), ts.as_str())
-            .await?
-            .is_some()
-    {
-        let link = app
-            .directory
-            .link(&conversation.channel, &conversation.thread_ts);
-        return Ok(Err(desk::is_over(link.as_deref())));
-    }
-    let stands = matters::of(&mut tx, &conversation.id).await?;
-    let decision = match decide(&stands, action, user) {
-        Ok(decision) => decision,
-        Err(why) => return Ok(Err(why)),
-    };
-    let (now, desk) = (tx.now(), &app.config.desk);
-    matter::change(&mut tx, &conversation, false, |matter| {
-        apply(matter, decision, user);
-        // Nobody has it, and its caller still waits.
-        if decision == "released" && matter.waiting_since.is_some() {
-            matter::start_clock(matter, now, desk);
+    decide_or_tell(app, pressed, async |tx| {
+        let Some(conversation) = conversations::find(tx, conversation_id).await? else {
+            return Err(Stop::Refused(desk::is_gone()));
+        };
+        if is_of_an_older_thread(tx, pressed, &conversation).await? {
+            let link = app
+                .directory
+                .link(&conversation.channel, &conversation.thread_ts);
+            return Err(Stop::Refused(desk::is_over(link.as_deref())));
         }
+        let stands = matters::of(tx, &conversation.id).await?;
+        let decision = decision(&stands, action, user).map_err(Stop::Refused)?;
+        let (now, desk) = (tx.now(), &app.config.desk);
+        matter::change(tx, &conversation, false, |matter| {
+            apply(matter, decision, user);
+            // Nobody has it, and its caller still waits.
+            if decision == "released" && matter.waiting_since.is_some() {
+                matter::start_clock(matter, now, desk);
+            }
+        })
+        .await?;
+        tx.audit(NewEntry {
+            line: app.line_name(&conversation.line),
+            number: conversation.caller.clone(),
+            subject: conversation.id.clone(),
+            decision,
+            reason: "a person pressed the button".into(),
+            detail: json!({ "conversation": conversation.id, "by": user }),
+            at: None,
+        });
+        Ok(())
     })
-    .await?;
-    tx.audit(NewEntry {
-        line: app.line_name(&conversation.line),
-        number: conversation.caller.clone(),
-        subject: conversation.id.clone(),
-        decision,
-        reason: "a person pressed the button".into(),
-        detail: json!({ "conversation": conversation.id, "by": user }),
-        at: None,
-    });
-    tx.commit().await?;
-    Ok(Ok(()))
+    .await
 }
 
-/// What the press comes to, or why it comes to nothing.
-fn decide(stands: &Matter, action: &str, user: &str) -> Result<&'static str, String> {
+/// Whether the button stands under the header message of an older thread of the conversation.
+async fn is_of_an_older_thread(
+    tx: &mut Tx,
+    pressed: &BlockActions,
+    conversation: &Conversation,
+) -> anyhow::Result<bool> {
+    let (Some(channel), Some(ts)) = (&pressed.channel, &pressed.message_ts) else {
+        return Ok(false);
+    };
+    // A header message that is not known yet is the newest: its post has only just been made.
+    let known = conversations::by_thread(tx, channel.as_str(), ts.as_str()).await?;
+    Ok(ts.as_str() != conversation.thread_ts && known.is_some())
+}
+
+/// The audit word for what the press does, or the sentence to tell where it does nothing.
+fn decision(stands: &Matter, action: &str, user: &str) -> Result<&'static str, String> {
     let is_closed = !stands.closed_by.is_empty();
     let holder = stands.claimed_by.as_str();
     match action {
@@ -132,7 +140,7 @@ mod tests {
             ("", "", BUTTON_REOPEN, None),
         ] {
             let mut stands = matter(claimed, closed);
-            let decided = decide(&stands, action, "U1").ok();
+            let decided = decision(&stands, action, "U1").ok();
             assert_eq!(decided, expected, "{action} on {claimed} {closed}");
             if let Some(decision) = decided {
                 apply(&mut stands, decision, "U1");

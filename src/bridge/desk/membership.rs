@@ -85,15 +85,6 @@ pub(crate) async fn may_act_in(
     is_in(app, &channel, user, &conversation.channel, outsider).await
 }
 
-/// Whether the person is in the channel of the line with this number; everybody may act where the configuration no longer
-/// has the line.
-pub(crate) async fn may_act_on(app: &App, number: &str, user: &UserId) -> Result<(), String> {
-    match app.config.line_of(number) {
-        Some(line) => may_act(app, line, user).await,
-        None => Ok(()),
-    }
-}
-
 /// Whether the person is in the channel where they pressed a button that is about no conversation.
 pub(crate) async fn may_press_in(
     app: &App,

@@ -2,6 +2,7 @@
 
 pub(crate) mod away;
 pub(crate) mod claim;
+pub(crate) mod decision;
 pub(crate) mod limits;
 pub(crate) mod matter;
 pub(crate) mod membership;

@@ -10,7 +10,8 @@
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::bridge::desk::{root, tell};
+use crate::bridge::desk::decision::{Stop, decide_or_tell};
+use crate::bridge::desk::root;
 use crate::bridge::wording::{Moment, newcomers as wording};
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
@@ -346,33 +347,33 @@ pub(crate) async fn dissolve(tx: &mut Tx, list: &Row) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The button beside a listed caller was pressed.
+/// Somebody pressed the button beside a listed caller.
 pub(crate) async fn press(
     app: &App,
     pressed: &BlockActions,
     conversation_id: &str,
 ) -> anyhow::Result<()> {
-    let mut tx = app.store.begin().await?;
-    let Some(conversation) = conversations::find(&mut tx, conversation_id).await? else {
-        drop(tx);
-        return tell::tell(app, pressed, crate::bridge::wording::desk::is_gone()).await;
-    };
-    if !open(&mut tx, &conversation).await? {
-        drop(tx);
-        let (channel, root) = (&conversation.channel, &conversation.thread_ts);
-        let link = app.directory.link(channel, root);
-        return tell::tell(app, pressed, wording::is_open_already(link.as_deref())).await;
-    }
-    tx.audit(NewEntry {
-        line: app.line_name(&conversation.line),
-        number: conversation.caller.clone(),
-        subject: conversation.id.clone(),
-        decision: "thread_asked_for",
-        reason: "a person pressed the button".into(),
-        detail: json!({ "conversation": conversation.id, "by": pressed.user.as_str() }),
-        at: None,
-    });
-    tx.commit().await
+    decide_or_tell(app, pressed, async |tx| {
+        let Some(conversation) = conversations::find(tx, conversation_id).await? else {
+            return Err(Stop::Refused(crate::bridge::wording::desk::is_gone()));
+        };
+        if !open(tx, &conversation).await? {
+            let (channel, root) = (&conversation.channel, &conversation.thread_ts);
+            let link = app.directory.link(channel, root);
+            return Err(Stop::Refused(wording::is_open_already(link.as_deref())));
+        }
+        tx.audit(NewEntry {
+            line: app.line_name(&conversation.line),
+            number: conversation.caller.clone(),
+            subject: conversation.id.clone(),
+            decision: "thread_asked_for",
+            reason: "a person pressed the button".into(),
+            detail: json!({ "conversation": conversation.id, "by": pressed.user.as_str() }),
+            at: None,
+        });
+        Ok(())
+    })
+    .await
 }
 
 /// Opens the thread of the caller of each line who has been listed for longest, where there is room.

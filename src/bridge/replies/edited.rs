@@ -7,8 +7,8 @@
 use serde_json::json;
 
 use crate::app::App;
+use crate::bridge::desk::decision::{Stop, decide_or_tell};
 use crate::bridge::desk::{limits, matter, opt_out};
-use crate::bridge::desk::{membership, tell};
 use crate::bridge::replies::counted;
 use crate::bridge::replies::held::{self as holding, Reply};
 use crate::bridge::replies::slack_reply::{self, Received};
@@ -321,46 +321,36 @@ fn plain(slack_text: &str) -> String {
 
 /// Somebody pressed *Send a correction*.
 pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyhow::Result<()> {
-    let mut tx = app.store.begin().await?;
-    let Some(edit) = edits::by_id(&mut tx, id).await? else {
-        drop(tx);
-        return tell::tell(app, pressed, replies::nothing_held()).await;
+    decide_or_tell(app, pressed, async |tx| {
+    let Some(edit) = edits::by_id(tx, id).await? else {
+        return Err(Stop::Refused(replies::nothing_held()));
     };
-    let conversation = conversations::by_id_in(&mut tx, &edit.conversation_id).await?;
-    drop(tx);
-    if let Err(sentence) = membership::may_act_on(app, &conversation.line, &pressed.user).await {
-        return tell::tell(app, pressed, sentence).await;
+    if !edit.is_offered() {
+        return Err(Stop::Refused(wording::already_decided()));
     }
-    let mut tx = app.store.begin().await?;
-    let edit = edits::by_id(&mut tx, id).await?;
-    let Some(edit) = edit.filter(edits::Edit::is_offered) else {
-        drop(tx);
-        return tell::tell(app, pressed, wording::already_decided()).await;
-    };
-    if let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
-        drop(tx);
-        return tell::tell(app, pressed, why).await;
+    let conversation = conversations::by_id_in(tx, &edit.conversation_id).await?;
+    if let Some(why) = opt_out::refusal(tx, &conversation).await? {
+        return Err(Stop::Refused(why));
     }
     let user = pressed.user.as_str();
     let texts = slack_reply::to_texts(app, &edit.body, &Names::default());
     let parts = limits::parts(texts.iter().map(String::as_str));
     if let Some(Why::Limit { reached, at }) =
-        holding::over_limit(&mut tx, app, &conversation, user, parts).await?
+        holding::over_limit(tx, app, &conversation, user, parts).await?
     {
-        drop(tx);
-        return tell::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
+        return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
     }
-    holding::spend(&mut tx, &conversation, user, parts).await?;
-    let known = messages::by_id_in(&mut tx, &edit.message_id).await?;
+    holding::spend(tx, &conversation, user, parts).await?;
+    let known = messages::by_id_in(tx, &edit.message_id).await?;
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mut rows = Vec::new();
     for one in slack_reply::deliveries(app, &edit.body, &[]) {
-        rows.push(delivery::enqueue(&mut tx, &lane, &conversation.id, &known.id, &one).await?);
+        rows.push(delivery::enqueue(tx, &lane, &conversation.id, &known.id, &one).await?);
     }
-    let mut counted = outbox::of_message_in(&mut tx, &known.id).await?;
+    let mut counted = outbox::of_message_in(tx, &known.id).await?;
     counted.retain(|row| rows.contains(&row.id));
-    counted::note(&mut tx, app, &counted).await?;
-    edits::close(&mut tx, id, "sent").await?;
+    counted::note(tx, app, &counted).await?;
+    edits::close(tx, id, "sent").await?;
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
@@ -372,10 +362,12 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
         }),
         at: None,
     });
-    delivery::enqueue_mark(&mut tx, &conversation.id, &known.id).await?;
+    delivery::enqueue_mark(tx, &conversation.id, &known.id).await?;
     let sentence = replies::corrected(pressed.user.as_str());
-    delivery::reword(&mut tx, &conversation, &edit.notice, sentence.into()).await?;
-    tx.commit().await
+    delivery::reword(tx, &conversation, &edit.notice, sentence.into()).await?;
+    Ok(())
+    })
+    .await
 }
 
 async fn delete(

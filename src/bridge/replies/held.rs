@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::app::App;
+use crate::bridge::desk::decision::{Stop, decide_or_tell};
 use crate::bridge::desk::limits;
 use crate::bridge::desk::{matter, opt_out};
-use crate::bridge::desk::{membership, tell};
 use crate::bridge::replies::counted;
 use crate::bridge::replies::text_first;
 use crate::bridge::wording::{self, Moment, replies};
@@ -181,83 +181,69 @@ pub(crate) async fn decide(
     message_id: &str,
 ) -> anyhow::Result<()> {
     let user = pressed.user.as_str();
-    let (held, conversation) = {
-        let mut tx = app.store.begin().await?;
-        let Some(held) = held::of_message(&mut tx, message_id).await? else {
-            drop(tx);
-            return tell::tell(app, pressed, replies::nothing_held()).await;
+    decide_or_tell(app, pressed, async |tx| {
+        let Some(held) = held::of_message(tx, message_id).await? else {
+            return Err(Stop::Refused(replies::nothing_held()));
         };
-        let conversation = conversations::by_id_in(&mut tx, &held.conversation_id).await?;
-        (held, conversation)
-    };
-    if let Some(sentence) = refusal(&held, user) {
-        return tell::tell(app, pressed, sentence).await;
-    }
-    // Slack is asked while no transaction is open; what is decided on is read again in the one that decides.
-    if let Err(sentence) = membership::may_act_on(app, &conversation.line, &pressed.user).await {
-        return tell::tell(app, pressed, sentence).await;
-    }
-    let mut tx = app.store.begin().await?;
-    let held = held::of_message(&mut tx, message_id).await?;
-    let Some(held) = held.filter(|held| refusal(held, user).is_none()) else {
-        drop(tx);
-        return tell::tell(app, pressed, wording::already_decided()).await;
-    };
-    let sends = action == replies::HELD_SEND;
-    if sends && let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
-        drop(tx);
-        return tell::tell(app, pressed, why).await;
-    }
-    let rows = set_aside(&mut tx, message_id).await?;
-    if sends {
-        let (writer, parts) = (&held.writer, counted::uncounted(app, &rows));
-        if let Some(Why::Limit { reached, at }) =
-            over_limit(&mut tx, app, &conversation, writer, parts).await?
-        {
-            drop(tx);
-            return tell::tell(app, pressed, replies::limit_reached(&reached, &at)).await;
+        if let Some(sentence) = refusal(&held, user) {
+            return Err(Stop::Refused(sentence));
         }
-        spend(&mut tx, &conversation, writer, parts).await?;
-        counted::note(&mut tx, app, &rows).await?;
-    }
-    let message = messages::by_id_in(&mut tx, message_id).await?;
-    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
-    for row in &rows {
-        match sends {
-            // What was written meanwhile has left: this comes last, not where it was written.
-            true => outbox::move_to_end(&mut tx, &lane, &row.id).await?,
-            false => outbox::set_state(&mut tx, &row.id, State::Dropped, 0, "").await?,
+        let conversation = conversations::by_id_in(tx, &held.conversation_id).await?;
+        let sends = action == replies::HELD_SEND;
+        if sends && let Some(why) = opt_out::refusal(tx, &conversation).await? {
+            return Err(Stop::Refused(why));
         }
-    }
-    if !sends {
-        messages::keep_inside(&mut tx, message_id).await?;
-    }
-    held::close(&mut tx, message_id, if sends { "sent" } else { "inside" }).await?;
-    tx.audit(NewEntry {
-        line: app.line_name(&conversation.line),
-        number: conversation.caller.clone(),
-        subject: message.external_id.clone(),
-        decision: if sends {
-            "decided_send"
-        } else {
-            "decided_inside"
-        },
-        reason: "a person pressed the button".into(),
-        detail: json!({
-            "conversation": conversation.id, "message": message_id, "by": user,
-            "outbox": rows.iter().map(|row| &row.id).collect::<Vec<_>>(),
-        }),
-        at: None,
-    });
-    if sends && message.external_id.starts_with(text_first::FIRST) {
-        text_first::show(&mut tx, app, &conversation, &message).await?;
-    } else if sends {
-        matter::answered(&mut tx, &conversation, &format!("<@{}>", held.writer)).await?;
-    }
-    delivery::enqueue_mark(&mut tx, &conversation.id, message_id).await?;
-    let decided = replies::held_decided(sends, user);
-    answer(&mut tx, &conversation, pressed, &held.notice, decided).await?;
-    tx.commit().await
+        let rows = set_aside(tx, message_id).await?;
+        if sends {
+            let (writer, parts) = (&held.writer, counted::uncounted(app, &rows));
+            if let Some(Why::Limit { reached, at }) =
+                over_limit(tx, app, &conversation, writer, parts).await?
+            {
+                return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
+            }
+            spend(tx, &conversation, writer, parts).await?;
+            counted::note(tx, app, &rows).await?;
+        }
+        let message = messages::by_id_in(tx, message_id).await?;
+        let lane = delivery::phone_lane(&conversation.line, &conversation.id);
+        for row in &rows {
+            match sends {
+                // What was written meanwhile has left: this comes last, not where it was written.
+                true => outbox::move_to_end(tx, &lane, &row.id).await?,
+                false => outbox::set_state(tx, &row.id, State::Dropped, 0, "").await?,
+            }
+        }
+        if !sends {
+            messages::keep_inside(tx, message_id).await?;
+        }
+        held::close(tx, message_id, if sends { "sent" } else { "inside" }).await?;
+        tx.audit(NewEntry {
+            line: app.line_name(&conversation.line),
+            number: conversation.caller.clone(),
+            subject: message.external_id.clone(),
+            decision: if sends {
+                "decided_send"
+            } else {
+                "decided_inside"
+            },
+            reason: "a person pressed the button".into(),
+            detail: json!({
+                "conversation": conversation.id, "message": message_id, "by": user,
+                "outbox": rows.iter().map(|row| &row.id).collect::<Vec<_>>(),
+            }),
+            at: None,
+        });
+        if sends && message.external_id.starts_with(text_first::FIRST) {
+            text_first::show(tx, app, &conversation, &message).await?;
+        } else if sends {
+            matter::answered(tx, &conversation, &format!("<@{}>", held.writer)).await?;
+        }
+        delivery::enqueue_mark(tx, &conversation.id, message_id).await?;
+        let decided = replies::held_decided(sends, user);
+        answer(tx, &conversation, pressed, &held.notice, decided).await?;
+        Ok(())
+    })
+    .await
 }
 
 /// Why this person cannot decide this.

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{counted, held};
 use crate::app::App;
-use crate::bridge::desk::tell::{replace_buttons, tell};
+use crate::bridge::desk::decision::{Stop, decide_or_tell};
+use crate::bridge::desk::tell::replace_buttons;
 use crate::bridge::desk::{matter, opt_out};
 use crate::bridge::wording::{self, replies};
 use crate::conversation::confirmation::Why;
@@ -29,65 +30,63 @@ pub(crate) async fn decide(
     question: &str,
 ) -> anyhow::Result<()> {
     let user = pressed.user.as_str();
-    let mut tx = app.store.begin().await?;
-    let mut open = asked_about(&mut tx, question).await?;
-    open.retain(|row| row.state == State::Undecided.as_str());
-    let Some(first) = open.first() else {
-        // There is one writer: it must be free for what is told.
-        drop(tx);
-        return tell(app, pressed, wording::already_decided()).await;
-    };
-    let message_id = &first.message_id.clone();
-    let conversation = conversations::by_id_in(&mut tx, &first.conversation_id).await?;
-    let message = messages::by_id_in(&mut tx, message_id).await?;
-    if action == wording::BUTTON_SEND {
-        if let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
-            drop(tx);
-            return tell(app, pressed, why).await;
+    decide_or_tell(app, pressed, async |tx| {
+        let mut open = asked_about(tx, question).await?;
+        open.retain(|row| row.state == State::Undecided.as_str());
+        let Some(first) = open.first() else {
+            return Err(Stop::Refused(wording::already_decided()));
+        };
+        let message_id = &first.message_id.clone();
+        let conversation = conversations::by_id_in(tx, &first.conversation_id).await?;
+        let message = messages::by_id_in(tx, message_id).await?;
+        if action == wording::BUTTON_SEND {
+            if let Some(why) = opt_out::refusal(tx, &conversation).await? {
+                return Err(Stop::Refused(why));
+            }
+            let parts = counted::uncounted(app, &open);
+            if let Some(Why::Limit { reached, at }) =
+                held::over_limit(tx, app, &conversation, user, parts).await?
+            {
+                return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
+            }
+            held::spend(tx, &conversation, user, parts).await?;
+            counted::note(tx, app, &open).await?;
         }
-        let parts = counted::uncounted(app, &open);
-        if let Some(Why::Limit { reached, at }) =
-            held::over_limit(&mut tx, app, &conversation, user, parts).await?
-        {
-            drop(tx);
-            return tell(app, pressed, replies::limit_reached(&reached, &at)).await;
+        let (state, decision) = match action {
+            wording::BUTTON_SEND => (State::Waiting, "decided_send"),
+            wording::BUTTON_ARRIVED => (State::Delivered, "decided_arrived"),
+            _ => (State::Dropped, "decided_leave"),
+        };
+        let now = tx.after(std::time::Duration::ZERO);
+        for row in &open {
+            outbox::set_state(tx, &row.id, state, now, "").await?;
+            lanes::advance(tx, &row.lane).await?;
         }
-        held::spend(&mut tx, &conversation, user, parts).await?;
-        counted::note(&mut tx, app, &open).await?;
-    }
-    let (state, decision) = match action {
-        wording::BUTTON_SEND => (State::Waiting, "decided_send"),
-        wording::BUTTON_ARRIVED => (State::Delivered, "decided_arrived"),
-        _ => (State::Dropped, "decided_leave"),
-    };
-    let now = tx.after(std::time::Duration::ZERO);
-    for row in &open {
-        outbox::set_state(&mut tx, &row.id, state, now, "").await?;
-        lanes::advance(&mut tx, &row.lane).await?;
-    }
-    tx.audit(NewEntry {
-        line: app.line_name(&conversation.line),
-        number: conversation.caller.clone(),
-        subject: message.external_id.clone(),
-        decision,
-        reason: "a person pressed the button".into(),
-        detail: json!({
-            "conversation": conversation.id, "message": message_id, "by": user,
-            "outbox": open.iter().map(|row| &row.id).collect::<Vec<_>>(),
-        }),
-        at: None,
-    });
-    // A text that nobody wrote answers nobody.
-    if action == wording::BUTTON_SEND && !message.author.is_empty() {
-        matter::answered(&mut tx, &conversation, &format!("<@{user}>")).await?;
-    }
-    delivery::enqueue_mark(&mut tx, &conversation.id, message_id).await?;
-    replace_buttons(
-        &mut tx,
-        &conversation.line,
-        pressed,
-        wording::decided(action, user).into(),
-    )
-    .await?;
-    tx.commit().await
+        tx.audit(NewEntry {
+            line: app.line_name(&conversation.line),
+            number: conversation.caller.clone(),
+            subject: message.external_id.clone(),
+            decision,
+            reason: "a person pressed the button".into(),
+            detail: json!({
+                "conversation": conversation.id, "message": message_id, "by": user,
+                "outbox": open.iter().map(|row| &row.id).collect::<Vec<_>>(),
+            }),
+            at: None,
+        });
+        // A text that nobody wrote answers nobody.
+        if action == wording::BUTTON_SEND && !message.author.is_empty() {
+            matter::answered(tx, &conversation, &format!("<@{user}>")).await?;
+        }
+        delivery::enqueue_mark(tx, &conversation.id, message_id).await?;
+        replace_buttons(
+            tx,
+            &conversation.line,
+            pressed,
+            wording::decided(action, user).into(),
+        )
+        .await?;
+        Ok(())
+    })
+    .await
 }

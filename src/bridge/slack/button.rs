@@ -30,9 +30,7 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
         match action.action_id.as_str() {
             id if home::is_its_button(id) => home::press(app, pressed, id, value).await?,
             id if claim::is_its_button(id) => {
-                if let Err(why) = claim::receive(app, pressed, id, value).await? {
-                    tell::tell(app, pressed, why).await?;
-                }
+                claim::receive(app, pressed, id, value).await?;
             }
             id @ (wording::BUTTON_SEND | wording::BUTTON_ARRIVED | wording::BUTTON_LEAVE) => {
                 undecided::decide(app, pressed, id, value).await?;

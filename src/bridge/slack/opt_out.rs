@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::command::{name, why};
 use crate::app::App;
+use crate::bridge::desk::decision::{self, Stop, decide_or_tell};
 use crate::bridge::desk::opt_out::kept;
 use crate::bridge::desk::{matter, membership, tell};
 use crate::bridge::wording::{self as sentences, opt_outs as wording};
@@ -28,27 +29,24 @@ pub(crate) async fn press(
     action: &str,
     conversation_id: &str,
 ) -> anyhow::Result<()> {
-    let mut tx = app.store.begin().await?;
-    let conversation = conversations::find(&mut tx, conversation_id).await?;
-    let Some(conversation) = conversation else {
-        drop(tx);
-        return tell::tell(app, pressed, sentences::desk::is_gone()).await;
-    };
-    let leaves = action == wording::BUTTON_OUT;
-    let change = Change {
-        line: &conversation.line,
-        caller: &conversation.caller,
-        conversation: Some(&conversation),
-        leaves,
-        by: &pressed.user,
-    };
-    if let Err(sentence) = decide(&mut tx, app, &change).await? {
-        drop(tx);
-        return tell::tell(app, pressed, sentence).await;
-    }
-    let told = told(leaves, &pressed.user, &conversation.id);
-    tell::replace_buttons(&mut tx, &conversation.line, pressed, told).await?;
-    tx.commit().await
+    decide_or_tell(app, pressed, async |tx| {
+        let Some(conversation) = conversations::find(tx, conversation_id).await? else {
+            return Err(Stop::Refused(sentences::desk::is_gone()));
+        };
+        let leaves = action == wording::BUTTON_OUT;
+        let change = Change {
+            line: &conversation.line,
+            caller: &conversation.caller,
+            conversation: Some(&conversation),
+            leaves,
+            by: &pressed.user,
+        };
+        record(tx, app, &change).await?;
+        let told = told(leaves, &pressed.user, &conversation.id);
+        tell::replace_buttons(tx, &conversation.line, pressed, told).await?;
+        Ok(())
+    })
+    .await
 }
 
 /// `/qdn optout NUMBER`, or `/qdn optout NUMBER undo`: back comes the sentence for its writer.
@@ -89,29 +87,28 @@ async fn change(
     leaves: bool,
     by: &UserId,
 ) -> anyhow::Result<Result<(), String>> {
-    let mut tx = app.store.begin().await?;
-    let known = conversations::all_of_caller(&mut tx, number.as_str()).await?;
-    let conversation = known
-        .iter()
-        .find(|conversation| conversation.line == line.number.as_str());
-    let change = Change {
-        line: line.number.as_str(),
-        caller: number.as_str(),
-        conversation,
-        leaves,
-        by,
-    };
-    if let Err(sentence) = decide(&mut tx, app, &change).await? {
-        return Ok(Err(sentence));
-    }
-    if let Some(conversation) = conversation
-        && !conversation.thread_ts.is_empty()
-    {
-        let told = told(leaves, by, &conversation.id);
-        delivery::enqueue_notice(&mut tx, &conversation.line, &conversation.id, told).await?;
-    }
-    tx.commit().await?;
-    Ok(Ok(()))
+    decision::decide(app, async |tx| {
+        let known = conversations::all_of_caller(tx, number.as_str()).await?;
+        let conversation = known
+            .iter()
+            .find(|conversation| conversation.line == line.number.as_str());
+        let change = Change {
+            line: line.number.as_str(),
+            caller: number.as_str(),
+            conversation,
+            leaves,
+            by,
+        };
+        record(tx, app, &change).await?;
+        if let Some(conversation) = conversation
+            && !conversation.thread_ts.is_empty()
+        {
+            let told = told(leaves, by, &conversation.id);
+            delivery::enqueue_notice(tx, &conversation.line, &conversation.id, told).await?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// What a member wants.
@@ -123,13 +120,13 @@ struct Change<'a> {
     by: &'a UserId,
 }
 
-/// Keeps it, or says why there is nothing to keep.
-async fn decide(tx: &mut Tx, app: &App, change: &Change<'_>) -> anyhow::Result<Result<(), String>> {
+/// Records the change, or refuses it where there is nothing to change.
+async fn record(tx: &mut Tx, app: &App, change: &Change<'_>) -> Result<(), Stop> {
     let (line, caller) = (change.line, change.caller);
     match (change.leaves, opt_outs::kept_by(tx, line, caller).await?) {
-        (true, Some(_)) => return Ok(Err(wording::is_out_already())),
-        (false, None) => return Ok(Err(wording::is_not_out())),
-        (false, Some(KeptBy::Twilio)) => return Ok(Err(wording::only_they_can())),
+        (true, Some(_)) => return Err(Stop::Refused(wording::is_out_already())),
+        (false, None) => return Err(Stop::Refused(wording::is_not_out())),
+        (false, Some(KeptBy::Twilio)) => return Err(Stop::Refused(wording::only_they_can())),
         (true, None) | (false, Some(KeptBy::Us)) => {}
     }
     let out = change.leaves.then_some(KeptBy::Us);
@@ -141,7 +138,7 @@ async fn decide(tx: &mut Tx, app: &App, change: &Change<'_>) -> anyhow::Result<R
         as_of: tx.now(),
     };
     if !opt_outs::say(tx, &said).await? {
-        return Ok(Err(sentences::already_decided()));
+        return Err(Stop::Refused(sentences::already_decided()));
     }
     if let (true, Some(conversation)) = (change.leaves, change.conversation) {
         // Whoever opts a caller out has read what they want.
@@ -162,7 +159,7 @@ async fn decide(tx: &mut Tx, app: &App, change: &Change<'_>) -> anyhow::Result<R
         detail: json!({ "conversation": id, "by": change.by.as_str(), "kept_by": kept(out) }),
         at: None,
     });
-    Ok(Ok(()))
+    Ok(())
 }
 
 fn told(leaves: bool, by: &UserId, conversation: &str) -> Content {
