@@ -1,5 +1,23 @@
-//! What happens: one file for each thing that can come in, each with `receive`. No network clients here, so nothing
-//! happens outside without a durable row first.
+//! What happens: one file for each event that comes in. No network clients here, so nothing happens outside without a
+//! durable row first.
+//!
+//! | event | file |
+//! |---|---|
+//! | a caller's text (webhook or backfill) | `texts/inbound_sms` |
+//! | a status of one of our texts | `deliveries/delivery_status` |
+//! | a call comes in, or a ring ends | `calls/inbound_call` |
+//! | somebody picks up, presses a key, hangs up | `calls/call_screening` |
+//! | a recording, its file, its transcription | `calls/voicemail` |
+//! | a call that only Twilio's log knows | `calls/found_call`, its end `calls/unheard_call` |
+//! | a message in a thread, its edit or deletion | `replies/slack_reply`, `replies/edited` |
+//! | a slash command | `slack/command` |
+//! | a button | `slack/button` |
+//! | the *New text* shortcut and its form | `replies/text_first` |
+//! | the app's Home tab is opened | `slack/home` |
+//! | an attempt or a look for a delivery ended | `deliveries/outcome` |
+//! | time passes | `desk/reminder`, `desk/away`, `desk/newcomers`, `desk/stuck`, `replies/held`, `slack/home` |
+//!
+//! Folders import downwards only: `slack`, `deliveries`, then `calls`, `replies`, `texts`, then `desk`, then `wording`.
 
 pub(crate) mod calls;
 pub(crate) mod deliveries;

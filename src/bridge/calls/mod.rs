@@ -1,4 +1,4 @@
-//! Calls.
+//! Calls, from the first webhook to the voicemail.
 
 pub(crate) mod call_record;
 pub(crate) mod call_screening;

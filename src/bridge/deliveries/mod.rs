@@ -1,4 +1,4 @@
-//! What came of what was sent.
+//! How deliveries end, and what follows from each ending.
 
 pub(crate) mod copies;
 pub(crate) mod delivery_status;

@@ -1,4 +1,4 @@
-//! What the desk keeps track of.
+//! What a desk keeps about its conversations, below all that happens in them.
 
 pub(crate) mod away;
 pub(crate) mod claim;

@@ -1,4 +1,4 @@
-//! What dispatchers write to callers.
+//! What dispatchers write to callers, and what becomes of it in the desk's hands.
 
 pub(crate) mod counted;
 pub(crate) mod edited;

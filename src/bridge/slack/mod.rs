@@ -1,4 +1,4 @@
-//! What people do in Slack besides replying.
+//! What people do in Slack besides replying: commands, buttons, the Home tab.
 
 pub(crate) mod button;
 pub(crate) mod command;

@@ -1,4 +1,4 @@
-//! Texts of callers.
+//! What callers write.
 
 pub(crate) mod flood;
 pub(crate) mod inbound_sms;
