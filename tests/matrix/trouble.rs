@@ -375,7 +375,7 @@ async fn stopped(
     time: Duration,
     rng: &mut StdRng,
 ) -> Result<(), String> {
-    let second = Relay::start(&site.desk.config, &site.desk.variables()).await;
+    let second = Relay::start(&site.desk.launch()).await;
     let (first, address) = (site.desk.relay().pid(), second.address);
     site.second = Some(second);
     let talk = talk(load, false);

@@ -195,7 +195,7 @@ async fn a_configuration_and_a_secrets_file_that_are_wrong_are_both_said() {
     std::fs::write(&secrets, "TWILIO_AUTH_TOKEN=x\n").unwrap();
     std::fs::set_permissions(&secrets, PermissionsExt::from_mode(0o644)).unwrap();
     let variables = [("SECRETS_FILE".to_owned(), secrets.display().to_string())];
-    let said = crate::desk::run(&config, &variables, &["check"])
+    let said = crate::desk::run(&crate::desk::Launch::new(&config, &variables), &["check"])
         .await
         .unwrap_err();
     for words in [

@@ -465,7 +465,7 @@ async fn the_manifests_addresses_are_served(database: Database) {
         "QDN_PUBLIC_URL".to_owned(),
         "https://desk.example.org".to_owned(),
     )];
-    let printed = desk::run(&desk.config, &elsewhere, &["manifest"])
+    let printed = desk::run(&desk::Launch::new(&desk.config, &elsewhere), &["manifest"])
         .await
         .unwrap();
     assert_eq!(
@@ -647,7 +647,7 @@ const SECRETS: [(&str, &str); 6] = [
 async fn refusal(folder: &Path, toml: &str, variables: &[(&str, &str)], status: i32) -> String {
     let config = folder.join("qdn.toml");
     std::fs::write(&config, toml).unwrap();
-    let refused = desk::run(&config, &pairs(variables), &["serve"])
+    let refused = desk::run(&desk::Launch::new(&config, &pairs(variables)), &["serve"])
         .await
         .unwrap_err();
     let said = refused.strip_prefix(&format!("exit status: {status}: "));
@@ -713,13 +713,10 @@ async fn secrets_of_an_impossible_shape_are_refused_by_serve_and_check() {
         let others = SECRETS.into_iter().filter(|(known, _)| *known != name);
         let variables: Vec<(&str, &str)> = others.chain([(name, wrong)]).collect();
         let said = refusal(folder.path(), TOML, &variables, 2).await;
-        let checked = desk::run(
-            &folder.path().join("qdn.toml"),
-            &pairs(&variables),
-            &["check"],
-        )
-        .await
-        .unwrap_err();
+        let config = folder.path().join("qdn.toml");
+        let checked = desk::run(&desk::Launch::new(&config, &pairs(&variables)), &["check"])
+            .await
+            .unwrap_err();
         for said in [said, checked] {
             assert!(said.contains(&format!("{name} = (not shown)")), "{said}");
             assert!(said.contains(sentence) && !said.contains("zqx"), "{said}");
@@ -786,7 +783,7 @@ async fn a_secrets_file_that_others_can_read_is_refused() {
 async fn what_cannot_be_opened_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("nowhere.toml");
-    let refused = desk::run(&nowhere, &pairs(&SECRETS), &["serve"])
+    let refused = desk::run(&desk::Launch::new(&nowhere, &pairs(&SECRETS)), &["serve"])
         .await
         .unwrap_err();
     assert!(
@@ -805,7 +802,9 @@ async fn what_cannot_be_opened_is_named_with_what_to_do() {
             "{said}"
         );
     }
-    let said = desk::run(&nowhere, &[], &["surf"]).await.unwrap_err();
+    let said = desk::run(&desk::Launch::new(&nowhere, &[]), &["surf"])
+        .await
+        .unwrap_err();
     assert!(
         said.starts_with("exit status: 2") && said.contains("unrecognized subcommand"),
         "{said}"

@@ -26,7 +26,7 @@ use qdn_sandbox::twilio::{self, TwilioStandIn};
 
 pub(crate) use database::{Created, Database};
 pub(crate) use presence::{Redis, StatusPage, silence};
-pub(crate) use process::{Relay, run, signal};
+pub(crate) use process::{Launch, Relay, run, signal};
 pub(crate) use proxy::Proxy;
 pub(crate) use raw::{Raw, post};
 
@@ -118,6 +118,7 @@ impl Builder {
             twilio,
             slack,
             _folder: folder,
+            program: process::BINARY.into(),
             config,
             database,
             environment: self.environment,
@@ -141,6 +142,8 @@ pub(crate) struct Desk {
     pub twilio: TwilioStandIn,
     pub slack: SlackStandIn,
     _folder: tempfile::TempDir,
+    /// The program that this desk runs: the one that was built with the tests, unless a test puts another here.
+    pub program: PathBuf,
     pub config: PathBuf,
     pub database: database::Created,
     pub environment: Vec<(String, String)>,
@@ -215,28 +218,28 @@ impl Desk {
 
     /// Starts the service, again or for the first time, and leads Twilio's and Slack's requests to it.
     pub(crate) async fn start_relay(&mut self) {
-        let relay = Relay::start(&self.config, &self.variables()).await;
+        let relay = Relay::start(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
     /// The same on a socket that outlives the service, handed over as systemd does.
     pub(crate) async fn start_relay_on(&mut self, socket: &std::net::TcpListener) {
-        let relay = Relay::start_on(socket, &self.config, &self.variables()).await;
+        let relay = Relay::start_on(socket, &self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
     /// The same for a service that outlives writing to a full disk: it is told "no" instead of being killed.
     pub(crate) async fn start_relay_that_may_run_out_of_room(&mut self) {
-        let relay = Relay::start_without_xfsz(&self.config, &self.variables()).await;
+        let relay = Relay::start_without_xfsz(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
     /// The same where no more than 160 files can be open.
     pub(crate) async fn start_relay_with_few_files(&mut self) {
-        let relay = Relay::start_with_few_files(&self.config, &self.variables()).await;
+        let relay = Relay::start_with_few_files(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
@@ -249,7 +252,7 @@ impl Desk {
 
     /// The same for a service whose new files would be open to everybody.
     pub(crate) async fn start_relay_with_umask(&mut self, umask: &str) {
-        let relay = Relay::start_with_umask(umask, &self.config, &self.variables()).await;
+        let relay = Relay::start_with_umask(umask, &self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
@@ -307,6 +310,14 @@ impl Desk {
         variables
     }
 
+    /// How the service is started.
+    pub(crate) fn launch(&self) -> Launch {
+        Launch {
+            program: self.program.clone(),
+            ..Launch::new(&self.config, &self.variables())
+        }
+    }
+
     /// An error line with these words may stand in the log.
     pub(crate) fn expect_error(&mut self, words: &str) {
         self.expected_errors.push(words.to_owned());
@@ -314,7 +325,7 @@ impl Desk {
 
     /// Runs another command of the program beside the service; its standard output if it succeeds.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String, String> {
-        process::run(&self.config, &self.variables(), arguments).await
+        process::run(&self.launch(), arguments).await
     }
 
     /// The same with these variables in place of its own.
@@ -323,9 +334,9 @@ impl Desk {
         variables: &[(String, String)],
         arguments: &[&str],
     ) -> Result<String, String> {
-        let mut all = self.variables();
-        all.extend(variables.iter().cloned());
-        process::run(&self.config, &all, arguments).await
+        let mut launch = self.launch();
+        launch.variables.extend(variables.iter().cloned());
+        process::run(&launch, arguments).await
     }
 
     /// Ends the story; fails on anything unexpected.

@@ -1,7 +1,7 @@
 //! The real binary as a process.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,46 +14,59 @@ use tokio::sync::watch;
 
 use super::PATIENCE;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_qdn-relay");
+pub(super) const BINARY: &str = env!("CARGO_BIN_EXE_qdn-relay");
 
 /// How long SIGTERM may take, as the command promises.
 const GRACE: Duration = Duration::from_secs(25);
 
-fn command(config: &Path, variables: &[(String, String)], arguments: &[&str]) -> Command {
-    let mut command = Command::new(BINARY);
-    command
-        .args(arguments)
-        .arg("--config")
-        .arg(config)
-        .env_clear()
-        .kill_on_drop(true);
-    command.envs(variables.iter().map(|(name, value)| (name, value)));
-    command.current_dir(config.parent().unwrap());
-    command
+/// What is started: the program, with its configuration file and everything in its environment.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    pub program: PathBuf,
+    pub config: PathBuf,
+    pub variables: Vec<(String, String)>,
 }
 
-/// `serve` in the place of a shell that has made something ready for it.
-fn through_shell(script: &str, config: &Path, variables: &[(String, String)]) -> Command {
-    let mut command = Command::new("sh");
-    command
-        .arg("-c")
-        .arg(script)
-        .args([BINARY, "serve", "--config"])
-        .arg(config)
-        .env_clear()
-        .envs(variables.iter().map(|(name, value)| (name, value)))
-        .current_dir(config.parent().unwrap())
-        .kill_on_drop(true);
-    command
+impl Launch {
+    /// The program that was built with the tests.
+    pub(crate) fn new(config: &Path, variables: &[(String, String)]) -> Launch {
+        Launch {
+            program: BINARY.into(),
+            config: config.to_owned(),
+            variables: variables.to_vec(),
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments);
+        self.complete(command)
+    }
+
+    /// `serve` in the place of a shell that has made something ready for it.
+    fn through_shell(&self, script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(&self.program);
+        command.arg("serve");
+        self.complete(command)
+    }
+
+    fn complete(&self, mut command: Command) -> Command {
+        command
+            .arg("--config")
+            .arg(&self.config)
+            .env_clear()
+            .envs(self.variables.iter().cloned())
+            .current_dir(self.config.parent().unwrap())
+            .kill_on_drop(true);
+        command
+    }
 }
 
 /// Runs a command to its end: its standard output, or its status, its standard error and what it had printed by then.
-pub(crate) async fn run(
-    config: &Path,
-    variables: &[(String, String)],
-    arguments: &[&str],
-) -> Result<String, String> {
-    let output = command(config, variables, arguments)
+pub(crate) async fn run(launch: &Launch, arguments: &[&str]) -> Result<String, String> {
+    let output = launch
+        .command(arguments)
         .stdin(Stdio::null())
         .output()
         .await
@@ -80,48 +93,32 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Starts `serve` and waits until it is ready.
-    pub(crate) async fn start(config: &Path, variables: &[(String, String)]) -> Relay {
-        Relay::watch(command(config, variables, &["serve"])).await
+    pub(crate) async fn start(launch: &Launch) -> Relay {
+        Relay::watch(launch.command(&["serve"])).await
     }
 
-    /// The same with SIGXFSZ ignored, so that a write beyond the file size limit fails as one to a full disk does.
-    pub(super) async fn start_without_xfsz(config: &Path, variables: &[(String, String)]) -> Relay {
-        Relay::watch(through_shell(
-            "trap '' XFSZ; exec \"$0\" \"$@\"",
-            config,
-            variables,
-        ))
-        .await
+    /// Starts it with SIGXFSZ ignored, so that a write beyond the file size limit fails as one to a full disk does.
+    pub(super) async fn start_without_xfsz(launch: &Launch) -> Relay {
+        Relay::watch(launch.through_shell("trap '' XFSZ; exec \"$0\" \"$@\"")).await
     }
 
-    /// The same with this umask.
-    pub(super) async fn start_with_umask(
-        umask: &str,
-        config: &Path,
-        variables: &[(String, String)],
-    ) -> Relay {
+    /// Starts it with this umask.
+    pub(super) async fn start_with_umask(umask: &str, launch: &Launch) -> Relay {
         let script = format!("umask {umask}; exec \"$0\" \"$@\"");
-        Relay::watch(through_shell(&script, config, variables)).await
+        Relay::watch(launch.through_shell(&script)).await
     }
 
-    /// The same where no more than 160 files can be open.
-    pub(super) async fn start_with_few_files(
-        config: &Path,
-        variables: &[(String, String)],
-    ) -> Relay {
+    /// Starts it where no more than 160 files can be open.
+    pub(super) async fn start_with_few_files(launch: &Launch) -> Relay {
         let script = "ulimit -n 160; exec \"$0\" \"$@\"";
-        Relay::watch(through_shell(script, config, variables)).await
+        Relay::watch(launch.through_shell(script)).await
     }
 
-    /// The same on a socket that is there already, as its third open file.
-    pub(super) async fn start_on(
-        socket: &std::net::TcpListener,
-        config: &Path,
-        variables: &[(String, String)],
-    ) -> Relay {
+    /// Starts it on a socket that is there already, as its third open file.
+    pub(super) async fn start_on(socket: &std::net::TcpListener, launch: &Launch) -> Relay {
         // For whom the socket is meant: the shell and what takes its place are one process.
         let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
-        let mut command = through_shell(script, config, variables);
+        let mut command = launch.through_shell(script);
         let socket = FdMapping {
             parent_fd: socket.try_clone().unwrap().into(),
             child_fd: 3,
