@@ -21,7 +21,6 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::clients::Clients;
 use crate::config::Line;
-use crate::remote::Failure;
 use crate::store::scrub::{self, Scrubbed};
 use crate::store::{facts, forget, upkeep};
 
@@ -181,12 +180,4 @@ async fn move_watermark(app: &App, name: &str, to: Timestamp) -> anyhow::Result<
     let mut tx = app.store.begin().await?;
     facts::write(&mut tx, name, &to.as_millisecond().to_string()).await?;
     tx.commit().await
-}
-
-/// A read that failed, as an error with a cause; in the trial of a mistake it passes for an empty one.
-fn read<T: Default>(result: Result<T, Failure>) -> anyhow::Result<T> {
-    match result {
-        Err(_) if crate::faultpoints::mistake("watermark_over_broken_read") => Ok(T::default()),
-        result => Ok(result?),
-    }
 }

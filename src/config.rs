@@ -64,8 +64,8 @@ impl Environment {
         )
     }
 
-    /// A switch of [`crate::faultpoints`].
-    pub(crate) fn fault_switch(&self, name: &str) -> Option<&str> {
+    /// A variable of [`crate::faultpoints`].
+    pub(crate) fn fault_variable(&self, name: &str) -> Option<&str> {
         self.value(name)
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{begin, clock, left_to_webhook, move_watermark, read};
+use super::{begin, clock, left_to_webhook, move_watermark};
 use crate::app::App;
 use crate::bridge::calls::found_call::{self, Found};
 use crate::clients::Clients;
@@ -25,7 +25,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         start_time_after: Some(since),
         ..CallFilter::default()
     };
-    let mut listed = read(clients.twilio.list_calls(&filter).await)?;
+    let mut listed = clients.twilio.list_calls(&filter).await?;
     let took = SignedDuration::try_from(begun.elapsed())?;
     let by_twilios = clients
         .twilio
@@ -85,7 +85,7 @@ async fn take_in(
         parent_call_sid: Some(call.sid.clone()),
         ..CallFilter::default()
     };
-    let mut legs = read(clients.twilio.list_calls(&filter).await)?;
+    let mut legs = clients.twilio.list_calls(&filter).await?;
     legs.reverse();
     let rang = legs
         .into_iter()

@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::read;
 use crate::app::App;
 use crate::bridge::calls::unheard_call::{self, Unheard};
 use crate::clients::Clients;
@@ -29,7 +28,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         ..CallFilter::default()
     };
     let mut found = 0;
-    for call in read(clients.twilio.list_calls(&filter).await)? {
+    for call in clients.twilio.list_calls(&filter).await? {
         let Some(ended) = ended(app, clients, &call) else {
             continue;
         };

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{begin, clock, left_to_webhook, move_watermark, read};
+use super::{begin, clock, left_to_webhook, move_watermark};
 use crate::app::App;
 use crate::bridge::texts::inbound_sms::{self, Received};
 use crate::bridge::texts::late::{self, Found};
@@ -34,7 +34,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         from: None,
         date_sent_after: Some(since),
     };
-    let mut listed = read(clients.twilio.list_messages(&filter, Some(since)).await)?;
+    let mut listed = clients.twilio.list_messages(&filter, Some(since)).await?;
     crate::faultpoints::point("backfill.read");
     listed.retain(|message| message.direction.is_inbound());
     // Twilio lists the newest first and has dates of whole seconds. Reverse the list before the stable sort, so that texts of
@@ -152,7 +152,7 @@ async fn as_received(
         _ => match clients.twilio.media(&message.sid).await {
             // The files were deleted. Save the words anyway.
             Err(Failure::Refused { .. }) => Vec::new(),
-            listed => read(listed)?,
+            listed => listed?,
         },
     };
     let api = app.config.twilio_api_url.trim_end_matches('/');

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{MARGIN, clock, read};
+use super::{MARGIN, clock};
 use crate::app::App;
 use crate::bridge::replies::edited;
 use crate::bridge::replies::slack_reply::{self, Received};
@@ -34,14 +34,12 @@ pub(super) async fn compare(
     let messages = match answer {
         // The parent message was deleted and there are no replies.
         Err(Failure::Refused { code, .. }) if is_gone(&code) => Vec::new(),
-        other => match read(other) {
-            Ok(messages) => messages,
-            Err(error) => {
-                // Let the next round begin with other threads.
-                put_behind(app, thread).await?;
-                return Err(error);
-            }
-        },
+        Ok(messages) => messages,
+        Err(error) => {
+            // Let the next round begin with other threads.
+            put_behind(app, thread).await?;
+            return Err(error.into());
+        }
     };
     let newest = messages.iter().map(|message| &message.ts).max().cloned();
     let found = take_in(app, clients, team, (&channel, &root), messages).await?;

@@ -41,14 +41,6 @@ pub(super) async fn dispatch_route(
 ) -> Result<Response, AppError> {
     if is_text(&params) {
         let sms = InboundSms::from_params(&params);
-        if crate::faultpoints::mistake("acknowledge_before_commit") {
-            tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                // The mistake: whoever was answered never hears that this failed.
-                let _ = inbound_sms::receive(&app, &sms, None).await;
-            });
-            return Ok(Twiml(twiml::Response::empty().to_xml()).into_response());
-        }
         return match within(inbound_sms::receive(&app, &sms, None)).await? {
             inbound_sms::Received::New | inbound_sms::Received::Known => {
                 Ok(Twiml(twiml::Response::empty().to_xml()).into_response())

@@ -191,13 +191,8 @@ async fn has_due(store: &Store, gate: &str) -> anyhow::Result<bool> {
 
 /// The head of a lane if its time has come; otherwise the lane is put right.
 async fn due_head(tx: &mut Tx, lane: &str) -> anyhow::Result<Option<Row>> {
-    let order = if crate::faultpoints::mistake("overtake") {
-        "seq desc, part desc"
-    } else {
-        "seq, part"
-    };
     let sql = format!(
-        "select {} from outbox where lane = $1 and pending = 1 order by {order} limit 1",
+        "select {} from outbox where lane = $1 and pending = 1 order by seq, part limit 1",
         outbox::COLUMNS
     );
     let head: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -220,8 +215,7 @@ async fn take(
     lease: &Lease,
     lease_until: i64,
 ) -> anyhow::Result<Claimed> {
-    let found_sending =
-        row.state == State::Sending.as_str() && !crate::faultpoints::mistake("forget_orphans");
+    let found_sending = row.state == State::Sending.as_str();
     let work = if found_sending || row.state == State::Unknown.as_str() {
         outbox::date_attempt(tx, &row.id, row.attempts, lease.remote_now).await?;
         Work::Settle(outbox::attempt(tx, &row.id, row.attempts).await?)

@@ -63,22 +63,15 @@ pub(crate) async fn raise(
     error_code: i64,
 ) -> anyhow::Result<bool> {
     let now = tx.now_ms();
-    // In the trial of a mistake any status counts as higher.
-    let at_least = if crate::faultpoints::mistake("status_goes_back") {
-        -1
-    } else {
-        0
-    };
     let raised = sqlx::query(
         "update sms set status = $1, rank = $2, error_code = $3, updated_at = $4
-         where sid = $5 and (rank < $2 or $6 < 0)",
+         where sid = $5 and rank < $2",
     )
     .bind(status)
     .bind(rank)
     .bind(error_code)
     .bind(now)
     .bind(sid)
-    .bind(at_least)
     .execute(&mut *tx.inner)
     .await
     .context("raising the status of an SMS")?;

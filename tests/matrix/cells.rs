@@ -1,5 +1,6 @@
 //! The cells of the matrix: which trouble is tried where, on which database, with which load.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use qdn_sandbox::faults::{Effect, Fault};
@@ -23,6 +24,8 @@ pub(crate) struct Cell {
     /// Whether people may be asked what became of a reply.
     pub asks: bool,
     pub mistake: Option<&'static str>,
+    /// The program with the mistakes in it, where one is made.
+    pub program: Option<PathBuf>,
 }
 
 impl Cell {
@@ -35,6 +38,7 @@ impl Cell {
             trouble,
             asks: false,
             mistake: None,
+            program: None,
         }
     }
 
@@ -483,6 +487,20 @@ fn around(time: Duration) -> Vec<Cell> {
     ]
 }
 
+/// Every deliberate mistake; each is a patch in `mistakes/`.
+pub(crate) const MISTAKES: [&str; 10] = [
+    "acknowledge_before_commit",
+    "dedupe_after_send",
+    "resend_on_timeout",
+    "failed_read_is_absence",
+    "drop_unknown_callback",
+    "overtake",
+    "status_goes_back",
+    "watermark_over_broken_read",
+    "forget_orphans",
+    "skip_audit",
+];
+
 /// For each deliberate mistake the cells that should show it.
 pub(crate) fn mistakes() -> Vec<Vec<Cell>> {
     let hurried = Shape {
@@ -530,7 +548,7 @@ pub(crate) fn mistakes() -> Vec<Vec<Cell>> {
         "skip_audit" => vec![Cell::new("nothing", "anywhere", Nothing)],
         _ => Vec::new(),
     };
-    qdn_relay::faultpoints::MISTAKES
+    MISTAKES
         .into_iter()
         .map(|mistake| {
             let cells = showing(mistake).into_iter();

@@ -21,6 +21,7 @@ mod checker;
 )]
 mod desk;
 mod load;
+mod mistakes;
 mod site;
 mod stall;
 mod table;
@@ -165,15 +166,46 @@ async fn each_once(cells: Vec<Cell>, arguments: &Arguments, table: &mut Table) {
             .wrapping_add(index as u64);
         running.push(in_turn(turns.clone(), cell, seed).boxed());
     }
-    for cells in cells::mistakes() {
-        let cells = possible(cells, arguments).await;
-        if !cells.is_empty() {
-            running.push(caught(turns.clone(), cells, arguments.seed).boxed());
-        }
+    for cells in mistaken(arguments, table).await {
+        running.push(caught(turns.clone(), cells, arguments.seed).boxed());
     }
     while let Some(result) = running.next().await {
         table.add(result);
     }
+}
+
+/// For each mistake that was asked for its cells, once the program with the mistakes in it is built.
+async fn mistaken(arguments: &Arguments, table: &mut Table) -> Vec<Vec<Cell>> {
+    let mut asked_for = Vec::new();
+    for cells in cells::mistakes() {
+        let cells = possible(cells, arguments).await;
+        if !cells.is_empty() {
+            asked_for.push(cells);
+        }
+    }
+    if asked_for.is_empty() {
+        return asked_for;
+    }
+    println!("building the program with its mistakes");
+    let begun = Instant::now();
+    let built = tokio::task::block_in_place(|| mistakes::build(&cells::MISTAKES));
+    let problem = match built {
+        Ok(program) => {
+            for cell in asked_for.iter_mut().flatten() {
+                cell.program = Some(program.clone());
+            }
+            return asked_for;
+        }
+        Err(problem) => problem,
+    };
+    table.add(Result {
+        fault: "a mistake".into(),
+        place: "the build".into(),
+        seconds: begun.elapsed(),
+        problems: vec![problem],
+        note: String::new(),
+    });
+    Vec::new()
 }
 
 async fn at_random(cells: &[Cell], arguments: &Arguments, table: &mut Table) {
@@ -312,13 +344,16 @@ async fn play(cell: &Cell, seed: u64, patience: Duration) -> Vec<String> {
     let die_at = cell.trouble.variable();
     let mistake = cell
         .mistake
-        .map(|mistake| ("QDN_FAULT_MISTAKE", mistake.to_owned()));
+        .map(|mistake| (mistakes::VARIABLE, mistake.to_owned()));
     let variables: Vec<(&str, String)> = die_at.into_iter().chain(mistake).collect();
     let variables: Vec<(&str, &str)> = variables
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     let mut site = Site::prepare(cell.database, &variables).await;
+    if let Some(program) = &cell.program {
+        site.desk.program = program.clone();
+    }
     let load = Load::new(&site.desk.twilio, &site.desk.slack, seed, cell.shape);
     if let Err(problem) = cell.trouble.befall(&mut site, &load, &mut rng).await {
         site.problems.push(format!("the cell itself: {problem}"));

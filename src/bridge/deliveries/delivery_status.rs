@@ -38,9 +38,6 @@ pub(crate) async fn receive(
     let sid = status.message_sid.as_str();
     let error_code = i64::from(status.error_code.unwrap_or_default());
     let mut known = sms::by_sid(&mut tx, sid).await?;
-    if crate::faultpoints::mistake("drop_unknown_callback") && known.is_none() {
-        return Ok(());
-    }
     if known.is_none()
         && let Some(echo) = echo
         && let Some(row) = outbox::by_id(&mut tx, &echo.outbox_id).await?

@@ -123,18 +123,9 @@ async fn follow(
             outbox::set_state(tx, id, State::Waiting, tx.after(*after), why).await?;
             not_taken::receive(tx, app, (row, attempt), why, *was_plain).await
         }
-        Outcome::Unknown { why }
-            if row.kind == "sms" && crate::faultpoints::mistake("resend_on_timeout") =>
-        {
-            outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
-            outbox::set_state(tx, id, State::Waiting, tx.after(Duration::ZERO), why).await
-        }
         Outcome::Refused { code, why } => refused(tx, app, row, attempt, code, why).await,
         Outcome::Unknown { why } => unknown(tx, app, row, attempt, why).await,
         Outcome::Absent => settlement::absent(tx, app, row, attempt, claimed).await,
-        Outcome::NotRead { .. } if crate::faultpoints::mistake("failed_read_is_absence") => {
-            settlement::absent(tx, app, row, attempt, claimed).await
-        }
         Outcome::NotRead {
             why,
             is_forbidden,

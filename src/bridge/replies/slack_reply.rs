@@ -20,7 +20,7 @@ use crate::store::conversations::Conversation;
 use crate::store::messages::{NewMessage, Origin};
 use crate::store::outbox::State;
 use crate::store::storable;
-use crate::store::{Tx, conversations, messages, new_id, order, outbox, parked, restored};
+use crate::store::{Tx, conversations, messages, order, outbox, parked, restored};
 use crate::thread_sync;
 use crate::twilio;
 
@@ -235,10 +235,7 @@ async fn keep(
         false => Age::Live,
     };
     let channel = message.channel.as_str();
-    let mut external_id = format!("{channel}:{}", message.ts.as_str());
-    if crate::faultpoints::mistake("dedupe_after_send") {
-        external_id.push_str(&format!("#{}", new_id()));
-    }
+    let external_id = format!("{channel}:{}", message.ts.as_str());
     let text = storable(&message.text);
     // Words to a colleague about somebody who cannot be texted are not worth a question.
     let can_be_texted = Address::new(&conversation.caller).can_be_texted();
