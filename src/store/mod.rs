@@ -39,6 +39,8 @@ mod plans;
 pub(crate) mod restored;
 pub(crate) mod scrub;
 pub(crate) mod sms;
+#[cfg(test)]
+mod statements;
 pub(crate) mod taken;
 pub(crate) mod tallies;
 pub(crate) mod text_counts;
