@@ -144,7 +144,7 @@ mod tests {
             assert_eq!(decided, expected, "{action} on {claimed} {closed}");
             if let Some(decision) = decided {
                 apply(&mut stands, decision, "U1");
-                let again = decide(&stands, action, "U1");
+                let again = decision(&stands, action, "U1");
                 assert!(again.is_err(), "{action} twice");
                 assert_eq!(stands.waiting_since, Some(1), "{action}");
             }
