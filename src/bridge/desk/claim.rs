@@ -142,8 +142,8 @@ mod tests {
             let mut stands = matter(claimed, closed);
             let decided = decision(&stands, action, "U1").ok();
             assert_eq!(decided, expected, "{action} on {claimed} {closed}");
-            if let Some(decision) = decided {
-                apply(&mut stands, decision, "U1");
+            if let Some(word) = decided {
+                apply(&mut stands, word, "U1");
                 let again = decision(&stands, action, "U1");
                 assert!(again.is_err(), "{action} twice");
                 assert_eq!(stands.waiting_since, Some(1), "{action}");
