@@ -9,6 +9,7 @@ use super::limits;
 use super::speech::{self, FileSpeech};
 use super::written::{Text, flag, is_slack_id, phone};
 use super::{Line, Person, Problems, RingStep};
+use crate::phone::PhoneNumber;
 
 #[derive(Deserialize)]
 pub(super) struct FileLine {
@@ -61,88 +62,115 @@ pub(super) fn lines(list: Vec<FileLine>, people: &[Person], problems: &mut Probl
         );
     }
     let mut seen = HashSet::new();
-    let mut lines = Vec::new();
-    for (index, line) in list.into_iter().enumerate() {
-        let key = |field: &str| format!("lines[{index}].{field}");
-        let (Text(name), Text(channel)) = (line.name, line.channel);
-        if name.trim().is_empty() {
-            problems.add(
-                key("name"),
-                format!("\"{name}\""),
-                "it must be what people call the line, such as QDN",
-            );
-        } else if !seen.insert(name.to_lowercase()) {
-            problems.add(key("name"), &name, "another line has this name");
-        }
-        if !is_channel(&channel) {
-            problems.add(
-                key("channel"),
-                format!("\"{channel}\""),
-                "it must be a channel such as #qdn-dispatch, or its ID such as C012AB3CD",
-            );
-        }
-        if line.ring.is_empty() {
-            problems.add(
-                key("ring"),
-                "[]",
-                "there must be at least one step, such as { people = [\"Sergio\"], seconds = 15 }",
-            );
-        }
-        let ring = line
-            .ring
-            .into_iter()
-            .enumerate()
-            .filter_map(|(at, step)| ring_step(key(&format!("ring[{at}]")), step, people, problems))
-            .collect();
-        let spoken = FileSpeech {
-            greeting: line.greeting,
-            screen_text: line.screen_text,
-            language: line.language,
-            voice: line.voice,
-            transcribe: line.transcribe,
-        };
-        let speech = speech::speech(key, spoken, problems);
-        let screen = flag(key("screen"), line.screen, true, problems);
-        let Some(number) = phone(key("number"), &line.number, problems) else {
-            continue;
-        };
-        if !seen.insert(number.as_str().to_owned()) {
-            problems.add(
-                key("number"),
-                number.as_str(),
-                "another line has this number",
-            );
-        }
-        if let Some(person) = people.iter().find(|person| person.phone == number) {
-            let remedy = format!(
-                "it is the phone of {} as well, so a call would come back to us; a person needs another phone",
-                person.name
-            );
-            problems.add(key("number"), number.as_str(), remedy);
-        }
-        let written = |text: Option<Text>| {
-            text.map(|Text(text)| text)
-                .filter(|text| !text.trim().is_empty())
-        };
-        let allow_countries = limits::countries(
-            key("allow_countries"),
-            line.allow_countries,
-            &number,
-            problems,
+    list.into_iter()
+        .enumerate()
+        .filter_map(|(index, file)| line(index, file, people, &mut seen, problems))
+        .collect()
+}
+
+/// Checks one line; `None` if its number is wrong. `seen` has the names and numbers of the lines before it.
+fn line(
+    index: usize,
+    file: FileLine,
+    people: &[Person],
+    seen: &mut HashSet<String>,
+    problems: &mut Problems,
+) -> Option<Line> {
+    let key = |field: &str| format!("lines[{index}].{field}");
+    let (Text(name), Text(channel)) = (file.name, file.channel);
+    check_name(key("name"), &name, seen, problems);
+    if !is_channel(&channel) {
+        problems.add(
+            key("channel"),
+            format!("\"{channel}\""),
+            "it must be a channel such as #qdn-dispatch, or its ID such as C012AB3CD",
         );
-        lines.push(Line {
-            name,
-            number,
-            allow_countries,
-            channel,
-            screen,
-            speech,
-            ring,
-            missed_call_text: written(line.missed_call_text),
-            away_text: written(line.away_text),
-        });
     }
-    lines
+    let ring = ring_steps(key("ring"), file.ring, people, problems);
+    let spoken = FileSpeech {
+        greeting: file.greeting,
+        screen_text: file.screen_text,
+        language: file.language,
+        voice: file.voice,
+        transcribe: file.transcribe,
+    };
+    let speech = speech::speech(key, spoken, problems);
+    let screen = flag(key("screen"), file.screen, true, problems);
+    let number = phone(key("number"), &file.number, problems)?;
+    check_number(key("number"), &number, people, seen, problems);
+    let allow_countries = limits::countries(
+        key("allow_countries"),
+        file.allow_countries,
+        &number,
+        problems,
+    );
+    let written = |text: Option<Text>| {
+        text.map(|Text(text)| text)
+            .filter(|text| !text.trim().is_empty())
+    };
+    Some(Line {
+        name,
+        number,
+        allow_countries,
+        channel,
+        screen,
+        speech,
+        ring,
+        missed_call_text: written(file.missed_call_text),
+        away_text: written(file.away_text),
+    })
+}
+
+fn check_name(key: String, name: &str, seen: &mut HashSet<String>, problems: &mut Problems) {
+    if name.trim().is_empty() {
+        problems.add(
+            key,
+            format!("\"{name}\""),
+            "it must be what people call the line, such as QDN",
+        );
+    } else if !seen.insert(name.to_lowercase()) {
+        problems.add(key, name, "another line has this name");
+    }
+}
+
+/// Checks that no other line and no person has this number. A call to a person with a line's number would come back to us.
+fn check_number(
+    key: String,
+    number: &PhoneNumber,
+    people: &[Person],
+    seen: &mut HashSet<String>,
+    problems: &mut Problems,
+) {
+    if !seen.insert(number.as_str().to_owned()) {
+        problems.add(&key, number.as_str(), "another line has this number");
+    }
+    if let Some(person) = people.iter().find(|person| person.phone == *number) {
+        let remedy = format!(
+            "it is the phone of {} as well, so a call would come back to us; a person needs another phone",
+            person.name
+        );
+        problems.add(&key, number.as_str(), remedy);
+    }
+}
+
+fn ring_steps(
+    key: String,
+    steps: Vec<FileRingStep>,
+    people: &[Person],
+    problems: &mut Problems,
+) -> Vec<RingStep> {
+    if steps.is_empty() {
+        problems.add(
+            &key,
+            "[]",
+            "there must be at least one step, such as { people = [\"Sergio\"], seconds = 15 }",
+        );
+    }
+    steps
+        .into_iter()
+        .enumerate()
+        .filter_map(|(at, step)| ring_step(format!("{key}[{at}]"), step, people, problems))
+        .collect()
 }
 
 fn ring_step(
