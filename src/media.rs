@@ -145,10 +145,10 @@ fn path(folder: &Path, id: &str) -> Option<PathBuf> {
 }
 
 /// Writes a file atomically: under its name it is complete or does not exist.
-pub(crate) async fn keep(folder: &Path, id: &str, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) async fn save(folder: &Path, id: &str, bytes: &[u8]) -> anyhow::Result<()> {
     let path = path(folder, id).context("the id of a file")?;
     let unfinished = folder.join(format!("{id}.part"));
-    let kept = async {
+    let saved = async {
         let mut builder = tokio::fs::DirBuilder::new();
         builder.recursive(true).mode(private_files::FOLDER);
         builder.create(folder).await?;
@@ -159,7 +159,8 @@ pub(crate) async fn keep(folder: &Path, id: &str, bytes: &[u8]) -> anyhow::Resul
         file.sync_all().await?;
         tokio::fs::rename(&unfinished, &path).await
     };
-    kept.await
+    saved
+        .await
         .with_context(|| format!("keeping a file in {}", folder.display()))
 }
 
@@ -190,7 +191,7 @@ pub(crate) async fn read(folder: &Path, id: &str) -> Option<Vec<u8>> {
 }
 
 /// Whether a file exists.
-pub(crate) async fn is_kept(folder: &Path, id: &str) -> bool {
+pub(crate) async fn exists(folder: &Path, id: &str) -> bool {
     match path(folder, id) {
         Some(path) => tokio::fs::try_exists(path).await.unwrap_or(false),
         None => false,
@@ -263,26 +264,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_kept_and_removed_and_nothing_leads_out_of_the_folder() {
+    async fn a_file_is_saved_and_removed_and_nothing_leads_out_of_the_folder() {
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("media");
-        keep(&folder, "abc123", b"bytes").await.unwrap();
+        save(&folder, "abc123", b"bytes").await.unwrap();
         assert_eq!(read(&folder, "abc123").await.unwrap(), b"bytes");
         for id in ["../secret", "", ".", "abc123.part", "a/b", "a\\b"] {
-            assert!(keep(&folder, id, b"x").await.is_err(), "{id}");
+            assert!(save(&folder, id, b"x").await.is_err(), "{id}");
             assert_eq!(read(&folder, id).await, None, "{id}");
         }
-        keep(&folder, "known1", b"x").await.unwrap();
+        save(&folder, "known1", b"x").await.unwrap();
         let later = Timestamp::MAX;
         let known = |id: &str| id == "known1";
         remove_others(&folder, Timestamp::UNIX_EPOCH, Duration::ZERO, known)
             .await
             .unwrap();
-        assert!(is_kept(&folder, "abc123").await, "it is young");
+        assert!(exists(&folder, "abc123").await, "it is young");
         remove_others(&folder, later, Duration::ZERO, known)
             .await
             .unwrap();
-        assert!(!is_kept(&folder, "abc123").await);
-        assert!(is_kept(&folder, "known1").await);
+        assert!(!exists(&folder, "abc123").await);
+        assert!(exists(&folder, "known1").await);
     }
 }

@@ -47,8 +47,8 @@ pub(super) async fn compare(
     let newest = newest.as_ref().map_or("", MessageTs::as_str);
     let young = delivery::scaled(app.config.delivery.settle_after, YOUNG);
     let age = app.store.now().as_millisecond() - thread.compared_at;
-    if is_worth_keeping(found, age, young) {
-        keep(app, thread, newest).await?;
+    if is_worth_saving(found, age, young) {
+        save(app, thread, newest).await?;
     }
     let_go(app, thread).await?;
     Ok(found)
@@ -58,7 +58,7 @@ pub(super) async fn compare(
 const YOUNG: f64 = 5.0;
 
 /// Whether to record a comparison `age` milliseconds after the last recorded one.
-fn is_worth_keeping(found: usize, age: i64, young: Duration) -> bool {
+fn is_worth_saving(found: usize, age: i64, young: Duration) -> bool {
     // A negative age means that the clock has been set back, so record it.
     let is_young = u128::try_from(age).is_ok_and(|age| age < young.as_millis());
     found > 0 || !is_young
@@ -87,10 +87,10 @@ pub(super) async fn let_go(app: &App, thread: &Compared) -> anyhow::Result<bool>
 
 /// Marks the thread as just read, so that all others come before it.
 pub(super) async fn put_behind(app: &App, thread: &Compared) -> anyhow::Result<()> {
-    keep(app, thread, "").await
+    save(app, thread, "").await
 }
 
-async fn keep(app: &App, thread: &Compared, newest: &str) -> anyhow::Result<()> {
+async fn save(app: &App, thread: &Compared, newest: &str) -> anyhow::Result<()> {
     let mut tx = app.store.begin().await?;
     threads::set_compared(&mut tx, &thread.channel, &thread.ts, newest).await?;
     tx.commit().await
@@ -196,17 +196,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_comparison_that_finds_nothing_is_kept_once_in_a_while() {
+    fn a_comparison_that_finds_nothing_is_saved_once_in_a_while() {
         let young = Duration::from_secs(5);
-        for (found, age, is_kept) in [
+        for (found, age, is_saved) in [
             (0, 4_999, false),
             (0, 5_000, true),
             (1, 0, true),
             (0, -1, true),
         ] {
             assert_eq!(
-                is_worth_keeping(found, age, young),
-                is_kept,
+                is_worth_saving(found, age, young),
+                is_saved,
                 "{found} {age}"
             );
         }

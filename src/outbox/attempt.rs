@@ -402,7 +402,7 @@ async fn text(
     let expires = app.clock.now().checked_add(good_for)?;
     let mut media_urls = Vec::with_capacity(media.len());
     for id in media {
-        let is_kept = media::is_kept(&folder, id).await;
+        let is_kept = media::exists(&folder, id).await;
         if !is_kept || store_media::content_type(&app.store, id).await?.is_none() {
             return Ok(Err(Failure::Refused {
                 code: MEDIA_GONE.into(),

@@ -90,7 +90,7 @@ pub(super) async fn prepare(
                 content_type,
                 size: i64::try_from(bytes.len())?,
             };
-            media::keep(&app.config.media_folder(), &medium.id, &bytes).await?;
+            media::save(&app.config.media_folder(), &medium.id, &bytes).await?;
             prepared(Fate::Ready(medium))
         }
     }

@@ -103,15 +103,15 @@ impl Client {
         format!("/2010-04-01/Accounts/{}{path}", self.settings.account_sid)
     }
 
-    fn keep_date(&self, response: &Response) {
+    fn save_date(&self, response: &Response) {
         let date = response
             .headers()
             .get("date")
             .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         if let Some(date) = date.and_then(|date| Timestamp::try_from(date).ok())
-            && let Ok(mut kept) = self.date.lock()
+            && let Ok(mut saved) = self.date.lock()
         {
-            *kept = Some((date, BootInstant::now()));
+            *saved = Some((date, BootInstant::now()));
         }
     }
 
@@ -127,7 +127,7 @@ impl Client {
             request.basic_auth(&settings.api_key, Some(settings.api_secret.expose_secret()));
         let response = request.send().await.map_err(failure)?;
         let status = response.status();
-        self.keep_date(&response);
+        self.save_date(&response);
         let retry_after = retry_after(&response);
         let body = read(response).await;
         if status.is_success() {
