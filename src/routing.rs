@@ -173,6 +173,7 @@ fn consider(
     members(line, people, index)
         .map(|person| {
             let availability = situation.availability_of(&person.name);
+            // The order matters: the first reason that applies is the one that the audit shows.
             let verdict = if situation.tried.contains(&person.phone) {
                 Verdict::AlreadyTried
             } else if !step.always && !availability.is_available() {

@@ -159,6 +159,7 @@ impl StatusUrls {
         let since = Instant::now();
         known.asking = Some((since, ended.clone()));
         drop(known);
+        // Spawned, so that the request goes on after its callers gave up, and its answer counts for later calls.
         let (urls, name) = (self.clone(), name.to_owned());
         tokio::spawn(async move {
             let state = urls.fetch(&name).await;

@@ -22,6 +22,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
     let Some(first) = calls::first_open(&app.store, line.number.as_str(), since).await? else {
         return Ok(0);
     };
+    // Read from the first open call on: without open calls no request is needed.
     let filter = CallFilter {
         to: Some(Address::from(&line.number)),
         start_time_after: Some(first.checked_sub(SKEW)?),

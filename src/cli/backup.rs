@@ -102,6 +102,7 @@ pub(super) async fn restore(
             file.display()
         )));
     }
+    // The lock keeps the service from starting while the files are exchanged.
     let Some(_lock) = Store::lock(config.database_url.as_str())? else {
         return Err(anyhow::anyhow!(
             "the service is running on {}: stop it first, for example with `systemctl stop qdn-relay.service`",

@@ -105,13 +105,13 @@ pub(super) async fn run(
     let mut deleted = Deleted::default();
     let done = at_twilio::delete(&twilio, &of, &mut deleted).await;
     // Audit what was deleted even if a list could not be read to its end.
-    tell_deleted(&store, &number, deleted).await?;
+    report_deleted(&store, &number, deleted).await?;
     Ok(done?)
 }
 
 /// Audits and prints what was deleted at Twilio. An error if anything could not be deleted; running the command again
 /// retries it.
-async fn tell_deleted(store: &Store, number: &Address, deleted: Deleted) -> Result<(), Failed> {
+async fn report_deleted(store: &Store, number: &Address, deleted: Deleted) -> Result<(), Failed> {
     let Deleted {
         messages,
         files,

@@ -34,6 +34,7 @@ pub(super) async fn run(
     crate::connections::raise_limit();
     let mut store = open_store(&config).await?;
     store.take_over().await?;
+    // systemd's socket comes first: it keeps accepting connections while we restart.
     let listener = match handed_over()? {
         Some(listener) => listener,
         None => listen(config.listen).with_context(|| {

@@ -69,6 +69,7 @@ pub(super) fn parse(text: &str, environment: &Environment) -> Result<Config, Con
             "there is no such key; see qdn.example.toml for those there are",
         );
     }
+    // People come before lines, whose ring steps refer to them.
     let people = people(file.people, &mut problems);
     let lines = lines(file.lines, &people, &mut problems);
     let scalar = |variable: &str, in_file: Option<Text>| {

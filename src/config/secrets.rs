@@ -128,6 +128,7 @@ impl Secrets {
             from_file,
             problems,
         };
+        // In the order of REQUIRED, so that all missing secrets are reported at once.
         let mut required = REQUIRED
             .iter()
             .map(|(name, shape, found)| sources.required(name, *shape, found));

@@ -83,6 +83,7 @@ impl Table {
             let oldest = held.oldest_of(address)?;
             held.take_away(oldest);
         }
+        // Unproven connections may fill only three quarters of the table. When all of it is full, an idle proven one can go.
         let most = self.limits.max;
         let is_full = held.unproven.len() + held.proven.len() >= most;
         if is_full || held.unproven.len() >= most - most / 4 {

@@ -55,6 +55,7 @@ pub(crate) fn read(
         return Err("written by a bot");
     }
     let user = message.user.clone().ok_or("nobody wrote it")?;
+    // Guests of Slack Connect write in our channels, but must not text our callers.
     let foreign = |of: &Option<TeamId>| of.as_ref().is_some_and(|of| of != team);
     if foreign(&message.team) || foreign(&message.user_team) || foreign(&message.source_team) {
         return Err("its writer belongs to another workspace");

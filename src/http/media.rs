@@ -25,6 +25,7 @@ pub(super) async fn fetch(
     if !is_good {
         return StatusCode::NOT_FOUND.into_response();
     }
+    // A valid URL is as good as a signed request, so that downloads do not get displaced.
     if let Some(Extension(caller)) = caller {
         caller.prove();
     }

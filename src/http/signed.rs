@@ -60,6 +60,7 @@ impl FromRequest<Server> for TwilioForm {
             server.refusals.note(&refused, server.clock.now());
             Err(AppError::Forbidden)
         };
+        // First everything that needs no body, so that a forged request uses no memory.
         let Some(signature) = header(&headers, "x-twilio-signature") else {
             return refuse(UNSIGNED, &[]);
         };
@@ -77,6 +78,7 @@ impl FromRequest<Server> for TwilioForm {
             return refuse(WRONG, &params);
         }
         body.verified();
+        // Only after the verification: the signature covers the bytes as sent, and only a genuine AccountSid is worth an error.
         let params = nul::form(params);
         let account = params
             .iter()

@@ -61,6 +61,7 @@ async fn event(app: &App, callback: &EventCallback, body: &[u8]) -> Result<(), A
     ) {
         return Ok(());
     }
+    // Slack Connect also delivers events of other workspaces.
     let team = ours(app).await?;
     if callback.team_id.as_ref() != Some(&team) {
         tracing::warn!("an event of another workspace was ignored");

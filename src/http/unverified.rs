@@ -133,6 +133,7 @@ impl Unverified {
             Ok(bytes)
         };
         let bytes = tokio::select! {
+            // An aborted read has lost its share of the budget, so its bytes must not be used even if it just ended.
             biased;
             () = broken_off.notified() => return Err(busy()),
             read = tokio::time::timeout(BODY_TIMEOUT, read) => read.map_err(|_| AppError::TooSlow)??,

@@ -133,6 +133,7 @@ impl Directory {
             let is_fresh = known.is_some_and(|known| now.duration_since(known.0) < CALLED_FOR);
             !is_fresh && !self.is_bot(user)
         });
+        // Pause between requests to stay below Slack's limit for users.info.
         for (asked, user) in users.iter().enumerate() {
             if people.called.len() >= MOST {
                 break;

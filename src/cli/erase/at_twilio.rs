@@ -78,6 +78,7 @@ pub(super) async fn delete(
             }
         }
     }
+    // Texts to people of the desk are not in the number's lists, but quote the number's texts.
     for sid in &of.about {
         let sid = MessageSid::parse(sid)?;
         match patiently(async || twilio.message(&sid).await).await {

@@ -216,6 +216,7 @@ impl Client {
             let next = answer
                 .get("response_metadata")
                 .and_then(|metadata| lenient::word(metadata, "next_cursor"));
+            // Slack ends a list with an empty cursor. Anything else that looks like an end is an incomplete list.
             match next {
                 Some(next) if cursor.as_ref() == Some(&next) => {
                     return Err(unreadable(&format!("{method} goes in a circle")));

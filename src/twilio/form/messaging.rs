@@ -65,6 +65,7 @@ impl InboundSms {
     pub fn from_params(params: &[(String, String)]) -> Self {
         let message_sid = message_sid(params);
         let params = Params(params);
+        // Do not trust NumMedia: take every file that the form lists.
         let media: Vec<Media> = (0..)
             .map_while(|n| {
                 Some(Media {
