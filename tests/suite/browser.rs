@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::demo::Demo;
-use crate::desk::PATIENCE;
+use crate::desk::{PATIENCE, gate};
 
 const DRIVER: &str = "chromedriver";
 
@@ -66,7 +66,7 @@ impl Page {
             match Page::start(&demo.http, screen).await {
                 Ok(started) => page = Some(started),
                 Err(why) if why.contains("cannot find") || why.contains("cannot be started") => {
-                    skip(&why);
+                    gate::skip("the stories in a browser", &why);
                     return None;
                 }
                 Err(why) => assert!(attempt < STARTS, "no browser: {why}"),
@@ -241,21 +241,6 @@ fn capabilities(profile: &str, screen: Screen) -> Value {
         "goog:chromeOptions": options,
         "goog:loggingPrefs": {"browser": "ALL"},
     })
-}
-
-/// Says that a story is left out, which must not happen unnoticed.
-fn skip(why: &str) {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "tests have no configuration file"
-    )]
-    let in_ci = std::env::var_os("CI").is_some();
-    assert!(!in_ci, "a browser has to be there in CI: {why}");
-    // Straight to the terminal: the test harness hides what passing tests print.
-    let _ = writeln!(
-        std::io::stderr(),
-        "\nSKIPPED: a story in a browser, because {why}. Install chromium and chromium-driver.\n"
-    );
 }
 
 /// chromedriver, what it prints, and the port that it has found for itself.

@@ -11,7 +11,7 @@ use crate::desk::{
 };
 
 stories! {
-    calls_find_their_way_while_everything_else_stands_still,
+    calls_find_their_way_while_everything_else_stands_still [busy],
 }
 
 /// As many as one desk gets in a bad week.

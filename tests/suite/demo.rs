@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::desk::gate::{self, Turn};
 use crate::desk::{BACKUP_PHONE, PATIENCE, SERGIO, SERGIO_PHONE, signal};
 
 /// The first caller on the page.
@@ -26,11 +27,17 @@ pub(crate) struct Demo {
     pub(crate) http: reqwest::Client,
     /// Where it keeps its files while it runs.
     temporary: tempfile::TempDir,
+    _turn: Turn,
 }
 
 impl Demo {
     /// Starts it with nothing at all in its environment but where temporary files go.
     pub(crate) async fn start() -> Demo {
+        Demo::start_in(gate::turn("").await).await
+    }
+
+    /// Starts it for a story that has its turn already.
+    pub(crate) async fn start_in(turn: Turn) -> Demo {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let temporary = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_qdn-relay"))
@@ -64,6 +71,7 @@ impl Demo {
             address,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             temporary,
+            _turn: turn,
         }
     }
 

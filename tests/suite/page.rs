@@ -2,11 +2,12 @@
 
 use crate::browser::{ENTER, Page, Screen};
 use crate::demo::Demo;
+use crate::desk::gate;
 
 /// A demo and its page, or an end to the story where there is no browser.
 macro_rules! page {
     ($screen:expr) => {{
-        let demo = Demo::start().await;
+        let demo = Demo::start_in(gate::turn("busy").await).await;
         match Page::open(&demo, $screen).await {
             Some(page) => (demo, page),
             None => return,

@@ -8,6 +8,7 @@ mod database;
 mod delivery;
 mod expect;
 mod expect_calls;
+pub(crate) mod gate;
 mod log;
 pub(crate) mod manifest;
 mod presence;
@@ -54,7 +55,7 @@ pub(crate) const STRANGER: &str = "U0STRANGER";
 pub(crate) const PUBLIC_URL: &str = "https://desk.example.com";
 
 /// How long a condition may take to come true. Generous: it is only used up by a failing test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a desk is made of before it starts.
 pub(crate) struct Builder {
@@ -395,17 +396,21 @@ impl Desk {
     }
 }
 
-/// Makes each story a test on SQLite, and one on Postgres.
+/// Makes each story a test on SQLite, and one on Postgres. One that keeps every core busy is marked `[busy]`.
 macro_rules! stories {
-    ($($story:ident),* $(,)?) => {
+    ($($story:ident $([$kind:ident])?),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $story() { super::$story($crate::desk::Database::Sqlite).await; })*
+            async fn $story() {
+                let _turn = $crate::desk::gate::turn(stringify!($($kind)?)).await;
+                super::$story($crate::desk::Database::Sqlite).await;
+            })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $story() {
                 if $crate::desk::Database::has_postgres().await {
+                    let _turn = $crate::desk::gate::turn(stringify!($($kind)?)).await;
                     super::$story($crate::desk::Database::Postgres).await;
                 }
             })*
