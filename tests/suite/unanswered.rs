@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use qdn_sandbox::twilio::Callbacks;
+
 use crate::desk::{
     ALICE, BACKUP_PHONE, BOB, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, SERGIO,
 };
@@ -21,9 +23,18 @@ stories! {
 }
 
 const SOON: &str = "\n[desk]\nremind_after = \"1s\"\npage_after = \"2s\"\n";
-const LATER: &str = "\n[desk]\nremind_after = \"6s\"\npage_after = \"7s\"\n";
+const LATER: &str = "\n[desk]\nremind_after = \"1h\"\npage_after = \"2h\"\n";
 const CHANNEL_KEY: &str = "channel = \"#qdn-dispatch\"";
 const AWAY: &str = "channel = \"#qdn-dispatch\"\naway_text = \"We are away. Back at eight.\"";
+
+/// A caller whom nobody answers, so that it is seen when the clocks were looked at.
+const CAROL: &str = "+16195550144";
+
+/// Every clock that runs is due.
+async fn hours_pass(desk: &Desk) {
+    let sql = "update matter set remind_at = remind_at - 7200000, page_at = page_at - 7200000";
+    desk.execute(sql).await;
+}
 
 async fn an_unanswered_text_is_called_out_and_then_texted(database: Database) {
     let desk = Desk::on(database).toml(SOON).start().await;
@@ -50,7 +61,7 @@ async fn an_unanswered_text_is_called_out_and_then_texted(database: Database) {
     desk.expect_words_in_thread(&root.ts, "Backup was texted")
         .await;
     // Once each.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    desk.expect_rounds(3).await;
     desk.expect_quiet().await;
     desk.expect_sms(1).await;
     assert_eq!(desk.audited("reminded").await, 1);
@@ -81,25 +92,26 @@ async fn an_unanswered_text_is_called_out_and_then_texted(database: Database) {
 }
 
 async fn an_answer_a_claim_or_a_close_stops_the_clock(database: Database) {
-    // What Twilio cannot hand over within its validity is no answer: here nothing expires.
-    let desk = Desk::on(database)
-        .replace("validity = \"1s\"", "validity = \"20s\"")
-        .replace("settle_after = \"2s\"", "settle_after = \"25s\"")
-        .toml(LATER)
-        .start()
-        .await;
+    let desk = Desk::on(database).toml(LATER).start().await;
+    // What Twilio cannot hand over within its validity is no answer.
+    desk.twilio
+        .set_callbacks(Callbacks::automatic(Duration::from_millis(30)));
     let alice = desk.open(ALICE).await;
     let bob = desk.open(BOB).await;
-    let carol = desk.open("+16195550144").await;
+    let dave = desk.open("+16195550145").await;
     desk.reply(&alice, "Coming").await;
     desk.press(DORA, &bob, "desk_claim").await;
-    desk.press(DORA, &carol, "desk_close").await;
+    desk.press(DORA, &dave, "desk_close").await;
     desk.reply(&bob, "// a note answers nobody").await;
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    desk.expect_texted(ALICE, &["Coming"]).await;
     desk.expect_quiet().await;
-    desk.expect_sms(1).await;
-    assert_eq!(desk.audited("reminded").await, 0);
-    assert_eq!(desk.audited("paged").await, 0);
+    desk.open(CAROL).await;
+    hours_pass(&desk).await;
+    let page = desk.expect_sms(2).await.remove(1);
+    assert_eq!(page.to, BACKUP_PHONE);
+    desk.expect_quiet().await;
+    assert_eq!(desk.audited("reminded").await, 1, "of Carol alone");
+    assert_eq!(desk.audited("paged").await, 1);
     desk.close().await;
 }
 
@@ -108,7 +120,7 @@ async fn the_clock_goes_on_over_a_restart(database: Database) {
     let root = desk.open(ALICE).await;
     desk.expect_quiet().await;
     desk.relay().kill().await;
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    hours_pass(&desk).await;
     desk.start_relay().await;
     desk.expect_words_in_thread(&root.ts, "has waited").await;
     let page = desk.expect_sms(1).await.remove(0);
@@ -127,7 +139,7 @@ async fn many_at_once_are_told_together(database: Database) {
     }
     desk.expect_roots(7).await;
     desk.relay().kill().await;
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    hours_pass(&desk).await;
     desk.start_relay().await;
     let roots = desk.expect_roots(9).await;
     let told: Vec<String> = roots[7..]
@@ -234,34 +246,46 @@ async fn a_text_in_a_quiet_thread_is_shown_in_the_channel(database: Database) {
 }
 
 async fn no_clock_runs_for_a_machine_or_our_own_people(database: Database) {
-    let desk = Desk::on(database).toml(SOON).start().await;
+    let desk = Desk::on(database).toml(LATER).start().await;
     desk.twilio
         .text(ALICE, LINE, "Auto-reply: I am driving")
         .await;
     desk.twilio.text(BOB, LINE, "STOP").await;
     desk.twilio.text(BACKUP_PHONE, LINE, "On it").await;
     desk.expect_roots(3).await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(desk.audited("reminded").await, 0);
-    assert_eq!(desk.audited("paged").await, 0);
+    desk.open(CAROL).await;
+    hours_pass(&desk).await;
+    let page = desk.expect_sms(1).await.remove(0);
+    assert!(page.body.contains("(619) 555-0144"), "{}", page.body);
+    assert_eq!(desk.audited("reminded").await, 1, "of Carol alone");
+    assert_eq!(desk.audited("paged").await, 1);
     let waiting = "select count(*) from matter where waiting_since is not null";
-    assert_eq!(desk.query_one(waiting).await, 2, "all but who wants none");
+    assert_eq!(desk.query_one(waiting).await, 3, "all but who wants none");
     desk.close().await;
 }
 
 async fn what_strikes_soon_after_another_is_gathered(database: Database) {
-    // What is gathered comes within 12.6 s of the first: long enough for all of them on a machine that is busy.
+    // What is due is gathered for 60 s of 95, here for 12.6 s.
+    const GATHERED: i64 = 12_600;
     let desk = Desk::on(database)
         .replace("settle_after = \"2s\"", "settle_after = \"20s\"")
-        .toml(SOON)
+        .toml(LATER)
         .start()
         .await;
-    for n in 0..8 {
+    let struck = async || {
+        let sql = format!("select value from fact where name = 'desk.reminded.{LINE}'");
+        desk.words(sql).await[0].parse::<i64>().unwrap()
+    };
+    desk.open(CAROL).await;
+    hours_pass(&desk).await;
+    desk.expect_audited("reminded", 1).await;
+    let first = struck().await;
+    for n in 0..7 {
         desk.twilio
             .text(&format!("+1619555015{n}"), LINE, "Help")
             .await;
-        tokio::time::sleep(Duration::from_millis(400)).await;
     }
+    hours_pass(&desk).await;
     let gathered = desk
         .slack
         .wait_until(
@@ -279,6 +303,8 @@ async fn what_strikes_soon_after_another_is_gathered(database: Database) {
     assert!(gathered, "told in one message");
     desk.expect_quiet().await;
     assert_eq!(desk.audited("reminded").await, 8, "and nobody is forgotten");
+    let waited = struck().await - first;
+    assert!(waited >= GATHERED, "told after {waited} ms");
     desk.close().await;
 }
 
