@@ -37,17 +37,27 @@ fn made_up(n: usize) -> String {
     format!("+1{}55501{:02}", AREAS[n / 100], n % 100)
 }
 
-/// Slack asks for a rest, so that what comes in meanwhile waits together. From then on it is one post a second.
+/// Slack takes no posts until [`take_posts`], so that what comes in meanwhile waits together.
 async fn with_slack_at_rest(database: Database) -> Desk {
     let desk = Desk::on(database).start().await;
     desk.open(ALICE).await;
+    stop_posts(&desk);
+    desk
+}
+
+/// Slack takes no posts until that is taken back.
+fn stop_posts(desk: &Desk) {
     let rest = Effect::RateLimited {
-        retry_after: Some(8),
+        retry_after: Some(1),
     };
     desk.slack
         .faults()
-        .push("chat.postMessage", rest.not_accepted());
-    desk
+        .always("chat.postMessage", rest.not_accepted());
+}
+
+/// Slack takes posts again; from now on it is one a second.
+fn take_posts(desk: &Desk) {
+    desk.slack.faults().clear("chat.postMessage");
 }
 
 async fn flood(desk: &Desk, count: usize) {
@@ -121,6 +131,7 @@ async fn new_callers_of_a_flood_are_listed_and_get_threads(database: Database) {
         .caller(Caller::hanging_up_after(12))
         .place()
         .await;
+    take_posts(&desk);
     expect_shown(&desk, "an honest text").await;
     let honest = place(&desk, "an honest text");
     assert!(honest < 22, "Carol waits for {honest} posts");
@@ -144,6 +155,7 @@ async fn a_listed_caller_is_answered_in_a_thread_of_their_own(database: Database
     flood(&desk, 2 * FLOOD).await;
     desk.twilio.text(CAROL, LINE, "an honest text").await;
     desk.twilio.text(CAROL, LINE, "and another").await;
+    take_posts(&desk);
     let list = expect_shown(&desk, "an honest text").await;
     // Under the list nothing is sent, for nobody could say to whom.
     desk.reply(&list, "To whom?").await;
@@ -185,6 +197,7 @@ async fn listed_texts_survive_a_kill(database: Database) {
     let mut desk = with_slack_at_rest(database).await;
     flood(&desk, 2 * FLOOD).await;
     desk.relay().kill().await;
+    take_posts(&desk);
     desk.slack
         .faults()
         .push_many("chat.postMessage", 3, Effect::Hang.accepted());
@@ -213,6 +226,7 @@ async fn a_list_that_slack_does_not_take_falls_into_threads(database: Database) 
         .refuse_words("chat.postMessage", "zzyzx", "an_error_nobody_knows");
     flood(&desk, FLOOD + 3).await;
     desk.twilio.text(CAROL, LINE, "a zzyzx of a text").await;
+    take_posts(&desk);
     expect_all_opened(&desk).await;
     expect_each_once(&desk, FLOOD + 3);
     let root = expect_shown(&desk, "(702) 555-0177").await;
@@ -249,6 +263,7 @@ async fn hang_ups_of_a_flood_share_a_thread(database: Database) {
     let desk = with_slack_at_rest(database).await;
     hang_ups(&desk, FLOOD + 6).await;
     desk.twilio.text(CAROL, LINE, "an honest text").await;
+    take_posts(&desk);
     expect_shown(&desk, "an honest text").await;
     let honest = place(&desk, "an honest text");
     assert!(honest < FLOOD + 6, "Carol waits for {honest} posts");
@@ -277,6 +292,7 @@ async fn who_wants_no_texts_is_listed_too(database: Database) {
     desk.twilio
         .text(CAROL, LINE, "please stop texting me")
         .await;
+    take_posts(&desk);
     expect_shown(&desk, "please stop texting me").await;
     let honest = place(&desk, "please stop texting me");
     assert!(honest < 25, "Carol waits for {honest} posts");
@@ -294,7 +310,6 @@ async fn who_wants_no_texts_is_listed_too(database: Database) {
 
 async fn files_of_a_listed_text_follow_its_thread(database: Database) {
     let desk = with_slack_at_rest(database).await;
-    stop_posts(&desk);
     for n in 0..FLOOD + 2 {
         let inbound = desk
             .twilio
@@ -309,7 +324,7 @@ async fn files_of_a_listed_text_follow_its_thread(database: Database) {
         .send()
         .await;
     assert_eq!(desk.query_one("select count(*) from listed").await, 3);
-    desk.slack.faults().clear("chat.postMessage");
+    take_posts(&desk);
     expect_all_opened(&desk).await;
     expect_each_once(&desk, FLOOD + 2);
     let sql = format!("select thread_ts from conversation where caller = '{CAROL}'");
@@ -348,6 +363,7 @@ async fn a_listed_text_that_came_late_says_so(database: Database) {
         assert!(Instant::now() < deadline, "it is not marked");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    take_posts(&desk);
     expect_all_opened(&desk).await;
     let sql = format!("select thread_ts from conversation where caller = '{CAROL}'");
     let ts = desk.words(sql).await.remove(0);
@@ -363,19 +379,8 @@ async fn a_listed_text_that_came_late_says_so(database: Database) {
     desk.close().await;
 }
 
-/// Slack takes no posts until that is taken back.
-fn stop_posts(desk: &Desk) {
-    let rest = Effect::RateLimited {
-        retry_after: Some(1),
-    };
-    desk.slack
-        .faults()
-        .always("chat.postMessage", rest.not_accepted());
-}
-
 async fn words_in_a_list_under_way_are_not_erased_yet(database: Database) {
     let desk = with_slack_at_rest(database).await;
-    stop_posts(&desk);
     flood(&desk, FLOOD).await;
     desk.twilio.text(CAROL, LINE, "an honest text").await;
     desk.execute(
@@ -392,7 +397,7 @@ async fn words_in_a_list_under_way_are_not_erased_yet(database: Database) {
     }
     desk.erase(&[CAROL]).await.unwrap();
     assert_eq!(desk.query_one("select count(*) from listed").await, 0);
-    desk.slack.faults().clear("chat.postMessage");
+    take_posts(&desk);
     desk.expect_quiet().await;
     assert_eq!(times_shown(&desk, "an honest text"), 0);
     desk.close().await;
@@ -400,13 +405,18 @@ async fn words_in_a_list_under_way_are_not_erased_yet(database: Database) {
 
 async fn a_copy_of_a_list_is_nobodys_thread(database: Database) {
     let desk = with_slack_at_rest(database).await;
-    // Every first try, the list's among them, is accepted after it has been looked for in vain.
-    let late = Effect::Late(Duration::from_millis(500));
-    desk.slack
-        .faults()
-        .push_many("chat.postMessage", FLOOD + 1, late.not_accepted());
     flood(&desk, FLOOD).await;
     desk.twilio.text(CAROL, LINE, "an honest text").await;
+    // Every first try, the list's among them, is accepted after it has been looked for in vain.
+    let late = Effect::Late(Duration::from_millis(500)).not_accepted();
+    let faults = desk.slack.faults();
+    faults.push_many("chat.postMessage", FLOOD + 1, late);
+    let deadline = Instant::now() + PATIENCE;
+    while faults.waiting("chat.postMessage") > 0 {
+        assert!(Instant::now() < deadline, "not everything is tried");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    take_posts(&desk);
     let copy = desk.slack.wait_for(PATIENCE, |world| {
         let mut roots = world.roots(CHANNEL);
         roots.retain(|root| world.rendered(root).contains("Open thread"));
@@ -439,6 +449,7 @@ async fn lists_are_kept_while_they_name_somebody(database: Database) {
     let desk = with_slack_at_rest(database).await;
     flood(&desk, FLOOD).await;
     desk.twilio.text(CAROL, LINE, "an honest text").await;
+    take_posts(&desk);
     let list = expect_shown(&desk, "Open thread").await;
     stop_posts(&desk);
     assert!(desk.slack.rendered(&list).contains("an honest text"));
@@ -450,7 +461,7 @@ async fn lists_are_kept_while_they_name_somebody(database: Database) {
         .await;
     desk.expect_rounds(2).await;
     assert_eq!(desk.query_one(posted).await, 1, "Carol is in it");
-    desk.slack.faults().clear("chat.postMessage");
+    take_posts(&desk);
     expect_all_opened(&desk).await;
     // Her root is made of what was listed while it may be edited.
     desk.execute("update listed set came_at = came_at - 2700000000")
