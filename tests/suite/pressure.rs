@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use qdn_sandbox::faults::Effect;
 
 use crate::desk::{ALICE, BOB, CHANNEL, Database, Desk, LINE, PATIENCE};
@@ -12,7 +13,7 @@ stories! {
     twilio_is_away_and_comes_back,
     slack_is_away_and_comes_back,
     names_that_do_not_resolve_lose_nothing,
-    a_flood_from_one_number_holds_no_other_up,
+    a_flood_from_one_number_holds_no_other_up [busy],
     poison_harms_only_itself,
 }
 
@@ -155,6 +156,9 @@ async fn names_that_do_not_resolve_lose_nothing(database: Database) {
     desk.close().await;
 }
 
+/// How many texts of a flood come at the same time: a slow machine keeps so many within the budget of a webhook.
+const AT_ONCE: usize = 8;
+
 async fn a_flood_from_one_number_holds_no_other_up(database: Database) {
     let desk = Desk::on(database).start().await;
     desk.slack.set_rate_limit(true);
@@ -168,7 +172,8 @@ async fn a_flood_from_one_number_holds_no_other_up(database: Database) {
                 .await
         }
     });
-    let receipts = futures_util::future::join_all(flood).await;
+    let flood = futures_util::stream::iter(flood).buffer_unordered(AT_ONCE);
+    let receipts: Vec<_> = flood.collect().await;
     assert!(receipts.iter().all(|receipt| receipt.status == 200));
     let before = desk.slack.posts().len();
     desk.twilio.text(BOB, LINE, "one quiet word").await;
