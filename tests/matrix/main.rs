@@ -11,15 +11,6 @@
 
 mod cells;
 mod checker;
-#[macro_use]
-#[path = "../suite/desk/mod.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    unused_macros,
-    reason = "shared with the stories, which use all of it"
-)]
-mod desk;
 mod load;
 mod mistakes;
 mod site;
@@ -38,6 +29,8 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+
+use qdn_test_support as desk;
 
 use cells::Cell;
 use desk::Database;

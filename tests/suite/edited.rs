@@ -1,7 +1,6 @@
 //! Replies that their writer changes or takes away, before and after they have left.
 
-use qdn_sandbox::faults::Effect;
-use qdn_sandbox::slack::{Forgery, Message};
+use qdn_sandbox::slack::Forgery;
 
 use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, PATIENCE, SERGIO, STRANGER};
 
@@ -16,38 +15,6 @@ stories! {
     an_edit_that_comes_before_its_message_is_the_message,
     edits_made_while_the_service_was_down_are_found,
     a_correction_is_sent_by_members_only,
-}
-
-impl Desk {
-    async fn edits(&self, ts: &str, words: &str) {
-        self.slack.edit_as(DORA, CHANNEL, ts, words);
-        assert!(self.slack.wait_until_delivered(PATIENCE).await);
-    }
-
-    async fn deletes(&self, ts: &str) {
-        self.slack.delete_message(CHANNEL, ts);
-        assert!(self.slack.wait_until_delivered(PATIENCE).await);
-    }
-
-    /// A reply that Twilio asks us to send later, so that what is written now waits behind it for a while.
-    async fn hold_back(&self, root: &Message) {
-        let wait = Effect::RateLimited {
-            retry_after: Some(6),
-        };
-        self.twilio
-            .faults()
-            .push("Messages.create", wait.not_accepted());
-        self.reply(root, "Wait").await;
-        let waits = "select a.n from attempt a join outbox o on o.id = a.outbox_id where o.kind = 'sms' and o.state = 'waiting'";
-        while self.numbers(waits.to_owned()).await.is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-    }
-
-    async fn expect_edit_told(&self, root: &Message) -> Message {
-        self.expect_words_in_thread(&root.ts, "This edit did not reach the caller")
-            .await
-    }
 }
 
 async fn an_edit_before_a_reply_leaves_changes_what_leaves(database: Database) {

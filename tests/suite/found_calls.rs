@@ -193,33 +193,3 @@ async fn a_call_that_goes_on_is_found_when_it_is_over(database: Database) {
     assert!(shown.contains("Twilio rang Backup by itself"), "{shown}");
     desk.close().await;
 }
-
-impl Desk {
-    async fn watermark_of_calls(&self) -> Vec<String> {
-        let name = "backfill.calls.+16195550100";
-        self.words(format!("select value from fact where name = '{name}'"))
-            .await
-    }
-
-    /// Waits until a whole round of looking for calls has been made from now on.
-    pub(crate) async fn expect_watermarks_to_move(&self) {
-        self.expect_to_move("calls").await;
-    }
-
-    /// The same by the watermark of texts, which are looked for in the same rounds.
-    async fn expect_rounds_of_texts(&self) {
-        self.expect_to_move("texts").await;
-    }
-
-    async fn expect_to_move(&self, what: &str) {
-        let sql = format!("select value from fact where name = 'backfill.{what}.+16195550100'");
-        for _ in 0..3 {
-            let before = self.words(sql.clone()).await;
-            let deadline = tokio::time::Instant::now() + PATIENCE;
-            while self.words(sql.clone()).await == before {
-                assert!(tokio::time::Instant::now() < deadline, "backfill goes on");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-}

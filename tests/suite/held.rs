@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use qdn_sandbox::faults::Effect;
-use qdn_sandbox::slack::{Ephemeral, Forgery, Message, User};
+use qdn_sandbox::slack::{Forgery, User};
 
-use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, PATIENCE, SERGIO, STRANGER};
+use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, SERGIO, STRANGER};
 
 stories! {
     words_to_a_colleague_leave_only_when_their_writer_says_so,
@@ -20,30 +20,6 @@ stories! {
     a_held_reply_with_a_mention_counts_in_parts,
     a_correction_with_a_mention_is_counted_once,
     questions_for_a_channel_that_the_bot_has_left_hold_nobody,
-}
-
-impl Desk {
-    /// A message that only this person sees, with these words in it.
-    pub(crate) async fn expect_ephemeral(&self, user: &str, words: &str) -> Ephemeral {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let told = self.slack.ephemerals(user);
-            if let Some(found) = told.iter().rev().find(|one| one.text.contains(words)) {
-                return found.clone();
-            }
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "{user} should be told \"{words}\", but was told {told:#?}"
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    pub(crate) async fn says(&self, user: &str, root: &Message, words: &str) -> String {
-        self.slack
-            .post_as(user, CHANNEL, Some(&root.ts), words)
-            .await
-    }
 }
 
 async fn words_to_a_colleague_leave_only_when_their_writer_says_so(database: Database) {

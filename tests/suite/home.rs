@@ -3,30 +3,14 @@
 use std::time::Duration;
 
 use qdn_sandbox::faults::Effect;
-use qdn_sandbox::slack::World;
 use qdn_sandbox::twilio::Callbacks;
 
-use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, STRANGER};
+use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, LINE, STRANGER};
 
 stories! {
     the_home_shows_the_desk_and_follows_it,
     a_stranger_sees_nothing_of_the_desk,
     trouble_shows_by_itself,
-}
-
-impl Desk {
-    /// A person's home as they see it, once it shows these words.
-    async fn expect_home(&self, user: &str, words: &str) -> String {
-        let shown = |world: &World| {
-            let home = world.home(user)?;
-            Some(world.rendered_blocks(&home.view["blocks"]))
-        };
-        let says = |world: &World| shown(world).is_some_and(|home| home.contains(words));
-        let reached = self.slack.wait_until(says, PATIENCE).await;
-        let home = self.slack.read(shown);
-        assert!(reached, "\"{words}\" in {user}'s home: {home:#?}");
-        home.unwrap()
-    }
 }
 
 async fn the_home_shows_the_desk_and_follows_it(database: Database) {

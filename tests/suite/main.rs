@@ -6,7 +6,7 @@
 )]
 
 #[macro_use]
-mod desk;
+extern crate qdn_test_support as desk;
 
 mod addresses;
 mod aftermath;

@@ -3,46 +3,14 @@
 use std::time::Duration;
 
 use qdn_sandbox::faults::Effect;
-use sqlx::{Connection, Executor};
 
-use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk};
+use crate::desk::{ALICE, BOB, CHANNEL, DORA, Database, Desk, FORTY_DAYS};
 
 stories! {
     a_lost_reply_in_a_thread_of_forty_days_is_found,
     the_current_thread_and_those_before_it_are_compared,
     a_reply_waits_for_each_thread_of_its_conversation_that_is_in_doubt,
     threads_in_a_channel_that_the_bot_has_left_fail_no_round,
-}
-
-const FORTY_DAYS: Duration = Duration::from_secs(40 * 24 * 3_600);
-
-impl Desk {
-    /// A root of ours that was posted forty days ago.
-    async fn aged_root(&self) -> String {
-        self.slack
-            .say("U0QDNBOT", CHANNEL, "an old conversation")
-            .as_bot("B0QDN")
-            .aged(FORTY_DAYS)
-            .withheld()
-            .send()
-            .await
-    }
-
-    /// Alice's conversation stood in this thread before.
-    async fn had_thread(&self, channel: &str, root: &str) {
-        self.change(format!(
-            "insert into thread (channel, ts, conversation_id, opened_at)
-             select '{channel}', '{root}', conversation_id, opened_at - {} from thread limit 1",
-            FORTY_DAYS.as_millis()
-        ))
-        .await;
-    }
-
-    async fn change(&self, sql: String) {
-        let mut connection = self.connection().await;
-        connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
-        connection.close().await.unwrap();
-    }
 }
 
 async fn a_lost_reply_in_a_thread_of_forty_days_is_found(database: Database) {

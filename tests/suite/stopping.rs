@@ -20,7 +20,7 @@ async fn stopping_under_load_loses_nothing(database: Database) {
     }
     let mut accepted: Vec<(usize, String)> = Vec::new();
     for round in 0..3 {
-        let pid = desk.pid();
+        let pid = desk.relay().pid();
         let load = async {
             let texts = callers.iter().enumerate().map(|(index, caller)| {
                 let (desk, root) = (&desk, &roots[index]);
@@ -129,10 +129,4 @@ async fn stopping_does_not_wait_for_ever(database: Database) {
         .await;
     desk.expect_words_in_thread(&root.ts, "Hurry").await;
     desk.close().await;
-}
-
-impl Desk {
-    fn pid(&mut self) -> u32 {
-        self.relay().pid()
-    }
 }

@@ -18,12 +18,6 @@ stories! {
     a_long_text_is_asked_about_and_counts_in_parts,
 }
 
-impl Desk {
-    async fn commands(&self, user: &str, text: &str) -> String {
-        self.slack.command(user, CHANNEL, "/qdn", text).await.text
-    }
-}
-
 fn with_second_line(toml: &str) -> String {
     format!(
         "[[lines]]\nname = \"Second\"\nnumber = \"{SECOND_LINE}\"\nchannel = \"#qdn-dispatch\"\nring = [{{ people = [\"Sergio\"], seconds = 15 }}]\n{toml}"

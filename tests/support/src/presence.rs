@@ -14,14 +14,14 @@ use tokio::sync::OnceCell;
 use super::gate::skip;
 
 /// Redis, with names for people that no other story uses: the keys' names are part of the contract.
-pub(crate) struct Redis {
+pub struct Redis {
     connection: MultiplexedConnection,
     url: String,
 }
 
 impl Redis {
     /// Whether one answers. Says so once if none does, and fails where it has to be there.
-    pub(super) async fn is_there() -> bool {
+    pub(crate) async fn is_there() -> bool {
         static FOUND: OnceCell<bool> = OnceCell::const_new();
         *FOUND
             .get_or_init(|| async {
@@ -39,7 +39,7 @@ impl Redis {
     }
 
     /// Connects, if one answers.
-    pub(crate) async fn connect() -> Option<Redis> {
+    pub async fn connect() -> Option<Redis> {
         match Redis::is_there().await {
             true => Some(Redis::open().await.unwrap()),
             false => None,
@@ -59,33 +59,33 @@ impl Redis {
     }
 
     /// As QDN_REDIS_URL takes it.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
     /// A name that nobody else has.
-    pub(crate) fn name(&self, begins: &str) -> String {
+    pub fn name(&self, begins: &str) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         format!("{begins}-{}-{count}", std::process::id())
     }
 
     /// Writes somebody's presence as their telephone would.
-    pub(crate) async fn set(&self, name: &str, presence: &str) {
+    pub async fn set(&self, name: &str, presence: &str) {
         let mut connection = self.connection.clone();
         let key = format!("qdn:availability:{name}");
         let _: () = connection.set_ex(key, presence, 300).await.unwrap();
     }
 
     /// Lets it expire.
-    pub(crate) async fn expire(&self, name: &str) {
+    pub async fn expire(&self, name: &str) {
         let mut connection = self.connection.clone();
         let key = format!("qdn:availability:{name}");
         let _: () = connection.del(key).await.unwrap();
     }
 
     /// Begins to lead connections to `address` to Redis.
-    pub(crate) async fn lead_here(&self, address: SocketAddr) {
+    pub async fn lead_here(&self, address: SocketAddr) {
         let there = self.url.trim_start_matches("redis://").to_owned();
         let listener = TcpListener::bind(address).await.unwrap();
         tokio::spawn(async move {
@@ -100,7 +100,7 @@ impl Redis {
 }
 
 /// An address at which somebody listens and never answers.
-pub(crate) async fn silence() -> SocketAddr {
+pub async fn silence() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -114,14 +114,14 @@ pub(crate) async fn silence() -> SocketAddr {
 
 /// A page that says whether somebody can be rung.
 #[derive(Clone)]
-pub(crate) struct StatusPage {
+pub struct StatusPage {
     address: SocketAddr,
     answer: Arc<Mutex<(u16, String, Duration)>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl StatusPage {
-    pub(crate) async fn start(status: &str) -> StatusPage {
+    pub async fn start(status: &str) -> StatusPage {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let page = StatusPage {
             address: listener.local_addr().unwrap(),
@@ -143,12 +143,12 @@ impl StatusPage {
         (status, body).into_response()
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}/presence", self.address)
     }
 
     /// From now on it says this.
-    pub(crate) fn says(&self, status: &str) {
+    pub fn says(&self, status: &str) {
         self.answers(
             200,
             &format!("{{\"status\": \"{status}\"}}"),
@@ -157,12 +157,12 @@ impl StatusPage {
     }
 
     /// From now on it answers this, this much later.
-    pub(crate) fn answers(&self, status: u16, body: &str, after: Duration) {
+    pub fn answers(&self, status: u16, body: &str, after: Duration) {
         *self.answer.lock().unwrap() = (status, body.to_owned(), after);
     }
 
     /// How often it was asked.
-    pub(crate) fn asked(&self) -> usize {
+    pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }

@@ -6,13 +6,13 @@ use super::{CHANNEL, Desk, PATIENCE};
 
 impl Desk {
     /// The same desk, with one more variable for its service.
-    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Desk {
+    pub fn with_variable(mut self, name: &str, value: &str) -> Desk {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The ts of the first message in the channel, where a call begins its thread.
-    pub(crate) async fn expect_thread_of_call(&self) -> String {
+    pub async fn expect_thread_of_call(&self) -> String {
         let reached = self
             .slack
             .wait_until(|world| !world.roots(CHANNEL).is_empty(), PATIENCE)
@@ -22,7 +22,7 @@ impl Desk {
     }
 
     /// A message of ours comes to contain these words.
-    pub(crate) async fn expect_root_words(&self, ts: &str, words: &str) {
+    pub async fn expect_root_words(&self, ts: &str, words: &str) {
         let says = |shown: Option<String>| shown.is_some_and(|shown| shown.contains(words));
         let reached = self
             .slack
@@ -40,13 +40,13 @@ impl Desk {
     }
 
     /// This telephone rings in a call that is going on.
-    pub(crate) async fn expect_ringing(&self, call: &LiveCall, number: &str) {
+    pub async fn expect_ringing(&self, call: &LiveCall, number: &str) {
         self.until(|| call.ringing().iter().any(|rings| rings == number))
             .await;
     }
 
     /// Something happens in a call that is going on.
-    pub(crate) async fn expect_event(&self, call: &LiveCall, is_it: impl Fn(&Event) -> bool) {
+    pub async fn expect_event(&self, call: &LiveCall, is_it: impl Fn(&Event) -> bool) {
         self.until(|| call.events().iter().any(|happened| is_it(&happened.event)))
             .await;
     }

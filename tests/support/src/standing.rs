@@ -6,14 +6,14 @@ use super::{CHANNEL, Desk, PATIENCE};
 
 impl Desk {
     /// The root as people see it, once it shows these words.
-    pub(crate) async fn expect_root(&self, root: &Message, words: &str) -> String {
+    pub async fn expect_root(&self, root: &Message, words: &str) -> String {
         self.expect_root_words(&root.ts, words).await;
         let root = self.slack.message(CHANNEL, &root.ts).unwrap();
         self.slack.rendered(&root)
     }
 
     /// Types a command until it is answered so: on a busy machine Slack may not say in time who may type it.
-    pub(crate) async fn type_until(&self, user: &str, text: &str, answered: &str) {
+    pub async fn type_until(&self, user: &str, text: &str, answered: &str) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let answer = self.slack.command(user, CHANNEL, "/qdn", text).await.text;
@@ -25,13 +25,13 @@ impl Desk {
     }
 
     /// Presses a button of the root.
-    pub(crate) async fn press(&self, user: &str, root: &Message, action: &str) {
+    pub async fn press(&self, user: &str, root: &Message, action: &str) {
         let answer = self.slack.press(user, CHANNEL, &root.ts, action).await;
         assert_eq!(answer.status, 200, "{action}: {answer:?}");
     }
 
     /// The person alone is told something that contains these words.
-    pub(crate) async fn expect_told(&self, user: &str, words: &str) {
+    pub async fn expect_told(&self, user: &str, words: &str) {
         let reached = self
             .slack
             .wait_until(

@@ -8,17 +8,17 @@ use tokio::net::TcpStream;
 use super::PATIENCE;
 
 /// One connection.
-pub(crate) struct Raw {
+pub struct Raw {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
 impl Raw {
-    pub(crate) async fn connect(address: SocketAddr) -> Raw {
+    pub async fn connect(address: SocketAddr) -> Raw {
         Raw::try_connect(address).await.unwrap()
     }
 
-    pub(crate) async fn try_connect(address: SocketAddr) -> std::io::Result<Raw> {
+    pub async fn try_connect(address: SocketAddr) -> std::io::Result<Raw> {
         Ok(Raw {
             stream: TcpStream::connect(address).await?,
             read: Vec::new(),
@@ -26,12 +26,12 @@ impl Raw {
     }
 
     /// Sends these bytes; whether the other side still takes them.
-    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).await.is_ok()
     }
 
     /// The next answer's head and body; `None` if the connection ends before.
-    pub(crate) async fn answer(&mut self) -> Option<(String, String)> {
+    pub async fn answer(&mut self) -> Option<(String, String)> {
         let answered = tokio::time::timeout(PATIENCE, self.read_answer());
         answered.await.expect("an answer or the end")
     }
@@ -57,7 +57,7 @@ impl Raw {
     }
 
     /// The status of the next answer; 0 if the connection ends before.
-    pub(crate) async fn status(&mut self) -> u16 {
+    pub async fn status(&mut self) -> u16 {
         let Some((head, _)) = self.answer().await else {
             return 0;
         };
@@ -65,20 +65,20 @@ impl Raw {
     }
 
     /// Waits until the other side has closed it.
-    pub(crate) async fn closed(&mut self) {
+    pub async fn closed(&mut self) {
         let closed = tokio::time::timeout(PATIENCE, self.ended()).await;
         closed.expect("the connection is closed");
     }
 
     /// The same, however long it takes.
-    pub(crate) async fn ended(&mut self) {
+    pub async fn ended(&mut self) {
         let mut rest = [0; 1024];
         while self.stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}
     }
 }
 
 /// The head of a form's POST, and then the body.
-pub(crate) fn post(path: &str, headers: &[(&str, &str)], length: usize) -> String {
+pub fn post(path: &str, headers: &[(&str, &str)], length: usize) -> String {
     let mut head = format!("POST {path} HTTP/1.1\r\nhost: desk.example.com\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));

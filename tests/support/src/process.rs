@@ -14,14 +14,18 @@ use tokio::sync::watch;
 
 use super::PATIENCE;
 
-pub(super) const BINARY: &str = env!("CARGO_BIN_EXE_qdn-relay");
+/// The program that cargo built for the tests: it lies in the folder above that of the running test.
+pub(crate) fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().with_file_name("qdn-relay")
+}
 
 /// How long SIGTERM may take, as the command promises.
 const GRACE: Duration = Duration::from_secs(25);
 
 /// What is started: the program, with its configuration file and everything in its environment.
 #[derive(Debug, Clone)]
-pub(crate) struct Launch {
+pub struct Launch {
     pub program: PathBuf,
     pub config: PathBuf,
     pub variables: Vec<(String, String)>,
@@ -29,9 +33,9 @@ pub(crate) struct Launch {
 
 impl Launch {
     /// The program that was built with the tests.
-    pub(crate) fn new(config: &Path, variables: &[(String, String)]) -> Launch {
+    pub fn new(config: &Path, variables: &[(String, String)]) -> Launch {
         Launch {
-            program: BINARY.into(),
+            program: program(),
             config: config.to_owned(),
             variables: variables.to_vec(),
         }
@@ -64,7 +68,7 @@ impl Launch {
 }
 
 /// Runs a command to its end: its standard output, or its status, its standard error and what it had printed by then.
-pub(crate) async fn run(launch: &Launch, arguments: &[&str]) -> Result<String, String> {
+pub async fn run(launch: &Launch, arguments: &[&str]) -> Result<String, String> {
     let output = launch
         .command(arguments)
         .stdin(Stdio::null())
@@ -84,7 +88,7 @@ pub(crate) async fn run(launch: &Launch, arguments: &[&str]) -> Result<String, S
 }
 
 /// A running service.
-pub(crate) struct Relay {
+pub struct Relay {
     pub address: SocketAddr,
     pub child: Child,
     log: Arc<Mutex<Vec<String>>>,
@@ -93,29 +97,29 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Starts `serve` and waits until it is ready.
-    pub(crate) async fn start(launch: &Launch) -> Relay {
+    pub async fn start(launch: &Launch) -> Relay {
         Relay::watch(launch.command(&["serve"])).await
     }
 
     /// Starts it with SIGXFSZ ignored, so that a write beyond the file size limit fails as one to a full disk does.
-    pub(super) async fn start_without_xfsz(launch: &Launch) -> Relay {
+    pub(crate) async fn start_without_xfsz(launch: &Launch) -> Relay {
         Relay::watch(launch.through_shell("trap '' XFSZ; exec \"$0\" \"$@\"")).await
     }
 
     /// Starts it with this umask.
-    pub(super) async fn start_with_umask(umask: &str, launch: &Launch) -> Relay {
+    pub(crate) async fn start_with_umask(umask: &str, launch: &Launch) -> Relay {
         let script = format!("umask {umask}; exec \"$0\" \"$@\"");
         Relay::watch(launch.through_shell(&script)).await
     }
 
     /// Starts it where no more than 160 files can be open.
-    pub(super) async fn start_with_few_files(launch: &Launch) -> Relay {
+    pub(crate) async fn start_with_few_files(launch: &Launch) -> Relay {
         let script = "ulimit -n 160; exec \"$0\" \"$@\"";
         Relay::watch(launch.through_shell(script)).await
     }
 
     /// Starts it on a socket that is there already, as its third open file.
-    pub(super) async fn start_on(socket: &std::net::TcpListener, launch: &Launch) -> Relay {
+    pub(crate) async fn start_on(socket: &std::net::TcpListener, launch: &Launch) -> Relay {
         // For whom the socket is meant: the shell and what takes its place are one process.
         let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
         let mut command = launch.through_shell(script);
@@ -151,7 +155,7 @@ impl Relay {
     }
 
     /// Waits for a line of the log.
-    pub(crate) async fn wait_for_log(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
+    pub async fn wait_for_log(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
         let waited = tokio::time::timeout(PATIENCE, async {
             loop {
                 self.lines.mark_unchanged();
@@ -178,28 +182,28 @@ impl Relay {
     }
 
     /// Every line so far.
-    pub(crate) fn log(&self) -> Vec<String> {
+    pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
     /// The process's id.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id().expect("it runs")
     }
 
     /// Sends it a signal by its name.
-    pub(crate) async fn signal(&self, name: &str) {
+    pub async fn signal(&self, name: &str) {
         signal(self.pid(), name).await;
     }
 
     /// SIGTERM; the exit code.
-    pub(crate) async fn terminate(&mut self) -> Option<i32> {
+    pub async fn terminate(&mut self) -> Option<i32> {
         self.signal("TERM").await;
         self.ended().await
     }
 
     /// Waits until it has ended; the exit code.
-    pub(crate) async fn ended(&mut self) -> Option<i32> {
+    pub async fn ended(&mut self) -> Option<i32> {
         let status = tokio::time::timeout(GRACE, self.child.wait())
             .await
             .expect("it ends within its grace")
@@ -210,7 +214,7 @@ impl Relay {
     }
 
     /// SIGKILL.
-    pub(crate) async fn kill(&mut self) {
+    pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
 }
@@ -224,7 +228,7 @@ impl Drop for Relay {
 }
 
 /// Sends a signal by its name.
-pub(crate) async fn signal(pid: u32, name: &str) {
+pub async fn signal(pid: u32, name: &str) {
     let status = Command::new("kill")
         .arg(format!("-{name}"))
         .arg(pid.to_string())

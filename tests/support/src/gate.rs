@@ -19,7 +19,7 @@ const USUALLY: &str = "all stories take about 15 minutes on two cores";
 
 /// A story may go on while it holds this.
 #[derive(Debug)]
-pub(crate) struct Turn {
+pub struct Turn {
     _places: OwnedSemaphorePermit,
     _alone: Option<OwnedSemaphorePermit>,
 }
@@ -44,7 +44,7 @@ fn gate() -> &'static Gate {
 }
 
 /// Waits until a story may go on. One that is `busy` has half of the places, and no other such beside it.
-pub(crate) async fn turn(kind: &str) -> Turn {
+pub async fn turn(kind: &str) -> Turn {
     announce().await;
     let gate = gate();
     let (places, alone) = match kind {
@@ -88,7 +88,7 @@ fn no_browser() -> Option<&'static str> {
 }
 
 /// Says what is not tried here; fails where it has to be.
-pub(crate) fn skip(what: &str, why: &str) {
+pub fn skip(what: &str, why: &str) {
     #[expect(
         clippy::disallowed_methods,
         reason = "tests have no configuration file"

@@ -7,21 +7,21 @@ use super::{CHANNEL, DORA, Desk, LINE, PATIENCE};
 
 impl Desk {
     /// A caller's first text; the thread it began.
-    pub(crate) async fn open(&self, caller: &str) -> Message {
+    pub async fn open(&self, caller: &str) -> Message {
         let known = self.slack.roots(CHANNEL).len();
         self.twilio.text(caller, LINE, "Help").await;
         self.expect_roots(known + 1).await.remove(known)
     }
 
     /// Dora writes in a thread.
-    pub(crate) async fn reply(&self, root: &Message, words: &str) -> String {
+    pub async fn reply(&self, root: &Message, words: &str) -> String {
         self.slack
             .post_as(DORA, CHANNEL, Some(&root.ts), words)
             .await
     }
 
     /// The words of every SMS to `caller` that Twilio accepted, in order.
-    pub(crate) fn texted(&self, caller: &str) -> Vec<String> {
+    pub fn texted(&self, caller: &str) -> Vec<String> {
         let created = self.twilio.created().into_iter();
         created
             .filter(|sms| sms.to == caller)
@@ -30,7 +30,7 @@ impl Desk {
     }
 
     /// Waits until `caller` has been sent these and nothing else.
-    pub(crate) async fn expect_texted(&self, caller: &str, expected: &[&str]) {
+    pub async fn expect_texted(&self, caller: &str, expected: &[&str]) {
         let reached = self
             .twilio
             .wait_until(PATIENCE, |_| self.texted(caller).len() >= expected.len())
@@ -43,13 +43,13 @@ impl Desk {
     }
 
     /// How often the audit trail holds this decision.
-    pub(crate) async fn audited(&self, decision: &str) -> usize {
+    pub async fn audited(&self, decision: &str) -> usize {
         let sql = format!("select seq from audit where decision = '{decision}'");
         self.numbers(sql).await.len()
     }
 
     /// One column of numbers from the database.
-    pub(crate) async fn numbers(&self, sql: String) -> Vec<i64> {
+    pub async fn numbers(&self, sql: String) -> Vec<i64> {
         sqlx::any::install_default_drivers();
         let mut connection = sqlx::AnyConnection::connect(&self.database.url())
             .await
@@ -63,7 +63,7 @@ impl Desk {
     }
 
     /// One column of words from the database.
-    pub(crate) async fn words(&self, sql: String) -> Vec<String> {
+    pub async fn words(&self, sql: String) -> Vec<String> {
         sqlx::any::install_default_drivers();
         let mut connection = sqlx::AnyConnection::connect(&self.database.url())
             .await
@@ -77,7 +77,7 @@ impl Desk {
     }
 
     /// Waits until the audit trail holds this decision that often.
-    pub(crate) async fn expect_audited(&self, decision: &str, times: usize) {
+    pub async fn expect_audited(&self, decision: &str, times: usize) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let found = self.audited(decision).await;
@@ -93,7 +93,7 @@ impl Desk {
     }
 
     /// What `/metrics` says of one series; 0 if it does not name it.
-    pub(crate) async fn metric(&mut self, series: &str) -> f64 {
+    pub async fn metric(&mut self, series: &str) -> f64 {
         let url = self.url("/metrics");
         let page = reqwest::get(url).await.unwrap().text().await.unwrap();
         page.lines()

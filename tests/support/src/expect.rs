@@ -9,12 +9,12 @@ use super::{CHANNEL, Desk, PATIENCE};
 
 impl Desk {
     /// The only thread in the channel.
-    pub(crate) async fn expect_thread(&self) -> Message {
+    pub async fn expect_thread(&self) -> Message {
         self.expect_roots(1).await.remove(0)
     }
 
     /// That many messages in the channel, oldest first.
-    pub(crate) async fn expect_roots(&self, count: usize) -> Vec<Message> {
+    pub async fn expect_roots(&self, count: usize) -> Vec<Message> {
         let reached = self
             .slack
             .wait_until(|world| world.roots(CHANNEL).len() >= count, PATIENCE)
@@ -29,7 +29,7 @@ impl Desk {
     }
 
     /// What stands in the thread under its root, oldest first, as people see it.
-    pub(crate) async fn expect_in_thread(&self, root: &str, expected: &[&str]) {
+    pub async fn expect_in_thread(&self, root: &str, expected: &[&str]) {
         let reached = self
             .slack
             .wait_until(
@@ -45,7 +45,7 @@ impl Desk {
     }
 
     /// The thread under its root, as people see it.
-    pub(crate) fn replies(&self, root: &str) -> Vec<String> {
+    pub fn replies(&self, root: &str) -> Vec<String> {
         self.shown(&self.slack.thread(CHANNEL, root))
     }
 
@@ -57,7 +57,7 @@ impl Desk {
     }
 
     /// A message that contains these words appears in the thread.
-    pub(crate) async fn expect_words_in_thread(&self, root: &str, words: &str) -> Message {
+    pub async fn expect_words_in_thread(&self, root: &str, words: &str) -> Message {
         let found = |desk: &Desk| {
             desk.slack
                 .thread(CHANNEL, root)
@@ -86,7 +86,7 @@ impl Desk {
     }
 
     /// That many SMS were created at Twilio, in order.
-    pub(crate) async fn expect_sms(&self, count: usize) -> Vec<Created> {
+    pub async fn expect_sms(&self, count: usize) -> Vec<Created> {
         let created = self.twilio.wait_for_created(count, PATIENCE).await.unwrap();
         assert_eq!(
             created.len(),
@@ -98,7 +98,7 @@ impl Desk {
     }
 
     /// Exactly these marks on a message.
-    pub(crate) async fn expect_marks(&self, ts: &str, marks: &[&str]) {
+    pub async fn expect_marks(&self, ts: &str, marks: &[&str]) {
         let reached = self
             .slack
             .wait_until(|world| world.reactions(CHANNEL, ts) == marks, PATIENCE)
@@ -111,7 +111,7 @@ impl Desk {
     }
 
     /// Nothing is left in the outbox: whatever was to happen has happened.
-    pub(crate) async fn expect_quiet(&self) {
+    pub async fn expect_quiet(&self) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let pending = self.pending().await;
@@ -133,7 +133,7 @@ impl Desk {
     }
 
     /// One number from the database.
-    pub(crate) async fn query_one(&self, sql: &'static str) -> i64 {
+    pub async fn query_one(&self, sql: &'static str) -> i64 {
         let mut connection = self.connection().await;
         let number = sqlx::query_scalar(sql)
             .fetch_one(&mut connection)
@@ -144,7 +144,7 @@ impl Desk {
     }
 
     /// Erases a number without being asked, once nothing of it is just being delivered: a mark may be.
-    pub(crate) async fn erase(&self, more: &[&str]) -> Result<String, String> {
+    pub async fn erase(&self, more: &[&str]) -> Result<String, String> {
         let arguments = [&["erase", "--yes"], more].concat();
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -158,20 +158,20 @@ impl Desk {
     }
 
     /// Changes the database behind the service's back.
-    pub(crate) async fn execute(&self, sql: &'static str) {
+    pub async fn execute(&self, sql: &'static str) {
         let mut connection = self.connection().await;
         connection.execute(sql).await.unwrap();
         connection.close().await.unwrap();
     }
 
     /// A connection of the story's own.
-    pub(crate) async fn connection(&self) -> AnyConnection {
+    pub async fn connection(&self) -> AnyConnection {
         sqlx::any::install_default_drivers();
         AnyConnection::connect(&self.database.url()).await.unwrap()
     }
 
     /// The rows of the audit trail that pass these filters.
-    pub(crate) async fn audit(&self, filters: &[&str]) -> Vec<Value> {
+    pub async fn audit(&self, filters: &[&str]) -> Vec<Value> {
         let arguments = [&["audit", "--format", "jsonl"], filters].concat();
         let printed = self.run(&arguments).await.unwrap();
         printed

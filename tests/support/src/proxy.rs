@@ -18,13 +18,13 @@ enum Way {
 
 /// Leads connections on, as long as it is let.
 #[derive(Debug, Clone)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     pub address: SocketAddr,
     way: Arc<watch::Sender<Way>>,
 }
 
 impl Proxy {
-    pub(crate) async fn to(there: &str) -> Proxy {
+    pub async fn to(there: &str) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let way = Arc::new(watch::Sender::new(Way::Open));
@@ -32,15 +32,15 @@ impl Proxy {
         Proxy { address, way }
     }
 
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.way.send_replace(Way::Cut);
     }
 
-    pub(crate) fn fall_silent(&self) {
+    pub fn fall_silent(&self) {
         self.way.send_replace(Way::Silent);
     }
 
-    pub(crate) fn open(&self) {
+    pub fn open(&self) {
         self.way.send_replace(Way::Open);
     }
 }

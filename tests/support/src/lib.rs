@@ -1,20 +1,27 @@
-//! A desk for one story: the real binary as a process of its own, its database, and the stand-ins for Twilio and Slack.
+//! A desk for one story or for one cell of the fault matrix: the real binary as a process of its own, its database, and the stand-ins for Twilio and Slack.
 //!
 //! A story ends with [`Desk::close`], which fails on anything unexpected: a request the vendors would not accept, an
 //! error in the log, a text or a number or a secret in it, an audit chain that does not hold, a process that does not
 //! stop by itself.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test takes for granted fails it where it stands"
+)]
+
+mod backfill;
 mod database;
 mod delivery;
 mod expect;
 mod expect_calls;
-pub(crate) mod gate;
+pub mod gate;
 mod log;
-pub(crate) mod manifest;
+pub mod manifest;
 mod presence;
-pub(crate) mod process;
+mod process;
 mod proxy;
 mod raw;
+mod replies;
 mod standing;
 
 use std::net::SocketAddr;
@@ -25,40 +32,41 @@ use std::time::Duration;
 use qdn_sandbox::slack::{self, SlackStandIn};
 use qdn_sandbox::twilio::{self, TwilioStandIn};
 
-pub(crate) use database::{Created, Database};
-pub(crate) use presence::{Redis, StatusPage, silence};
-pub(crate) use process::{Launch, Relay, run, signal};
-pub(crate) use proxy::Proxy;
-pub(crate) use raw::{Raw, post};
+pub use backfill::FORTY_DAYS;
+pub use database::{Created, Database};
+pub use presence::{Redis, StatusPage, silence};
+pub use process::{Launch, Relay, run, signal};
+pub use proxy::Proxy;
+pub use raw::{Raw, post};
 
 /// Our number.
-pub(crate) const LINE: &str = "+16195550100";
+pub const LINE: &str = "+16195550100";
 /// Another number of ours, for desks with two lines.
-pub(crate) const SECOND_LINE: &str = "+16195550101";
+pub const SECOND_LINE: &str = "+16195550101";
 /// A caller.
-pub(crate) const ALICE: &str = "+16195550142";
+pub const ALICE: &str = "+16195550142";
 /// Another caller.
-pub(crate) const BOB: &str = "+16195550143";
+pub const BOB: &str = "+16195550143";
 /// Sergio's telephone.
-pub(crate) const SERGIO_PHONE: &str = "+16195550111";
+pub const SERGIO_PHONE: &str = "+16195550111";
 /// The backup dispatcher's telephone.
-pub(crate) const BACKUP_PHONE: &str = "+18585550112";
+pub const BACKUP_PHONE: &str = "+18585550112";
 /// `#qdn-dispatch`.
-pub(crate) const CHANNEL: &str = "C0DISPATCH";
+pub const CHANNEL: &str = "C0DISPATCH";
 /// Sergio in Slack.
-pub(crate) const SERGIO: &str = "U0SERGIO";
+pub const SERGIO: &str = "U0SERGIO";
 /// A dispatcher.
-pub(crate) const DORA: &str = "U0DORA";
+pub const DORA: &str = "U0DORA";
 /// Somebody who is in the workspace but not in the channel.
-pub(crate) const STRANGER: &str = "U0STRANGER";
+pub const STRANGER: &str = "U0STRANGER";
 /// Where Twilio and Slack think the service is.
-pub(crate) const PUBLIC_URL: &str = "https://desk.example.com";
+pub const PUBLIC_URL: &str = "https://desk.example.com";
 
 /// How long a condition may take to come true. Generous: it is only used up by a failing test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a desk is made of before it starts.
-pub(crate) struct Builder {
+pub struct Builder {
     database: Database,
     toml: String,
     environment: Vec<(String, String)>,
@@ -66,13 +74,13 @@ pub(crate) struct Builder {
 
 impl Builder {
     /// More lines for `qdn.toml`, after those that every desk has.
-    pub(crate) fn toml(mut self, more: &str) -> Builder {
+    pub fn toml(mut self, more: &str) -> Builder {
         self.toml.push_str(more);
         self
     }
 
     /// Another part of `qdn.toml` in place of the one every desk has.
-    pub(crate) fn replace(mut self, from: &str, to: &str) -> Builder {
+    pub fn replace(mut self, from: &str, to: &str) -> Builder {
         assert!(
             self.toml.contains(from),
             "{from} does not stand in the configuration"
@@ -82,19 +90,19 @@ impl Builder {
     }
 
     /// One more variable.
-    pub(crate) fn variable(mut self, name: &str, value: &str) -> Builder {
+    pub fn variable(mut self, name: &str, value: &str) -> Builder {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Starts the stand-ins and the service; back when it is ready.
-    pub(crate) async fn start(self) -> Desk {
+    pub async fn start(self) -> Desk {
         let desk = self.prepare().await;
         desk.started().await
     }
 
     /// The same without starting the service.
-    pub(crate) async fn prepare(self) -> Desk {
+    pub async fn prepare(self) -> Desk {
         // Ignoring "installed already": every desk of this process asks for the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let twilio = TwilioStandIn::start(twilio_settings()).await.unwrap();
@@ -119,7 +127,7 @@ impl Builder {
             twilio,
             slack,
             _folder: folder,
-            program: process::BINARY.into(),
+            program: process::program(),
             config,
             database,
             environment: self.environment,
@@ -130,7 +138,7 @@ impl Builder {
 }
 
 /// For requests of a story's own. Every story has a runtime of its own, so no connection is kept from one to the next.
-pub(crate) fn http() -> &'static reqwest::Client {
+pub fn http() -> &'static reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     CLIENT.get_or_init(|| {
         let builder = reqwest::Client::builder().no_proxy();
@@ -139,7 +147,7 @@ pub(crate) fn http() -> &'static reqwest::Client {
 }
 
 /// A desk, its stand-ins and its service.
-pub(crate) struct Desk {
+pub struct Desk {
     pub twilio: TwilioStandIn,
     pub slack: SlackStandIn,
     _folder: tempfile::TempDir,
@@ -171,7 +179,7 @@ fn slack_settings() -> slack::Settings {
 }
 
 /// The configuration that every desk has: QDN with Sergio and a backup dispatcher, timers scaled down.
-pub(crate) const TOML: &str = r##"
+pub const TOML: &str = r##"
 public_url = "https://desk.example.com"
 listen = "127.0.0.1:0"
 
@@ -203,7 +211,7 @@ stale_reply = "10m"
 
 impl Desk {
     /// A desk on this database.
-    pub(crate) fn on(database: Database) -> Builder {
+    pub fn on(database: Database) -> Builder {
         Builder {
             database,
             toml: TOML.to_owned(),
@@ -212,64 +220,64 @@ impl Desk {
     }
 
     /// Starts the service of a desk that was only prepared.
-    pub(crate) async fn started(mut self) -> Desk {
+    pub async fn started(mut self) -> Desk {
         self.start_relay().await;
         self
     }
 
     /// Starts the service, again or for the first time, and leads Twilio's and Slack's requests to it.
-    pub(crate) async fn start_relay(&mut self) {
+    pub async fn start_relay(&mut self) {
         let relay = Relay::start(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
     /// The same on a socket that outlives the service, handed over as systemd does.
-    pub(crate) async fn start_relay_on(&mut self, socket: &std::net::TcpListener) {
+    pub async fn start_relay_on(&mut self, socket: &std::net::TcpListener) {
         let relay = Relay::start_on(socket, &self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
     /// The same for a service that outlives writing to a full disk: it is told "no" instead of being killed.
-    pub(crate) async fn start_relay_that_may_run_out_of_room(&mut self) {
+    pub async fn start_relay_that_may_run_out_of_room(&mut self) {
         let relay = Relay::start_without_xfsz(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
     /// The same where no more than 160 files can be open.
-    pub(crate) async fn start_relay_with_few_files(&mut self) {
+    pub async fn start_relay_with_few_files(&mut self) {
         let relay = Relay::start_with_few_files(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
     /// Twilio and Slack know the service by its public address; the way there ends at this one.
-    pub(crate) fn lead_to(&self, address: SocketAddr) {
+    pub fn lead_to(&self, address: SocketAddr) {
         self.twilio.set_relay(PUBLIC_URL, Some(address));
         self.slack.set_relay(PUBLIC_URL, Some(address));
     }
 
     /// The same for a service whose new files would be open to everybody.
-    pub(crate) async fn start_relay_with_umask(&mut self, umask: &str) {
+    pub async fn start_relay_with_umask(&mut self, umask: &str) {
         let relay = Relay::start_with_umask(umask, &self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
     /// The service's process.
-    pub(crate) fn relay(&mut self) -> &mut Relay {
+    pub fn relay(&mut self) -> &mut Relay {
         self.relay.as_mut().expect("the service runs")
     }
 
     /// Its address for a request of our own.
-    pub(crate) fn url(&mut self, path: &str) -> String {
+    pub fn url(&mut self, path: &str) -> String {
         format!("http://{}{path}", self.relay().address)
     }
 
     /// Asks the service; status, content type and body.
-    pub(crate) async fn get(&mut self, path: &str) -> (u16, String, String) {
+    pub async fn get(&mut self, path: &str) -> (u16, String, String) {
         let response = http().get(self.url(path)).send().await.unwrap();
         let content_type = response.headers().get("content-type");
         let content_type = content_type.map_or("", |value| value.to_str().unwrap());
@@ -278,7 +286,7 @@ impl Desk {
     }
 
     /// The same for what need not be text.
-    pub(crate) async fn get_bytes(&mut self, path: &str) -> (u16, String, Vec<u8>) {
+    pub async fn get_bytes(&mut self, path: &str) -> (u16, String, Vec<u8>) {
         let response = http().get(self.url(path)).send().await.unwrap();
         let content_type = response.headers().get("content-type");
         let content_type = content_type.map_or("", |value| value.to_str().unwrap());
@@ -288,12 +296,12 @@ impl Desk {
     }
 
     /// Takes the story's Postgres database away, or brings it back with an empty suffix.
-    pub(crate) async fn rename_database(&self, suffix: &str) {
+    pub async fn rename_database(&self, suffix: &str) {
         self.database.rename(suffix).await;
     }
 
     /// Everything in the environment of the service.
-    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+    pub fn variables(&self) -> Vec<(String, String)> {
         let twilio = twilio_settings();
         let slack = slack::Settings::default();
         let mut variables: Vec<(String, String)> = [
@@ -312,7 +320,7 @@ impl Desk {
     }
 
     /// How the service is started.
-    pub(crate) fn launch(&self) -> Launch {
+    pub fn launch(&self) -> Launch {
         Launch {
             program: self.program.clone(),
             ..Launch::new(&self.config, &self.variables())
@@ -320,17 +328,17 @@ impl Desk {
     }
 
     /// An error line with these words may stand in the log.
-    pub(crate) fn expect_error(&mut self, words: &str) {
+    pub fn expect_error(&mut self, words: &str) {
         self.expected_errors.push(words.to_owned());
     }
 
     /// Runs another command of the program beside the service; its standard output if it succeeds.
-    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String, String> {
+    pub async fn run(&self, arguments: &[&str]) -> Result<String, String> {
         process::run(&self.launch(), arguments).await
     }
 
     /// The same with these variables in place of its own.
-    pub(crate) async fn run_with(
+    pub async fn run_with(
         &self,
         variables: &[(String, String)],
         arguments: &[&str],
@@ -341,7 +349,7 @@ impl Desk {
     }
 
     /// Ends the story; fails on anything unexpected.
-    pub(crate) async fn close(mut self) {
+    pub async fn close(mut self) {
         if let Some(mut relay) = self.relay.take() {
             let code = relay.terminate().await;
             assert_eq!(
@@ -397,21 +405,22 @@ impl Desk {
 }
 
 /// Makes each story a test on SQLite, and one on Postgres. One that keeps every core busy is marked `[busy]`.
+#[macro_export]
 macro_rules! stories {
     ($($story:ident $([$kind:ident])?),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $story() {
-                let _turn = $crate::desk::gate::turn(stringify!($($kind)?)).await;
-                super::$story($crate::desk::Database::Sqlite).await;
+                let _turn = $crate::gate::turn(stringify!($($kind)?)).await;
+                super::$story($crate::Database::Sqlite).await;
             })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $story() {
-                if $crate::desk::Database::has_postgres().await {
-                    let _turn = $crate::desk::gate::turn(stringify!($($kind)?)).await;
-                    super::$story($crate::desk::Database::Postgres).await;
+                if $crate::Database::has_postgres().await {
+                    let _turn = $crate::gate::turn(stringify!($($kind)?)).await;
+                    super::$story($crate::Database::Postgres).await;
                 }
             })*
         }

@@ -12,14 +12,14 @@ use super::gate::skip;
 
 /// Which kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Database {
+pub enum Database {
     Sqlite,
     Postgres,
 }
 
 /// A database made for one story.
 #[derive(Debug)]
-pub(crate) enum Created {
+pub enum Created {
     Sqlite(PathBuf),
     Postgres {
         name: String,
@@ -40,7 +40,7 @@ fn server() -> String {
 
 impl Database {
     /// Whether Postgres answers. Says so once if it does not, and fails where it has to be there.
-    pub(crate) async fn has_postgres() -> bool {
+    pub async fn has_postgres() -> bool {
         static FOUND: OnceCell<bool> = OnceCell::const_new();
         *FOUND
             .get_or_init(|| async {
@@ -57,7 +57,7 @@ impl Database {
             .await
     }
 
-    pub(super) async fn create(self, folder: &Path) -> Created {
+    pub(crate) async fn create(self, folder: &Path) -> Created {
         match self {
             Database::Sqlite => Created::Sqlite(folder.join("qdn.db")),
             Database::Postgres => claim_postgres().await,
@@ -134,7 +134,7 @@ fn end_connections(name: &str) -> String {
 
 impl Created {
     /// As QDN_DATABASE_URL takes it.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         match self {
             Created::Sqlite(file) => format!("sqlite://{}", file.display()),
             Created::Postgres { name, .. } => format!("{}/{name}", server()),
@@ -142,7 +142,7 @@ impl Created {
     }
 
     /// Ends every connection and takes no new ones, as Postgres does while it restarts; or takes them again.
-    pub(crate) async fn refuse_connections(&self, refuse: bool) {
+    pub async fn refuse_connections(&self, refuse: bool) {
         let Created::Postgres { name, .. } = self else {
             panic!("SQLite has no connections to refuse");
         };
@@ -155,7 +155,7 @@ impl Created {
     }
 
     /// Takes a Postgres database away under another name, or brings it back with an empty one.
-    pub(super) async fn rename(&self, suffix: &str) {
+    pub(crate) async fn rename(&self, suffix: &str) {
         let Created::Postgres { name, .. } = self else {
             panic!("only on Postgres")
         };

@@ -13,7 +13,7 @@ const SECRETS: [&str; 4] = [
 ];
 
 /// Fails on an error that was not expected, on a secret, a full number or the words of a text.
-pub(super) fn check(log: &[String], expected_errors: &[String], said: &[String]) {
+pub(crate) fn check(log: &[String], expected_errors: &[String], said: &[String]) {
     for line in log {
         let parsed: Value = serde_json::from_str(line)
             .unwrap_or_else(|_| panic!("not a JSON line in the log: {line}"));

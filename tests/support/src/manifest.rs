@@ -1,10 +1,10 @@
 //! The Slack app's manifest, as far as the suite reads it.
 
 /// The whole file.
-pub(crate) const TEXT: &str = include_str!("../../../manifest.yaml");
+pub const TEXT: &str = include_str!("../../../manifest.yaml");
 
 /// The list under a key.
-pub(crate) fn list(key: &str) -> Vec<String> {
+pub fn list(key: &str) -> Vec<String> {
     let heading = format!("{key}:");
     let below = TEXT.lines().skip_while(|line| line.trim() != heading);
     let items: Vec<String> = below
@@ -17,7 +17,7 @@ pub(crate) fn list(key: &str) -> Vec<String> {
 }
 
 /// Every value of a key, in order.
-pub(crate) fn values(key: &str) -> Vec<&'static str> {
+pub fn values(key: &str) -> Vec<&'static str> {
     let heading = format!("{key}: ");
     TEXT.lines()
         .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix(&heading))

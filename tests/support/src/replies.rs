@@ -1,0 +1,79 @@
+//! What people do in Slack, and what they alone are shown.
+
+use std::time::Duration;
+
+use qdn_sandbox::faults::Effect;
+use qdn_sandbox::slack::{Ephemeral, Message, World};
+
+use super::{CHANNEL, DORA, Desk, PATIENCE};
+
+impl Desk {
+    /// A message that only this person sees, with these words in it.
+    pub async fn expect_ephemeral(&self, user: &str, words: &str) -> Ephemeral {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let told = self.slack.ephemerals(user);
+            if let Some(found) = told.iter().rev().find(|one| one.text.contains(words)) {
+                return found.clone();
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{user} should be told \"{words}\", but was told {told:#?}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub async fn says(&self, user: &str, root: &Message, words: &str) -> String {
+        self.slack
+            .post_as(user, CHANNEL, Some(&root.ts), words)
+            .await
+    }
+
+    pub async fn commands(&self, user: &str, text: &str) -> String {
+        self.slack.command(user, CHANNEL, "/qdn", text).await.text
+    }
+
+    /// A person's home as they see it, once it shows these words.
+    pub async fn expect_home(&self, user: &str, words: &str) -> String {
+        let shown = |world: &World| {
+            let home = world.home(user)?;
+            Some(world.rendered_blocks(&home.view["blocks"]))
+        };
+        let says = |world: &World| shown(world).is_some_and(|home| home.contains(words));
+        let reached = self.slack.wait_until(says, PATIENCE).await;
+        let home = self.slack.read(shown);
+        assert!(reached, "\"{words}\" in {user}'s home: {home:#?}");
+        home.unwrap()
+    }
+
+    pub async fn edits(&self, ts: &str, words: &str) {
+        self.slack.edit_as(DORA, CHANNEL, ts, words);
+        assert!(self.slack.wait_until_delivered(PATIENCE).await);
+    }
+
+    pub async fn deletes(&self, ts: &str) {
+        self.slack.delete_message(CHANNEL, ts);
+        assert!(self.slack.wait_until_delivered(PATIENCE).await);
+    }
+
+    /// A reply that Twilio asks us to send later, so that what is written now waits behind it for a while.
+    pub async fn hold_back(&self, root: &Message) {
+        let wait = Effect::RateLimited {
+            retry_after: Some(6),
+        };
+        self.twilio
+            .faults()
+            .push("Messages.create", wait.not_accepted());
+        self.reply(root, "Wait").await;
+        let waits = "select a.n from attempt a join outbox o on o.id = a.outbox_id where o.kind = 'sms' and o.state = 'waiting'";
+        while self.numbers(waits.to_owned()).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub async fn expect_edit_told(&self, root: &Message) -> Message {
+        self.expect_words_in_thread(&root.ts, "This edit did not reach the caller")
+            .await
+    }
+}
