@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
-use qdn_relay::twilio::signature;
 use qdn_sandbox::faults::Effect;
 use qdn_sandbox::slack::{self, SlackStandIn};
+use qdn_sandbox::twilio::signature;
 use qdn_sandbox::twilio::{self, TwilioStandIn};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};

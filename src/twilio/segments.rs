@@ -116,7 +116,18 @@ fn plain(c: char) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use qdn_sandbox::twilio::segments as stand_in;
+
     use super::*;
+
+    proptest! {
+        /// Both counts are written from Twilio's documentation, and neither knows the other.
+        #[test]
+        fn the_stand_in_counts_as_we_do(text in "([a-z ]{0,60}|[€^{}]|[çé’—]|😀|👨‍👩‍👧|\r\n|\\PC){0,12}") {
+            prop_assert_eq!(count(&text), stand_in::count(&text));
+        }
+    }
 
     #[test]
     fn parts_are_counted_by_the_alphabet_they_need() {

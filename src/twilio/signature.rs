@@ -20,11 +20,6 @@ pub fn sign(auth_token: &str, url: &str, params: &[(String, String)]) -> String 
     STANDARD.encode(sha1(auth_token, &signed(url, params)))
 }
 
-/// Returns the signature that Twilio sends if a Webhook Rule names a shared key: HMAC-SHA256 with that key.
-pub fn sign_with_shared_key(secret: &str, url: &str, params: &[(String, String)]) -> String {
-    STANDARD.encode(sha256(secret, &signed(url, params)))
-}
-
 /// Whether `signature` is valid for this request and the auth token. Compares in constant time.
 ///
 /// `params` are the parameters of a form body, and empty for any other body. Such a body must match the hash that Twilio

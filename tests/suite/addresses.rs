@@ -1,7 +1,7 @@
 //! The addresses that Twilio is given: what they carry stands in the path, and a call goes on whatever became of it.
 
-use qdn_relay::twilio::signature;
 use qdn_sandbox::twilio;
+use qdn_sandbox::twilio::signature;
 
 use crate::desk::{ALICE, BACKUP_PHONE, BOB, Database, Desk, LINE, PUBLIC_URL, SERGIO_PHONE};
 use crate::forged::{Answer, Pairs, pairs, post_to_twilio_route, sid};

@@ -1,6 +1,6 @@
 //! What is kept of a call: enough for anyone to reconstruct it, and for the same request to get the same answer.
 
-use qdn_relay::twilio::signature;
+use qdn_sandbox::twilio::signature;
 use qdn_sandbox::twilio::{CallStory, Event, Party, Phone};
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use qdn_relay::twilio::signature;
 use qdn_sandbox::twilio;
+use qdn_sandbox::twilio::signature;
 
 use crate::desk::{ALICE, Database, Desk, LINE, PATIENCE, PUBLIC_URL, Raw, post};
 

@@ -1,7 +1,7 @@
 //! Requests that are not what they claim to be change nothing and learn nothing.
 
-use qdn_relay::slack::signature as slack_signature;
-use qdn_relay::twilio::signature as twilio_signature;
+use qdn_sandbox::slack::signature as slack_signature;
+use qdn_sandbox::twilio::signature as twilio_signature;
 use qdn_sandbox::{slack, twilio};
 use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::StreamExt;
-use qdn_relay::slack::signature as slack_signature;
-use qdn_relay::twilio::{form, signature as twilio_signature};
+use qdn_relay::twilio::form;
+use qdn_sandbox::slack::signature as slack_signature;
+use qdn_sandbox::twilio::signature as twilio_signature;
 use qdn_sandbox::{slack, twilio};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Nobody counts as being on the phone because the end of a call was not told.
 
-use qdn_relay::twilio::signature;
+use qdn_sandbox::twilio::signature;
 use qdn_sandbox::twilio::{Phone, Settings};
 
 use crate::desk::{ALICE, BACKUP_PHONE, BOB, Database, Desk, LINE, PUBLIC_URL, SERGIO_PHONE, http};

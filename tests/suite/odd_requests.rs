@@ -1,8 +1,8 @@
 //! Genuine requests that lack something, or have it in a shape that nobody documents: a caller waits behind each.
 
-use qdn_relay::slack::signature as slack_signature;
-use qdn_relay::twilio::signature;
+use qdn_sandbox::slack::signature as slack_signature;
 use qdn_sandbox::twilio;
+use qdn_sandbox::twilio::signature;
 
 use crate::desk::{
     ALICE, BACKUP_PHONE, CHANNEL, DORA, Database, Desk, LINE, PUBLIC_URL, SERGIO_PHONE,

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use qdn_relay::config::{Config, Environment};
-use qdn_relay::twilio::signature;
 use qdn_sandbox::faults::Effect;
 use qdn_sandbox::slack::SlackStandIn;
+use qdn_sandbox::twilio::signature;
 use qdn_sandbox::twilio::{self, Phone};
 use serde_json::Value;
 use sqlx::Connection;

@@ -1,6 +1,6 @@
 //! Requests that are refused for their signature: with which key they have to be signed, and what the log says of them.
 
-use qdn_relay::twilio::signature;
+use qdn_sandbox::twilio::signature;
 use qdn_sandbox::twilio::{self, Forgery};
 use serde_json::Value;
 
@@ -94,7 +94,7 @@ async fn webhook_rules_sign_with_a_shared_key(database: Database) {
     // The claim cannot lower anything: our own key with the weaker hash, or with a second claim beside it.
     let path = "/api/twilio/dispatch-route";
     let (url, params) = (format!("{PUBLIC_URL}{path}"), twilio_params());
-    let header = signature::settings::HEADER;
+    let header = qdn_relay::twilio::signature::settings::HEADER;
     let ours = format!("key={},algorithm=HMAC_SHA256", NEW.0);
     let sha1 = signature::sign(NEW.1, &url, &params);
     let sha256 = signature::sign_with_shared_key(NEW.1, &url, &params);

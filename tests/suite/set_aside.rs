@@ -1,7 +1,7 @@
 //! Callbacks of calls of which nothing is known hold up no other call, and are placed once it is known.
 
-use qdn_relay::twilio::signature;
 use qdn_sandbox::twilio;
+use qdn_sandbox::twilio::signature;
 
 use crate::desk::{ALICE, Database, Desk, LINE, PUBLIC_URL, http};
 

@@ -1,4 +1,4 @@
-//! From Slack to the relay: signed requests, and events until they are accepted.
+//! Requests from Slack to the relay: signed, and events are retried until they are accepted.
 //!
 //! Source: <https://docs.slack.dev/apis/events-api>: an event wants a 2xx within three seconds, else it comes again almost at once, after a
 //! minute and after five, with `x-slack-retry-num` and `x-slack-retry-reason`.
@@ -112,7 +112,7 @@ impl Inner {
             _ => (now, secret, body.to_owned()),
         };
         let timestamp = timestamp.to_string();
-        let signature = signature::sign(&secret, &timestamp, &body);
+        let signature = signature::sign(&secret, &timestamp, body.as_bytes());
         let body = match forgery {
             Forgery::Tampered => body + " ",
             _ => body,

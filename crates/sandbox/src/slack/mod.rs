@@ -1,8 +1,8 @@
 //! A stand-in for Slack: one workspace in memory, the Web API over HTTP, and the people in it.
 //!
-//! The app side is as strict as Slack documents it, and stricter where that finds mistakes: whatever a correct app would never send is
-//! kept as a violation besides being answered as Slack does. The people's side (`people`) acts in the workspace, and the relay
-//! hears of it as it would from Slack: signed, retried, out of order if a test wants it so.
+//! The Web API is as strict as Slack's documentation, and stricter where that finds mistakes: anything that a correct app
+//! never sends gets Slack's answer and is also recorded as a violation. The people (`people`) act in the workspace, and
+//! the relay receives the events as Slack sends them: signed, retried, and out of order if a test wants that.
 
 mod arguments;
 mod blocks;
@@ -16,7 +16,7 @@ mod reading;
 mod response_url;
 mod server;
 mod shown;
-mod signature;
+pub mod signature;
 #[cfg(test)]
 mod tests;
 mod world;

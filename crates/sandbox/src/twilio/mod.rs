@@ -1,7 +1,7 @@
-//! Twilio stand-in: its REST API on loopback, its signed webhooks, its phone network; strict as the real one is.
+//! A stand-in for Twilio: the REST API on loopback, signed webhooks, and people with phones. As strict as Twilio.
 //!
-//! Whatever a client of Twilio should never do (an unknown parameter, a wrong password, TwiML that no schema allows) is
-//! answered as Twilio answers it and also kept as a *violation*, which a test takes or fails by.
+//! Anything that a correct client never does (an unknown parameter, a wrong password, invalid TwiML) gets Twilio's answer
+//! and is also recorded as a *violation*. A test either expects the violation or fails.
 //! Shapes and rules from <https://www.twilio.com/docs/messaging/api>, <https://www.twilio.com/docs/voice/twiml>.
 
 mod call;
@@ -14,8 +14,8 @@ mod overrides;
 mod people;
 mod rest;
 mod schema;
-mod segments;
-mod signature;
+pub mod segments;
+pub mod signature;
 mod state;
 #[cfg(test)]
 mod tests;

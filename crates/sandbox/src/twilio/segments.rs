@@ -35,7 +35,7 @@ const GSM_7: [&str; 8] = [
 const GSM_7_EXTENSION: [char; 10] = ['\u{c}', '^', '{', '}', '\\', '[', '~', ']', '|', '€'];
 
 /// The number of segments; an empty text takes one.
-pub(super) fn count(text: &str) -> usize {
+pub fn count(text: &str) -> usize {
     let characters = gsm_7(text).unwrap_or_else(|| ucs_2(text));
     if characters.iter().sum::<usize>() <= SEGMENT {
         return 1;

@@ -9,7 +9,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 
 /// The signature with the account's auth token: HMAC-SHA1.
-pub(super) fn sign(auth_token: &str, url: &str, params: &[(String, String)]) -> String {
+pub fn sign(auth_token: &str, url: &str, params: &[(String, String)]) -> String {
     let mac = Hmac::<Sha1>::new_from_slice(auth_token.as_bytes());
     let mac = mac.expect("HMAC takes keys of any length");
     let signed = mac.chain_update(signed_text(url, params));
@@ -18,7 +18,7 @@ pub(super) fn sign(auth_token: &str, url: &str, params: &[(String, String)]) -> 
 
 /// The signature with a shared key, which a Webhook Rule names: HMAC-SHA256.
 /// <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>
-pub(super) fn sign_with_shared_key(secret: &str, url: &str, params: &[(String, String)]) -> String {
+pub fn sign_with_shared_key(secret: &str, url: &str, params: &[(String, String)]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes());
     let mac = mac.expect("HMAC takes keys of any length");
     let signed = mac.chain_update(signed_text(url, params));

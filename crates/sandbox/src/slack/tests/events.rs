@@ -14,7 +14,7 @@ async fn a_message_by_a_person_is_a_signed_event_of_its_channel() {
     assert_eq!(headers["host"], "desk.example");
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     let timestamp = header("x-slack-request-timestamp");
-    let expected = signature::sign(SIGNING_SECRET, &timestamp, &body);
+    let expected = signature::sign(SIGNING_SECRET, &timestamp, body.as_bytes());
     assert_eq!(header("x-slack-signature"), expected);
     let envelope = relay.events().pop().unwrap();
     assert_eq!(envelope["type"], "event_callback");
@@ -135,7 +135,7 @@ async fn events_can_be_doubled_withheld_and_forged() {
                 .map(|value| value.to_str().unwrap().to_owned())
         };
         let timestamp = text("x-slack-request-timestamp").unwrap();
-        let valid = signature::sign(SIGNING_SECRET, &timestamp, &body);
+        let valid = signature::sign(SIGNING_SECRET, &timestamp, body.as_bytes());
         let is_valid = text("x-slack-signature") == Some(valid);
         assert_eq!(is_valid, forgery == Forgery::Aged(301));
     }
