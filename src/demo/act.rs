@@ -1,4 +1,4 @@
-//! What one can do on the page, each as the stand-in's person would do it.
+//! Requests of the page. Each acts through a person of a stand-in.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Demo;
 use qdn_sandbox::slack::Answer;
 
-/// What an act is answered with; what came of it is seen in the state.
+/// The answer to a request of the page. Its effect appears in the state.
 pub(super) type Done = Result<Json<Value>, StatusCode>;
 
 #[derive(Deserialize)]
@@ -52,7 +52,7 @@ pub(super) async fn text(State(demo): State<Demo>, Json(text): Json<Text>) -> Do
     Ok(Json(json!({"status": receipt.status})))
 }
 
-/// One caller more.
+/// Adds a caller to the page.
 pub(super) async fn caller(State(demo): State<Demo>) -> Done {
     let caller = demo.callers.add().ok_or(StatusCode::CONFLICT)?;
     demo.trouble.touch();
@@ -87,13 +87,13 @@ pub(super) async fn say(State(demo): State<Demo>, Json(say): Json<Say>) -> Done 
     Ok(Json(json!({"ts": message.send().await})))
 }
 
-/// The command for which Slack's own client takes what is typed. In threads it sends no such message.
+/// Returns the slash command at the start of the text. Slack's client refuses slash commands in threads.
 fn command_in(text: &str) -> Option<&str> {
     let word = text.split_whitespace().next()?;
     word.starts_with('/').then_some(word)
 }
 
-/// Makes mentions of people's names, as Slack's own box does of what is typed there.
+/// Turns `@Name` into a mention, as Slack's message box does.
 fn mentioning(demo: &Demo, text: String) -> String {
     demo.slack.read(|world| {
         let dispatchers = world
@@ -132,7 +132,7 @@ pub(super) struct Press {
     ts: String,
     block_id: Option<String>,
     action_id: String,
-    /// Of the option, where it is a menu.
+    /// The value of the chosen option, if the element is a menu.
     value: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A caller.
+/// A caller with a phone on the page.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub name: String,
@@ -13,7 +13,7 @@ pub struct Caller {
     pub state: String,
 }
 
-/// Everybody who calls, in the order they came.
+/// All callers of the demo, in the order in which they appear.
 const PEOPLE: [(&str, &str, &str, &str); 8] = [
     ("Rosa", "+16195550142", "SAN DIEGO", "CA"),
     ("Omar", "+18585550163", "LA JOLLA", "CA"),
@@ -25,10 +25,10 @@ const PEOPLE: [(&str, &str, &str, &str); 8] = [
     ("Tom", "+16025550116", "PHOENIX", "AZ"),
 ];
 
-/// How many of them are there from the start.
+/// How many callers the page shows at the start.
 const AT_FIRST: usize = 3;
 
-/// The callers so far; clones are the same ones.
+/// The callers on the page. Clones share the same list.
 #[derive(Debug, Clone)]
 pub struct Callers(Arc<Mutex<usize>>);
 
@@ -39,7 +39,7 @@ impl Default for Callers {
 }
 
 impl Callers {
-    /// All of them.
+    /// Returns the callers on the page.
     pub fn list(&self) -> Vec<Caller> {
         PEOPLE[..*self.count()]
             .iter()
@@ -48,12 +48,12 @@ impl Callers {
             .collect()
     }
 
-    /// The one with this number.
+    /// Returns the caller with this number.
     pub fn with_number(&self, number: &str) -> Option<Caller> {
         self.list().into_iter().find(|one| one.number == number)
     }
 
-    /// One more, as long as there are any.
+    /// Adds a caller, or returns `None` when all are on the page.
     pub(super) fn add(&self) -> Option<Caller> {
         let mut count = self.count();
         let new = PEOPLE.get(*count)?;

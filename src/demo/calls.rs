@@ -1,4 +1,4 @@
-//! Calls on the page: a caller rings, the desk's phones ring, and whoever sits before the page is all of them.
+//! Calls on the page. The viewer acts for the caller and for every phone of the desk.
 
 use axum::Json;
 use axum::extract::State;
@@ -24,7 +24,7 @@ pub(super) async fn call(State(demo): State<Demo>, Json(call): Json<Call>) -> Do
     Ok(Json(json!({"sid": live.sid()})))
 }
 
-/// What somebody does in a call; `number` is one of the desk's phones, the caller's where there is none.
+/// What somebody does in a call. `number` is a phone of the desk; `None` means the caller.
 #[derive(Deserialize)]
 pub(super) struct Act {
     sid: String,
@@ -62,7 +62,7 @@ pub(super) async fn act(State(demo): State<Demo>, Json(act): Json<Act>) -> Done 
     Ok(Json(json!({})))
 }
 
-/// All calls, oldest first.
+/// Returns all calls as JSON, oldest first.
 pub(super) fn shown(demo: &Demo) -> Value {
     demo.twilio
         .live_calls()
@@ -101,7 +101,7 @@ pub(super) fn shown(demo: &Demo) -> Value {
         .collect()
 }
 
-/// `idle`, `ringing`, `answered` (hears what it is about) or `talking`.
+/// Returns `idle`, `ringing`, `answered` (the screening message plays) or `talking`.
 fn state_of(events: &[Happened], number: &str) -> &'static str {
     let mut state = "idle";
     for happened in events {
@@ -119,7 +119,7 @@ fn state_of(events: &[Happened], number: &str) -> &'static str {
     state
 }
 
-/// What somebody last heard said.
+/// Returns the last words that were played to this party.
 fn heard<'a>(events: &'a [Happened], party: &Party) -> Option<&'a str> {
     events
         .iter()
@@ -130,7 +130,7 @@ fn heard<'a>(events: &'a [Happened], party: &Party) -> Option<&'a str> {
         })
 }
 
-/// After the beep and before the recording's end.
+/// Whether the caller is being recorded: after the beep and before the end of the recording.
 fn may_speak(events: &[Happened]) -> bool {
     let last = events
         .iter()

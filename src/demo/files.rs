@@ -1,4 +1,4 @@
-//! The files of the page, as they stand in the program.
+//! The files of the page, embedded in the program.
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
@@ -9,7 +9,7 @@ macro_rules! page {
     };
 }
 
-/// Path, type and text of each.
+/// Path, content type and content of each file.
 pub(super) const ALL: [(&str, &str, &str); 16] = [
     ("/", "text/html; charset=utf-8", page!("index.html")),
     ("/base.css", STYLE, page!("base.css")),

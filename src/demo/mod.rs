@@ -1,8 +1,7 @@
-//! The demo page: a caller's phone and the Slack channel side by side, both as the stand-ins have them, and below them what
-//! the relay says of itself.
+//! The demo page: a caller's phone and the Slack channel side by side, and below them the state of the relay.
 //!
-//! The page only ever shows what reached a stand-in over HTTP or stands in the relay's database, and acts only through the
-//! stand-ins' people. It is sent the whole state with every change: a demo's state is small, and nothing can drift.
+//! The page shows only what reached a stand-in over HTTP or is in the relay's database. It acts only through the people
+//! of the stand-ins. Every change sends the whole state, which is small in a demo, so the page cannot drift from it.
 
 mod act;
 mod callers;
@@ -34,18 +33,18 @@ use self::trouble::Trouble;
 use qdn_sandbox::slack::SlackStandIn;
 use qdn_sandbox::twilio::{Callbacks, TwilioStandIn};
 
-/// Pictures are sent to the page's server as base64 in JSON.
+/// The largest request body. The page sends pictures as base64 in JSON.
 const BODY_LIMIT: usize = 8 << 20;
-/// Changes that come within this time are shown at once: a webhook and what it sets off.
+/// Changes within this time are sent together, such as a webhook and its effects.
 const GATHER: Duration = Duration::from_millis(25);
-/// How often the relay's database is looked at while nothing reaches a stand-in.
+/// How often the relay's database is read while nothing reaches a stand-in.
 const LOOK: Duration = Duration::from_millis(400);
 
-/// Only what the page itself brought may run or be loaded, whatever a caller or Slack says.
+/// The Content-Security-Policy: only the page's own files are loaded, whatever a message contains.
 const POLICY: &str =
     "default-src 'self'; img-src 'self' data: https:; base-uri 'none'; frame-ancestors 'none'";
 
-/// Somebody of the desk whose phone is on the page.
+/// A phone of the desk that the page shows.
 #[derive(Debug, Clone)]
 pub struct Phone {
     pub name: String,
@@ -53,7 +52,7 @@ pub struct Phone {
     pub number: String,
 }
 
-/// What the page shows and acts on.
+/// Everything behind the page.
 #[derive(Debug, Clone)]
 pub struct Demo {
     pub slack: SlackStandIn,
@@ -62,18 +61,18 @@ pub struct Demo {
     pub number: String,
     /// The id of the desk's channel.
     pub channel: String,
-    /// The ids of those one can be in Slack, in the order they are offered.
+    /// The ids of the Slack users that the viewer can act as, in the order of the menu.
     pub dispatchers: Vec<String>,
     pub callers: Callers,
-    /// The desk's people, rung by calls.
+    /// The phones that calls ring.
     pub phones: Vec<Phone>,
-    /// The relay as a process, and what it keeps. Without them the page shows the stand-ins alone.
+    /// The relay process and its database. Without them the page shows only the stand-ins.
     pub relay: Option<(Relay, Service)>,
     trouble: Trouble,
 }
 
 impl Demo {
-    /// A desk as in the example configuration: its channel with Sergio, Backup and Dana in it, their phones, and three callers.
+    /// Creates the example desk: a channel with Sergio, Backup and Dana, their phones, and three callers.
     pub fn new(slack: SlackStandIn, twilio: TwilioStandIn, number: &str) -> Self {
         // Slow enough to be seen happening.
         twilio.set_callbacks(Callbacks::automatic(Duration::from_millis(700)));
@@ -110,7 +109,7 @@ impl Demo {
     }
 }
 
-/// The page and what it calls. Its event stream ends only with its reader, so serve it apart from what must stop in time.
+/// Returns the routes of the page. Its event stream never ends by itself, so a graceful shutdown would wait for it.
 pub fn router(demo: Demo) -> Router {
     let mut router = Router::new();
     for (path, kind, text) in files::ALL {
@@ -139,7 +138,7 @@ pub fn router(demo: Demo) -> Router {
         .with_state(demo)
 }
 
-/// What keeps a browser from taking anything on the page for more than it is.
+/// Adds the security headers.
 async fn guarded(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
@@ -199,7 +198,7 @@ async fn media(State(demo): State<Demo>, Path((sid, index)): Path<(String, usize
     }
 }
 
-/// Pictures and recordings as they are; anything else is only offered for saving.
+/// Serves pictures and recordings inline, and everything else as a download.
 fn content(kind: &str, bytes: Vec<u8>) -> Response {
     let safe = [
         "image/png",

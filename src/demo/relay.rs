@@ -1,7 +1,7 @@
-//! The relay of a demo: this program's own `serve`, as a process that can be killed.
+//! The relay of the demo: this program's `serve` command as a child process that can be killed.
 //!
-//! It has the demo's hand at its standard input and stops when that lets go, so that nothing is left running whatever
-//! ends the demo.
+//! The demo holds the child's standard input. When the demo ends for whatever reason, the input closes and the child
+//! stops.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,40 +15,40 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-/// How long it may take to be ready for work.
+/// How long the relay may take to become ready.
 const START: Duration = Duration::from_secs(20);
-/// How often it is asked whether it is.
+/// How often readiness is checked.
 const ASK: Duration = Duration::from_millis(25);
-/// How long it may take to finish what is in flight: longer than it promises.
+/// How long the relay may take to stop. Longer than its own promise.
 const STOP: Duration = Duration::from_secs(28);
 
 /// How the relay is started.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// This program.
+    /// The path of this program.
     pub executable: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
-    /// Where it is started, and keeps its files.
+    /// The working directory, which also holds its files.
     pub folder: PathBuf,
-    /// Everything in its environment.
+    /// The complete environment.
     pub environment: Vec<(String, String)>,
-    /// Where it listens, as `http://127.0.0.1:port`.
+    /// The URL at which it listens, as `http://127.0.0.1:port`.
     pub url: String,
-    /// Whether its log is wanted on our standard error.
+    /// Whether its log goes to our standard error.
     pub log: bool,
 }
 
-/// How the relay is.
+/// The state of the relay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It has been started and is not ready yet.
+    /// Started, not ready yet.
     Starting,
-    /// It takes work.
+    /// Ready.
     Running,
-    /// It was killed on purpose.
+    /// Killed on purpose.
     Killed,
-    /// It ended by itself, in this way.
+    /// Ended by itself, with this reason.
     Died(String),
 }
 
@@ -59,7 +59,7 @@ enum Order {
     Stop,
 }
 
-/// A demo's relay; clones are the same one.
+/// The relay of a demo. Clones share the same process.
 #[derive(Debug, Clone)]
 pub struct Relay {
     orders: mpsc::UnboundedSender<Order>,
@@ -69,7 +69,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts it and waits until it is ready.
+    /// Starts the relay and waits until it is ready.
     pub async fn start(program: Program) -> anyhow::Result<Relay> {
         let (orders, received) = mpsc::unbounded_channel();
         let (tell, standing) = watch::channel(Standing::Starting);
@@ -93,32 +93,32 @@ impl Relay {
         }
     }
 
-    /// How it is now.
+    /// Returns the current state.
     pub fn standing(&self) -> Standing {
         self.standing.borrow().clone()
     }
 
-    /// Where it is, or was.
+    /// Returns the URL of the relay, running or not.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Tells of every change.
+    /// Returns a receiver that is notified of every change of state.
     pub fn changes(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
     }
 
-    /// SIGKILL, in the middle of whatever it does.
+    /// Kills the relay with SIGKILL.
     pub fn kill(&self) {
         let _ = self.orders.send(Order::Kill);
     }
 
-    /// Starts it again when it is not running.
+    /// Starts the relay again if it is not running.
     pub fn start_again(&self) {
         let _ = self.orders.send(Order::Start);
     }
 
-    /// Has it finish what is in flight, and waits for its end.
+    /// Stops the relay gracefully and waits for its end.
     pub async fn stop(&self) {
         let _ = self.orders.send(Order::Stop);
         let keeper = lock(&self.keeper).take();
@@ -151,11 +151,11 @@ async fn keep(
     }
 }
 
-/// One process, from its start to its end.
+/// One child process.
 struct Life {
     child: Child,
     hand: Option<ChildStdin>,
-    /// The last thing it said of what went wrong.
+    /// The last line of its standard error.
     last_words: Arc<Mutex<String>>,
 }
 
@@ -194,7 +194,7 @@ impl Life {
         })
     }
 
-    /// Until it ends, and how it did; `None` if it was to stop.
+    /// Waits for the end and returns its reason; `None` if it was asked to stop.
     async fn last(
         mut self,
         program: &Program,
@@ -246,7 +246,7 @@ impl Life {
     }
 }
 
-/// Comes back when the relay takes work.
+/// Waits until the relay is ready.
 async fn ready(url: &str) {
     let Ok(http) = reqwest::Client::builder().no_proxy().build() else {
         return std::future::pending().await;

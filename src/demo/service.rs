@@ -1,4 +1,4 @@
-//! What the relay is doing, as its own database tells it.
+//! The state of the relay, read from its database.
 
 use serde_json::{Value, json};
 
@@ -14,11 +14,11 @@ use crate::store::outbox::{self, Row};
 use crate::store::overview::{self, Asked};
 use crate::store::{Store, calls};
 
-/// More than this nobody reads on a page.
+/// How many rows the page shows at most.
 const DECISIONS: i64 = 80;
 const DELIVERIES: i64 = 50;
 
-/// The relay's database, read beside it; clones are the same one.
+/// A reader of the relay's database. Clones share the same connection pool.
 #[derive(Debug, Clone)]
 pub struct Service {
     store: Store,
@@ -26,7 +26,7 @@ pub struct Service {
     sources: Sources,
 }
 
-/// What was read at one moment.
+/// One reading of the database.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     decisions: Vec<Entry>,
@@ -36,7 +36,7 @@ pub(super) struct Seen {
 }
 
 impl Service {
-    /// Opens the database that the relay has made.
+    /// Opens the database, which the relay has created.
     pub async fn open(config: Config) -> anyhow::Result<Service> {
         Ok(Service {
             store: Store::open(config.database_url.as_str(), Clock::System).await?,
@@ -45,7 +45,7 @@ impl Service {
         })
     }
 
-    /// Lets go of the database.
+    /// Closes the database.
     pub async fn close(&self) {
         self.store.close().await;
     }
@@ -65,7 +65,7 @@ impl Service {
         })
     }
 
-    /// Whom a call would ring now, in the words of `/qdn who`.
+    /// Returns whom a call would ring now, in the words of `/qdn who`.
     async fn who(&self) -> anyhow::Result<String> {
         let now = Clock::System.now();
         let since = now.checked_sub(call_memory::LONGEST_TALK).unwrap_or(now);

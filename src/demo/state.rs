@@ -1,4 +1,4 @@
-//! All the page shows, as one JSON object.
+//! Everything that the page shows, as one JSON object.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Demo, Standing, calls, tally};
 use crate::slack::emoji;
 use qdn_sandbox::slack::{Message, World};
 
-/// More than this nobody reads on a demo page.
+/// How many entries the page shows at most.
 const MESSAGES: usize = 500;
 
 pub(super) async fn of(demo: &Demo) -> Value {
@@ -186,7 +186,7 @@ fn shown(world: &World, message: &Message) -> Value {
     })
 }
 
-/// The Unicode for every short name that is mentioned, so that the page needs no table.
+/// Returns the Unicode for every emoji short name in the state, so that the page needs no table.
 fn collect_emoji(value: &Value, names: &mut BTreeMap<String, &'static str>) {
     let mut take = |name: &str| {
         if let Some(unicode) = emoji::unicode(name) {

@@ -1,6 +1,6 @@
-//! What came in, what arrived, and whether anything was lost or came twice: counted from the logs of Twilio and Slack.
+//! Counts messages that arrived, were lost or were delivered twice, from the stand-ins' logs.
 //!
-//! The relay's database only tells which text is which post. That each of them is there, and once, the stand-ins say.
+//! The relay's database only says which text belongs to which post. The stand-ins say whether a message arrived once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::store::overview::Asked;
 use qdn_sandbox::slack::{Channel, Message, World};
 use qdn_sandbox::twilio::Created;
 
-/// What has not arrived this long after it was written, with nothing switched off, is lost.
+/// A message counts as lost if it has not arrived after this time while no trouble is switched on.
 const LOST: Duration = Duration::from_secs(60);
 
 pub(super) fn of(demo: &Demo, asked: &[Asked]) -> Value {
@@ -80,7 +80,7 @@ fn names(world: &World) -> Vec<String> {
         .collect()
 }
 
-/// What each message became at the other vendor, by origin and id.
+/// Returns the message at the other vendor for each message, by origin and id.
 fn by_message(asked: &[Asked]) -> BTreeMap<(&str, &str), Vec<&str>> {
     let mut all: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for one in asked {
@@ -90,7 +90,7 @@ fn by_message(asked: &[Asked]) -> BTreeMap<(&str, &str), Vec<&str>> {
     all
 }
 
-/// What people wrote in threads of the app for the caller to read.
+/// Returns the replies that people wrote in the app's threads for the caller.
 fn replies(channel: &Channel, asked: &[Asked], names: &[String]) -> Vec<String> {
     let is_of_app = |root: &str| channel.messages.get(root).is_some_and(Message::is_by_app);
     let was_asked = |ts: &str| {
@@ -107,7 +107,7 @@ fn replies(channel: &Channel, asked: &[Asked], names: &[String]) -> Vec<String> 
         .collect()
 }
 
-/// A note, a command, or what begins with a colleague's name: none is texted before its writer says so.
+/// Whether this is a note, a command or a message to a colleague. None of these is texted without a confirmation.
 fn looks_internal(message: &Message, names: &[String]) -> bool {
     let text = message.text.trim_start().to_lowercase();
     let is_marked = message.reactions.iter().any(|mark| mark.name == "lock");
@@ -123,7 +123,7 @@ fn outbox_of_post(message: &Message) -> Option<String> {
     id.as_str().map(str::to_owned)
 }
 
-/// The status callback of a text names the delivery that it is of.
+/// Returns the delivery that is named in the status callback URL of a text.
 fn outbox_of_text(text: &Created) -> Option<String> {
     let query = url::Url::parse(text.status_callback.as_ref()?).ok()?;
     let mut pairs = query.query_pairs();
@@ -132,7 +132,7 @@ fn outbox_of_text(text: &Created) -> Option<String> {
         .map(|(_, id)| id.into_owned())
 }
 
-/// How many come a second time.
+/// Counts the repetitions in a list.
 fn doubled(ids: impl Iterator<Item = String>) -> usize {
     let mut seen = BTreeSet::new();
     ids.filter(|id| !seen.insert(id.clone())).count()

@@ -1,4 +1,4 @@
-//! The trouble one can make on the page: everything here happens to a desk sooner or later.
+//! Trouble that the viewer can switch on: lost answers, outages and kills, as they happen to a desk.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,10 +15,10 @@ use qdn_sandbox::faults::Effect;
 use qdn_sandbox::slack::SlackStandIn;
 use qdn_sandbox::twilio::TwilioStandIn;
 
-/// The request whose answer is lost.
+/// The API method whose answer is lost.
 const CREATE: &str = "Messages.create";
 
-/// Which trouble there is; clones are the same.
+/// The trouble that is switched on. Clones share the same state.
 #[derive(Debug, Clone)]
 pub(super) struct Trouble {
     slack: SlackStandIn,
@@ -32,7 +32,7 @@ struct Switches {
     slack_down: bool,
     twilio_down: bool,
     answers_lost: bool,
-    /// How often the relay was killed.
+    /// How many times the relay was killed.
     kills: u32,
 }
 
@@ -46,7 +46,7 @@ impl Trouble {
         }
     }
 
-    /// Tells the pages to look again.
+    /// Makes every open page fetch the state again.
     pub(super) fn touch(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
@@ -55,7 +55,7 @@ impl Trouble {
         self.changed.subscribe()
     }
 
-    /// Whether anything is switched on.
+    /// Whether any trouble is switched on.
     pub(super) fn is_any(&self) -> bool {
         let now = *self.switches();
         now.slack_down || now.twilio_down || now.answers_lost

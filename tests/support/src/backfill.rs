@@ -50,7 +50,7 @@ impl Desk {
         self.expect_to_move("calls").await;
     }
 
-    /// The same by the watermark of texts, which are looked for in the same rounds.
+    /// Waits for a whole round by the watermark of texts, which the same rounds read.
     pub async fn expect_rounds_of_texts(&self) {
         self.expect_to_move("texts").await;
     }

@@ -5,7 +5,7 @@ use qdn_sandbox::twilio::{Event, LiveCall};
 use super::{CHANNEL, Desk, PATIENCE};
 
 impl Desk {
-    /// The same desk, with one more variable for its service.
+    /// Adds a variable to the environment of the service.
     pub fn with_variable(mut self, name: &str, value: &str) -> Desk {
         self.environment.push((name.to_owned(), value.to_owned()));
         self

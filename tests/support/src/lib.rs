@@ -101,7 +101,7 @@ impl Builder {
         desk.started().await
     }
 
-    /// The same without starting the service.
+    /// Starts the stand-ins and prepares the configuration, without starting the service.
     pub async fn prepare(self) -> Desk {
         // Ignoring "installed already": every desk of this process asks for the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -232,21 +232,21 @@ impl Desk {
         self.relay = Some(relay);
     }
 
-    /// The same on a socket that outlives the service, handed over as systemd does.
+    /// Starts the service on a socket that outlives it, handed over as systemd does.
     pub async fn start_relay_on(&mut self, socket: &std::net::TcpListener) {
         let relay = Relay::start_on(socket, &self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
-    /// The same for a service that outlives writing to a full disk: it is told "no" instead of being killed.
+    /// Starts a service that survives a full disk: a write fails instead of killing it.
     pub async fn start_relay_that_may_run_out_of_room(&mut self) {
         let relay = Relay::start_without_xfsz(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
-    /// The same where no more than 160 files can be open.
+    /// Starts a service that can have no more than 160 open files.
     pub async fn start_relay_with_few_files(&mut self) {
         let relay = Relay::start_with_few_files(&self.launch()).await;
         self.lead_to(relay.address);
@@ -259,7 +259,7 @@ impl Desk {
         self.slack.set_relay(PUBLIC_URL, Some(address));
     }
 
-    /// The same for a service whose new files would be open to everybody.
+    /// Starts the service with this umask.
     pub async fn start_relay_with_umask(&mut self, umask: &str) {
         let relay = Relay::start_with_umask(umask, &self.launch()).await;
         self.lead_to(relay.address);
@@ -285,7 +285,7 @@ impl Desk {
         (status, content_type, response.text().await.unwrap())
     }
 
-    /// The same for what need not be text.
+    /// Sends a GET request; returns status, content type and body as bytes.
     pub async fn get_bytes(&mut self, path: &str) -> (u16, String, Vec<u8>) {
         let response = http().get(self.url(path)).send().await.unwrap();
         let content_type = response.headers().get("content-type");
@@ -337,7 +337,7 @@ impl Desk {
         process::run(&self.launch(), arguments).await
     }
 
-    /// The same with these variables in place of its own.
+    /// Runs another command of the program with these variables in place of its own.
     pub async fn run_with(
         &self,
         variables: &[(String, String)],

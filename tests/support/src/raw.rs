@@ -70,7 +70,7 @@ impl Raw {
         closed.expect("the connection is closed");
     }
 
-    /// The same, however long it takes.
+    /// Waits until the connection is closed, however long it takes.
     pub async fn ended(&mut self) {
         let mut rest = [0; 1024];
         while self.stream.read(&mut rest).await.is_ok_and(|read| read > 0) {}

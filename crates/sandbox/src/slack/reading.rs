@@ -1,4 +1,4 @@
-//! What a message does to people: whom it rings, and what they see.
+//! How a message reaches people: whom it notifies, and what they see.
 //!
 //! Source: <https://docs.slack.dev/messaging/formatting-message-text>. Written for tests and the demo page; it reads only what the app
 //! sent, so it also shows what the app forgot to escape.

@@ -1,4 +1,4 @@
-//! What the stand-in's Slack holds: one workspace with its people, channels, messages and files.
+//! The state of the stand-in: one workspace with its people, channels, messages and files.
 //!
 //! Plain data behind one mutex. The Web API (`methods`), people (`people`) and tests read and change it; nothing here does I/O.
 

@@ -1,8 +1,7 @@
-//! A call followed as Twilio follows it, on a clock of its own.
+//! A call, carried out as Twilio does.
 //!
-//! The number's voice URL is asked for TwiML and that is carried out verb by verb over real, signed HTTP, while the people
-//! at the ends of the line do what their [`Caller`] and [`Phone`] say, in virtual time, or what a person on
-//! the demo's page does, in real time. <https://www.twilio.com/docs/voice/twiml>
+//! The stand-in asks the number's voice URL for TwiML and carries it out verb by verb over real, signed HTTP. The people at
+//! both ends follow their [`Caller`] and [`Phone`] in virtual time, or a person on the demo page in real time. <https://www.twilio.com/docs/voice/twiml>
 
 mod dial;
 mod fetch;

@@ -1,4 +1,4 @@
-//! What becomes of a message, and the signed status callbacks that tell of it.
+//! The statuses of a message, and the signed status callbacks.
 //!
 //! <https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>
 

@@ -1,4 +1,4 @@
-//! What every part of the stand-in shares: its settings, its state, its way to the relay.
+//! What all parts of the stand-in share: settings, state, and the HTTP client for webhooks.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

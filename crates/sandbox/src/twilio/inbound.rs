@@ -1,4 +1,4 @@
-//! A text from outside: into the log, and to the number's webhook.
+//! A text from a caller: it enters the message log and goes to the number's webhook.
 //!
 //! <https://www.twilio.com/docs/messaging/guides/webhook-request>
 

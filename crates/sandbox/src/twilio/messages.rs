@@ -1,4 +1,4 @@
-//! The account's message log and what a test reads of it.
+//! The account's message log, and the views of it that tests read.
 
 use std::time::Duration;
 

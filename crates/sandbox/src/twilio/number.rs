@@ -1,4 +1,4 @@
-//! The account's phone numbers and where each is pointed at.
+//! The account's phone numbers and their webhook URLs.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! How the people behave who call and who are called.
+//! How callers and called people behave.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Phone {
         Phone::Decline { after }
     }
 
-    /// The same person, pressing these keys at the next question, two seconds after it begins.
+    /// Makes the person press these keys two seconds after the next question begins.
     pub fn pressing(mut self, keys: &str) -> Self {
         if let Phone::PickUp(person) = &mut self {
             person
@@ -73,7 +73,7 @@ impl Phone {
         self
     }
 
-    /// The same person, talking this many seconds.
+    /// Sets how many seconds the person talks.
     pub fn talking(mut self, seconds: u64) -> Self {
         if let Phone::PickUp(person) = &mut self {
             person.talks = Duration::from_secs(seconds);
@@ -81,7 +81,7 @@ impl Phone {
         self
     }
 
-    /// The same person, hanging up this many seconds after picking up unless put through before.
+    /// Makes the person hang up this many seconds after picking up, unless put through before.
     pub fn giving_up(mut self, after_seconds: u64) -> Self {
         if let Phone::PickUp(person) = &mut self {
             person.gives_up = Some(Duration::from_secs(after_seconds));

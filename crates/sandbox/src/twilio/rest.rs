@@ -1,4 +1,4 @@
-//! The REST API: what is asked for, whether the asker may, and Twilio's way of saying no.
+//! The REST API: routing, authentication, and errors in Twilio's format.
 
 mod account;
 mod calls;

@@ -1,4 +1,4 @@
-//! What the stand-in knows: everything that was ever created here, and what a test has scripted.
+//! The state of the stand-in: everything that was created, and what a test has scripted.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;

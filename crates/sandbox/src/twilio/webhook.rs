@@ -1,7 +1,7 @@
 //! A request to the relay, signed and delivered as Twilio does.
 //!
-//! 15 s for the answer, one retry when the connection fails (<https://www.twilio.com/docs/usage/webhooks>), unless the
-//! URL's fragment says otherwise.
+//! The relay has 15 s to answer, and a failed connection is retried once (<https://www.twilio.com/docs/usage/webhooks>),
+//! unless the URL's fragment says otherwise.
 
 use std::time::{Duration, Instant};
 
@@ -165,9 +165,12 @@ impl Core {
                 )
                 .body(webhook.body());
         }
-        let failed = |error: reqwest::Error| match error.is_connect() {
-            true => HTTP_CONNECTION_FAILURE,
-            false => HTTP_RETRIEVAL_FAILURE,
+        let failed = |error: reqwest::Error| {
+            if error.is_connect() {
+                HTTP_CONNECTION_FAILURE
+            } else {
+                HTTP_RETRIEVAL_FAILURE
+            }
         };
         let response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
@@ -307,9 +310,10 @@ impl Answer {
 }
 
 fn not_sent(error: reqwest::Error) -> String {
-    match error.is_connect() {
-        true => NO_CONNECTION.to_owned(),
-        false => error.without_url().to_string(),
+    if error.is_connect() {
+        NO_CONNECTION.to_owned()
+    } else {
+        error.without_url().to_string()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What stands in blocks: buttons, inputs, choices, pictures.
+//! Block elements: buttons, inputs, menus, pictures.
 
 use serde_json::Value;
 

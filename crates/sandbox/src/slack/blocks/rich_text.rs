@@ -1,4 +1,4 @@
-//! Rich text: literal text and what is not literal in it.
+//! Rich text: literal text, links, mentions and emoji.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `conversations.*`: channels, who is in them and what was said.
+//! `conversations.*`: channels, their members and their messages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

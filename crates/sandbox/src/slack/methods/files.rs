@@ -1,4 +1,4 @@
-//! `files.*`: uploads in three steps, and what is known of a file.
+//! `files.*`: uploads in three steps, and `files.info`.
 
 use serde_json::{Value, json};
 

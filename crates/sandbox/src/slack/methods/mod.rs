@@ -46,7 +46,7 @@ impl Refusal {
         }
     }
 
-    /// The same, with the detail Slack gives in `response_metadata.messages`.
+    /// A refusal with the detail that Slack gives in `response_metadata.messages`.
     pub(super) fn explained(error: &str, detail: String) -> Self {
         Self {
             extra: vec![("response_metadata", json!({"messages": [detail]}))],

@@ -25,7 +25,7 @@ impl SlackStandIn {
         self.pressed(payload, action_id, ts).await
     }
 
-    /// The same in the app's home tab or an open modal.
+    /// Chooses an option of a menu in the app's home tab or in an open modal.
     pub async fn choose_in_view(
         &self,
         user: &str,

@@ -1,4 +1,4 @@
-//! Commands, buttons, shortcuts, modals and the home tab: what wants an answer from the app within three seconds.
+//! Commands, buttons, shortcuts, modals and the home tab: the app has three seconds to answer each.
 //!
 //! Source: <https://docs.slack.dev/interactivity/handling-user-interaction>, <https://docs.slack.dev/interactivity/implementing-slash-commands>.
 
@@ -73,7 +73,7 @@ impl SlackStandIn {
         self.press_in(user, channel, ts, None, action_id).await
     }
 
-    /// The same where several blocks have a button of this `action_id`.
+    /// Presses a button in this block, for messages where several blocks have a button with this `action_id`.
     pub async fn press_in(
         &self,
         user: &str,

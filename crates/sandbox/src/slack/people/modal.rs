@@ -1,4 +1,4 @@
-//! Modals, from the person's side: filling in, submitting, and what becomes of them.
+//! Modals from the person's side: filling in, submitting, closing.
 
 use std::time::Duration;
 

@@ -104,7 +104,7 @@ impl World {
         self.resolve(text, |words| emoji_shown(&without_marks(words)))
     }
 
-    /// The same for a text sent with `mrkdwn: false`, where marks stay.
+    /// Renders a text that was sent with `mrkdwn: false`: marks stay as they are.
     fn plain(&self, text: &str) -> String {
         self.resolve(text, emoji_shown)
     }

@@ -1,4 +1,4 @@
-//! Asking for TwiML, and telling what happened.
+//! Requests of a call: TwiML and status callbacks.
 
 use futures_util::future::join_all;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! A call in real time, with somebody at its ends: what the demo's page plays.
+//! A call in real time with a person at its ends, for the demo page.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What became of a call, for tests to read and for the page to show.
+//! The events and the outcome of a call, for tests and for the demo page.
 
 use std::time::Duration;
 

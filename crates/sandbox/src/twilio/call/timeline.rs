@@ -1,4 +1,4 @@
-//! A call's own clock: virtual, jumping to the next thing that somebody has planned, or real, with people acting.
+//! The clock of a call: virtual, jumping to the next planned act, or real, with people acting.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

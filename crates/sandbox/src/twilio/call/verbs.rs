@@ -1,4 +1,4 @@
-//! The verbs that need no page of their own, and going from one to the next.
+//! The simple verbs, and the step from one verb to the next.
 
 use std::time::Duration;
 

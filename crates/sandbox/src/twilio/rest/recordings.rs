@@ -1,4 +1,4 @@
-//! Recordings of calls and what was put in writing of them, apart from their sound.
+//! Recordings of calls and their transcriptions, without the audio.
 //! <https://www.twilio.com/docs/voice/api/recording>, <https://www.twilio.com/docs/voice/api/recording-transcription>
 
 use axum::http::StatusCode;

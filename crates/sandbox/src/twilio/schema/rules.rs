@@ -1,4 +1,4 @@
-//! The verbs, their attributes and what may be in them, as tables.
+//! Tables of the TwiML verbs, their attributes and their content.
 
 use super::is_url;
 
