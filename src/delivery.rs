@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::store::conversations::Conversation;
 use crate::store::lanes::Lane;
-use crate::store::outbox::{NewRow, State};
+use crate::store::outbox::{NewRow, Row, State};
 use crate::store::{self, Tx};
 
 /// What an outbox row asks for. It is whole when it is put in, but for what shows how things stand: the head of a root, a
@@ -134,6 +134,53 @@ impl Delivery {
     pub(crate) fn payload(&self) -> String {
         // An enum of strings and JSON values always serializes.
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The newest version of a payload that this program reads.
+const NEWEST: u64 = 0;
+
+/// What every payload has: its version, 0 where it carries none.
+#[derive(Debug, Deserialize)]
+struct Versioned {
+    #[serde(default)]
+    v: u64,
+}
+
+/// Why a delivery cannot be read. It never tells what stands in it: that may be the words of a text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("its payload is not what this version of the program writes")]
+    Payload,
+    #[error("its payload has version {0}, which this version of the program does not know")]
+    Version(u64),
+    #[error("this version of the program does not know its kind")]
+    Kind,
+    #[error("this version of the program does not know its state")]
+    State,
+}
+
+impl Row {
+    /// What it asks for.
+    pub(crate) fn delivery(&self) -> Result<Delivery, Unreadable> {
+        let read = |_| Unreadable::Payload;
+        let Versioned { v } = serde_json::from_str(&self.payload).map_err(read)?;
+        if v > NEWEST {
+            return Err(Unreadable::Version(v));
+        }
+        serde_json::from_str(&self.payload).map_err(read)
+    }
+
+    /// What is wrong with it, if this program cannot deliver it whatever happens.
+    pub(crate) fn flaw(&self) -> Option<Unreadable> {
+        if State::parse(&self.state).is_none() {
+            return Some(Unreadable::State);
+        }
+        match self.delivery() {
+            Ok(delivery) if delivery.kind() == self.kind => None,
+            Ok(_) => Some(Unreadable::Kind),
+            Err(flaw) => Some(flaw),
+        }
     }
 }
 
@@ -283,6 +330,8 @@ pub(crate) enum Outcome {
     },
     /// Several messages could be it.
     Several { candidates: usize },
+    /// This version of the program cannot read what is asked for.
+    Unreadable(Unreadable),
 }
 
 /// Where Slack put a post.

@@ -147,7 +147,7 @@ async fn deliver(
     attempt: &Attempt,
     form: Form,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    Ok(match row.payload::<Delivery>()? {
+    Ok(match row.delivery()? {
         Delivery::Sms { body } => {
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
             text(app, clients, row, attempt, &conversation, body, &[]).await?

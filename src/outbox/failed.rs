@@ -107,7 +107,8 @@ const EDITS: i64 = 4;
 
 /// Whether this goes to the channel of one of the lines.
 fn is_of_a_line(app: &App, row: &Row) -> bool {
-    let (Ok(Delivery::Root { channel, .. }) | Ok(Delivery::Update { channel, .. })) = row.payload()
+    let (Ok(Delivery::Root { channel, .. }) | Ok(Delivery::Update { channel, .. })) =
+        row.delivery()
     else {
         return false;
     };

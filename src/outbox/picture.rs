@@ -62,7 +62,7 @@ struct Place {
 
 /// Whether nothing of it can be in the thread yet.
 pub(super) fn is_unseen(row: &Row) -> bool {
-    matches!(row.payload(), Ok(Delivery::Picture(picture)) if picture.uploaded.is_none())
+    matches!(row.delivery(), Ok(Delivery::Picture(picture)) if picture.uploaded.is_none())
 }
 
 pub(super) async fn deliver(
@@ -267,7 +267,7 @@ pub(super) async fn look(
     let Delivery::Picture(Picture {
         uploaded: Some(file),
         ..
-    }) = row.payload()?
+    }) = row.delivery()?
     else {
         anyhow::bail!("outbox row {} has uploaded no file", row.id)
     };

@@ -160,7 +160,7 @@ pub(super) async fn look(
     row: &Row,
     tried: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    let Delivery::Recording { file, .. } = row.payload()? else {
+    let Delivery::Recording { file, .. } = row.delivery()? else {
         anyhow::bail!("outbox row {} is no recording", row.id)
     };
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;

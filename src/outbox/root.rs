@@ -63,7 +63,7 @@ pub(super) async fn edit_list(
         return Ok(Ok(done));
     };
     let (Delivery::List { line }, Some(content)) =
-        (row.payload()?, newcomers::compose(app, list).await?)
+        (row.delivery()?, newcomers::compose(app, list).await?)
     else {
         return Ok(Ok(done));
     };

@@ -75,7 +75,7 @@ async fn look_for_sms(
     tried: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
-    let (body, media) = match row.payload()? {
+    let (body, media) = match row.delivery()? {
         Delivery::Sms { body } => (body, Vec::new()),
         Delivery::Mms { body, media } => (body, media),
         _ => anyhow::bail!("outbox row {} is no SMS", row.id),
@@ -140,7 +140,7 @@ pub(super) async fn look_for_post(
     let since = MessageTs::from_timestamp(
         began_outside(app, clients, tried).checked_sub(SignedDuration::from_secs(60))?,
     );
-    let found = match row.payload()? {
+    let found = match row.delivery()? {
         Delivery::Post { new_thread, .. } => {
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
             let line = app

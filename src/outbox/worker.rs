@@ -163,10 +163,27 @@ impl Worker {
     }
 
     async fn deliver(&self, claimed: Claimed) {
-        let outcome = match &claimed.work {
+        let outcome = match claimed.row.flaw() {
+            // Trying again would not help, and what stands behind it must go on.
+            Some(flaw) => Outcome::Unreadable(flaw),
+            None => self.outcome_of(&claimed).await,
+        };
+        if let Err(error) = self.keep(&claimed, &outcome).await {
+            // Whatever was left without an outcome is settled by asking.
+            tracing::error!(
+                outbox = claimed.row.id,
+                error = format!("{error:#}"),
+                "an outcome could not be kept"
+            );
+        }
+    }
+
+    /// Sends what was claimed, or looks for what became of it.
+    async fn outcome_of(&self, claimed: &Claimed) -> Outcome {
+        match &claimed.work {
             Work::Attempt(attempt) => {
                 let (outcome, rest) =
-                    attempt::run(&self.app, &self.clients, &claimed, attempt).await;
+                    attempt::run(&self.app, &self.clients, claimed, attempt).await;
                 if let Ok(mut pace) = self.pace.lock() {
                     // Most looks at a mark find it as it should be: they are free.
                     match &outcome {
@@ -194,17 +211,7 @@ impl Worker {
                 }
                 outcome
             }
-            Work::Settle(attempt) => {
-                settle::look(&self.app, &self.clients, &claimed, attempt).await
-            }
-        };
-        if let Err(error) = self.keep(&claimed, &outcome).await {
-            // Whatever was left without an outcome is settled by asking.
-            tracing::error!(
-                outbox = claimed.row.id,
-                error = format!("{error:#}"),
-                "an outcome could not be kept"
-            );
+            Work::Settle(attempt) => settle::look(&self.app, &self.clients, claimed, attempt).await,
         }
     }
 

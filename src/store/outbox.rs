@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqlx::FromRow;
 
 use super::{Store, Tx, lanes, new_id};
@@ -109,12 +108,6 @@ impl Row {
     pub(crate) fn words(&self) -> String {
         let payload: serde_json::Value = serde_json::from_str(&self.payload).unwrap_or_default();
         payload["body"].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// The payload in its own type.
-    pub(crate) fn payload<T: DeserializeOwned>(&self) -> anyhow::Result<T> {
-        serde_json::from_str(&self.payload)
-            .with_context(|| format!("reading the payload of outbox row {}", self.id))
     }
 }
 

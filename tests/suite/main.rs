@@ -73,5 +73,6 @@ mod texts;
 mod trouble;
 mod unanswered;
 mod unheard_calls;
+mod unreadable;
 mod voicemail;
 mod words_on_disk;

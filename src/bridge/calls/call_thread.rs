@@ -101,7 +101,7 @@ async fn is_root(tx: &mut Tx, scene: &Scene<'_>) -> anyhow::Result<bool> {
         return Ok(false);
     };
     let begins_thread = matches!(
-        row.payload(),
+        row.delivery(),
         Ok(Delivery::Post {
             new_thread: true,
             ..

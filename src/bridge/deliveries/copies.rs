@@ -46,7 +46,7 @@ pub(crate) async fn cleared(
 ) -> anyhow::Result<()> {
     outbox::finish_attempt(tx, &row.id, attempt.n, "delivered", "its answer").await?;
     outbox::set_state(tx, &row.id, State::Delivered, 0, "").await?;
-    let Ok(Delivery::Copies { of, .. }) = row.payload() else {
+    let Ok(Delivery::Copies { of, .. }) = row.delivery() else {
         return Ok(());
     };
     if row.conversation_id.is_empty() {

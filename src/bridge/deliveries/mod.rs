@@ -6,3 +6,4 @@ pub(crate) mod not_taken;
 pub(crate) mod outcome;
 mod row;
 pub(crate) mod settlement;
+mod unreadable;

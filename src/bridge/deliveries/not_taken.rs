@@ -82,7 +82,7 @@ pub(crate) async fn cannot_be_shown(tx: &mut Tx, app: &App, row: &Row) -> anyhow
             ..
         }),
         Some(line),
-    ) = (row.payload(), app.config.lines.first())
+    ) = (row.delivery(), app.config.lines.first())
     else {
         return Ok(());
     };

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::deliveries::row::{audit, entry, give_up, is_taken_away, trouble_changed};
-use crate::bridge::deliveries::{copies, delivery_status, not_taken, settlement};
+use crate::bridge::deliveries::{copies, delivery_status, not_taken, settlement, unreadable};
 use crate::bridge::desk::{limits, matter, newcomers, opt_out, page};
 use crate::bridge::replies::{counted, pictures_out, slack_reply};
 use crate::bridge::texts::pictures_in;
@@ -131,6 +131,7 @@ async fn follow(
             is_forbidden,
             rest,
         } => settlement::not_read(tx, app, row, claimed, why, *is_forbidden, *rest).await,
+        Outcome::Unreadable(flaw) => unreadable::set_aside(tx, app, row, claimed, flaw).await,
         Outcome::Several { candidates } => {
             settlement::undecided(
                 tx,
@@ -255,7 +256,7 @@ async fn began(
     }
     let Ok(Delivery::Post {
         new_thread: true, ..
-    }) = row.payload()
+    }) = row.delivery()
     else {
         return Ok(());
     };

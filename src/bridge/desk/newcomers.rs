@@ -406,7 +406,7 @@ pub(crate) async fn keep_copy(
     writers: &[String],
 ) -> anyhow::Result<()> {
     let lane = delivery::copies_lane(&list.id);
-    let copy = delivery::enqueue(tx, &lane, "", "", &list.payload()?).await?;
+    let copy = delivery::enqueue(tx, &lane, "", "", &list.delivery()?).await?;
     outbox::set_external_id(tx, &copy, ts).await?;
     let why = "a copy of a list that people have answered";
     outbox::set_state(tx, &copy, State::Delivered, 0, why).await?;

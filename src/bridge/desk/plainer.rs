@@ -110,7 +110,7 @@ pub(crate) fn absent_because(row: &Row, attempt: &Attempt) -> String {
 
 /// The words of a post in its own markup; empty where they are not kept any more.
 pub(crate) fn words(row: &Row) -> String {
-    match row.payload() {
+    match row.delivery() {
         Ok(Delivery::Post { reply, root, .. }) => root.unwrap_or(reply).text,
         Ok(Delivery::Announce { content, .. }) => content.text,
         _ => String::new(),

@@ -67,7 +67,7 @@ pub(crate) async fn body(app: &App, thread: &Thread) -> anyhow::Result<Option<Co
         return Ok(Some(newcomers::above(app, &listed, header)?));
     }
     // Its words may have been taken away since: then it stays as it is.
-    Ok(match row.payload() {
+    Ok(match row.delivery() {
         Ok(Delivery::Post { reply, root, .. }) => {
             let body = newcomers::above(app, &listed, root.unwrap_or(reply))?;
             Some(plainer::as_posted(&app.store, &row, body).await?)

@@ -70,7 +70,7 @@ pub(crate) async fn keep(tx: &mut Tx, row: &Row, enclosing: &Enclosing) -> anyho
 /// What takes the place of a row whose words are `bodies`: its files go with the first of them.
 pub(crate) fn pack(row: &Row, bodies: &[String]) -> anyhow::Result<Vec<Delivery>> {
     let words = |body: &String| Delivery::Sms { body: body.clone() };
-    let Delivery::Enclosing(enclosing) = row.payload()? else {
+    let Delivery::Enclosing(enclosing) = row.delivery()? else {
         return Ok(bodies.iter().map(words).collect());
     };
     let ready = enclosing
@@ -118,7 +118,7 @@ fn parcels(media: impl Iterator<Item = Medium>) -> Vec<Vec<String>> {
 
 /// Says which files are left out, and why; `false` if none is.
 pub(crate) async fn tell_left_out(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
-    let Delivery::Enclosing(enclosing) = row.payload()? else {
+    let Delivery::Enclosing(enclosing) = row.delivery()? else {
         return Ok(false);
     };
     let left_out = enclosing.files.iter().filter_map(|file| match &file.fate {

@@ -53,8 +53,7 @@ pub(crate) async fn gather(
     let Some(joined) = join(&last, new, &before, &now)? else {
         return Ok(None);
     };
-    let payload = serde_json::to_string(&joined)?;
-    outbox::set_payload(tx, &last.id, joined.kind(), &payload).await?;
+    outbox::set_payload(tx, &last.id, joined.kind(), &joined.payload()).await?;
     metrics::counter!("qdn_texts_gathered_total").increment(1);
     Ok(Some(last.id))
 }
@@ -66,7 +65,7 @@ fn join(last: &Row, new: &Content, before: &str, now: &str) -> anyhow::Result<Op
         root: Some(root),
         new_thread: false,
         broadcast,
-    } = last.payload()?
+    } = last.delivery()?
     else {
         return Ok(None);
     };

@@ -78,7 +78,7 @@ async fn show(
         root,
         new_thread,
         broadcast,
-    }) = row.payload()
+    }) = row.delivery()
     else {
         return Ok(false);
     };

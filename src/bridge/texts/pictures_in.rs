@@ -130,7 +130,7 @@ pub(crate) async fn uploaded(
     attempt: &Attempt,
     file: Option<&str>,
 ) -> anyhow::Result<()> {
-    let Delivery::Picture(picture) = row.payload()? else {
+    let Delivery::Picture(picture) = row.delivery()? else {
         anyhow::bail!("outbox row {} is no picture", row.id)
     };
     let next = Delivery::Picture(Picture {
@@ -160,7 +160,7 @@ const UPLOAD_AGAIN: Duration = Duration::from_secs(10);
 
 /// A file will not come: the thread says so.
 pub(crate) async fn lost(tx: &mut Tx, row: &Row, code: &str) -> anyhow::Result<()> {
-    let Delivery::Picture(picture) = row.payload()? else {
+    let Delivery::Picture(picture) = row.delivery()? else {
         anyhow::bail!("outbox row {} is no picture", row.id)
     };
     let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;

@@ -29,6 +29,14 @@ pub(crate) fn words_are_gone() -> String {
     "These words are not kept here any more. A caller's text may still stand in Twilio's message log.".into()
 }
 
+/// A delivery of this conversation that this version cannot read; `row` is its id on the command line.
+pub(crate) fn unreadable(row: &str) -> String {
+    format!(
+        "Something that belongs here was not delivered: this version of the service cannot read it. It is kept as {row}, and \
+         whoever runs the service sees it with `qdn-relay outbox list`."
+    )
+}
+
 /// Slack refuses to show the words even to one person.
 pub(crate) fn not_even_alone() -> String {
     "Slack refuses to show these words to you as well. A caller's text stands in Twilio's message log.".into()

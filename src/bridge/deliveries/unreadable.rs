@@ -1,0 +1,48 @@
+//! A delivery that this version of the program cannot read: a person decides, and what stands behind it goes on.
+//!
+//! It comes from a later version that was taken back, or from a hand in the database. A version that can read it delivers it
+//! with `qdn-relay outbox retry`.
+
+use super::row::{audit, trouble_changed};
+use crate::app::App;
+use crate::bridge::desk::{matter, page};
+use crate::bridge::wording;
+use crate::delivery::{self, Unreadable};
+use crate::store::lanes::{Claimed, Work};
+use crate::store::outbox::{Row, State};
+use crate::store::{Tx, outbox};
+
+/// Puts the row before a person: in the thread that it is about, in the log and in `qdn-relay outbox list`.
+pub(super) async fn set_aside(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    claimed: &Claimed,
+    flaw: &Unreadable,
+) -> anyhow::Result<()> {
+    let (Work::Attempt(tried) | Work::Settle(tried)) = &claimed.work;
+    let why = flaw.to_string();
+    outbox::finish_attempt(tx, &row.id, tried.n, "undecided", &why).await?;
+    outbox::set_state(tx, &row.id, State::Undecided, 0, &why).await?;
+    trouble_changed(tx, row).await?;
+    audit(tx, app, row, tried, "undecided", &why).await?;
+    metrics::counter!("qdn_undecided_total").increment(1);
+    tracing::error!(
+        outbox = row.id,
+        kind = row.kind,
+        why,
+        "a delivery cannot be read and is set aside: see qdn-relay outbox list"
+    );
+    if row.conversation_id.is_empty() {
+        return Ok(());
+    }
+    page::notice(tx, row, wording::delivery::unreadable(&row.id).into()).await?;
+    if row.message_id.is_empty() {
+        return Ok(());
+    }
+    // It has never left: its caller still waits for an answer.
+    if matches!(claimed.work, Work::Attempt(_)) && tried.n == 1 {
+        matter::text_lost(tx, &app.config.desk, row).await?;
+    }
+    delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
+}
