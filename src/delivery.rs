@@ -131,14 +131,36 @@ impl Delivery {
         }
     }
 
+    /// What the database keeps of it.
     pub(crate) fn payload(&self) -> String {
+        #[derive(Serialize)]
+        struct Payload<'a> {
+            v: u64,
+            #[serde(flatten)]
+            delivery: &'a Delivery,
+        }
+        let payload = Payload {
+            v: NEWEST,
+            delivery: self,
+        };
         // An enum of strings and JSON values always serializes.
-        serde_json::to_string(self).unwrap_or_default()
+        serde_json::to_string(&payload).unwrap_or_default()
+    }
+
+    /// Reads a payload of any version up to the newest.
+    pub(crate) fn read(payload: &str) -> Result<Delivery, Unreadable> {
+        let unreadable = |_| Unreadable::Payload;
+        let Versioned { v } = serde_json::from_str(payload).map_err(unreadable)?;
+        if v > NEWEST {
+            return Err(Unreadable::Version(v));
+        }
+        // Version 1 is version 0 with its number.
+        serde_json::from_str(payload).map_err(unreadable)
     }
 }
 
-/// The newest version of a payload that this program reads.
-const NEWEST: u64 = 0;
+/// The version of the payloads that are written, and the newest that is read.
+const NEWEST: u64 = 1;
 
 /// What every payload has: its version, 0 where it carries none.
 #[derive(Debug, Deserialize)]
@@ -163,12 +185,7 @@ pub(crate) enum Unreadable {
 impl Row {
     /// What it asks for.
     pub(crate) fn delivery(&self) -> Result<Delivery, Unreadable> {
-        let read = |_| Unreadable::Payload;
-        let Versioned { v } = serde_json::from_str(&self.payload).map_err(read)?;
-        if v > NEWEST {
-            return Err(Unreadable::Version(v));
-        }
-        serde_json::from_str(&self.payload).map_err(read)
+        Delivery::read(&self.payload)
     }
 
     /// What is wrong with it, if this program cannot deliver it whatever happens.

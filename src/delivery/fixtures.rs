@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Content, Delivery, Enclosing, Enclosure, Fate, Medium, Picture, Unfit};
+use super::{Content, Delivery, Enclosing, Enclosure, Fate, Medium, Picture, Unfit, Unreadable};
 
-/// The folder of the payloads that carry no version.
-const VERSION_0: &str = "v0";
+/// The folders of the payloads of each version, oldest first. Those of version 0 carry none.
+const VERSIONS: [&str; 2] = ["v0", "v1"];
 
 fn folder(version: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -301,18 +301,43 @@ fn stored(version: &str, name: &str) -> String {
 }
 
 #[test]
-fn payloads_without_a_version_are_read() {
-    for (name, kind, delivery) in fixtures() {
-        let read: Delivery = serde_json::from_str(&stored(VERSION_0, name)).unwrap();
-        assert_eq!(read, delivery, "{name}");
-        assert_eq!(read.kind(), kind, "{name}");
+fn payloads_of_every_version_are_read() {
+    for version in VERSIONS {
+        for (name, kind, delivery) in fixtures() {
+            let read = Delivery::read(&stored(version, name)).unwrap();
+            assert_eq!(read, delivery, "{version} {name}");
+            assert_eq!(read.kind(), kind, "{version} {name}");
+        }
     }
 }
 
 #[test]
-fn payloads_are_written_as_they_are_kept() {
+fn payloads_are_written_as_the_newest_version_has_them() {
+    let newest = VERSIONS.last().unwrap();
     for (name, _, delivery) in fixtures() {
-        assert_eq!(delivery.payload(), stored(VERSION_0, name), "{name}");
+        assert_eq!(delivery.payload(), stored(newest, name), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_that_does_not_quote_it() {
+    for (payload, flaw) in [
+        ("", Unreadable::Payload),
+        ("words of a text", Unreadable::Payload),
+        ("{}", Unreadable::Payload),
+        (r#"{"v":1,"kind":"fax"}"#, Unreadable::Payload),
+        (r#"{"v":1,"kind":"sms"}"#, Unreadable::Payload),
+        (r#"{"v":"1","kind":"mark"}"#, Unreadable::Payload),
+        (r#"{"v":-1,"kind":"mark"}"#, Unreadable::Payload),
+        (r#"{"v":2,"kind":"mark"}"#, Unreadable::Version(2)),
+        (
+            r#"{"v":2,"body":"words of a text"}"#,
+            Unreadable::Version(2),
+        ),
+    ] {
+        let error = Delivery::read(payload).unwrap_err();
+        assert_eq!(error, flaw, "{payload}");
+        assert!(!error.to_string().contains("words of a text"));
     }
 }
 
@@ -330,20 +355,22 @@ fn every_variant_has_a_fixture_and_every_fixture_a_variant() {
             format!("{name}.json")
         })
         .collect();
-    let files: BTreeSet<String> = std::fs::read_dir(folder(VERSION_0))
-        .unwrap()
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(files, named);
+    for version in VERSIONS {
+        let files: BTreeSet<String> = std::fs::read_dir(folder(version))
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(files, named, "{version}");
+    }
 }
 
 /// Fields that were added later may be missing in what an earlier version has written.
 #[test]
 fn payloads_from_before_a_field_was_added_are_read() {
     let picture = r#"{"kind":"picture","message_sid":"MM1","media_sid":"ME1","content_type":"image/png","name":"a.png","after":"x","uploaded":null}"#;
-    let read: Delivery = serde_json::from_str(picture).unwrap();
+    let read = Delivery::read(picture).unwrap();
     assert!(matches!(read, Delivery::Picture(picture) if picture.behind.is_empty()));
     let announce = r#"{"kind":"announce","channel":"C0","content":{"text":"words"}}"#;
-    let read: Delivery = serde_json::from_str(announce).unwrap();
+    let read = Delivery::read(announce).unwrap();
     assert!(matches!(read, Delivery::Announce { thread_ts, .. } if thread_ts.is_empty()));
 }
