@@ -40,5 +40,6 @@ mod slack_directory;
 pub mod store;
 mod thread_sync;
 pub mod twilio;
+pub mod vocabulary;
 
 pub use serve::{Running, serve};

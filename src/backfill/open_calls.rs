@@ -7,8 +7,9 @@ use crate::bridge::calls::unheard_call::{self, Unheard};
 use crate::clients::Clients;
 use crate::config::Line;
 use crate::phone::Address;
-use crate::store::calls::{self, State};
+use crate::store::calls;
 use crate::twilio::client::{CallFilter, CallResource};
+use crate::vocabulary::CallState;
 
 /// How old an open call may be to be looked up. Twilio limits calls to four hours.
 const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -34,7 +35,9 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
             continue;
         };
         let known = calls::read(&app.store, call.sid.as_str()).await?;
-        if !known.is_some_and(|known| matches!(known.state(), State::Ringing | State::Talking)) {
+        if !known
+            .is_some_and(|known| matches!(known.state(), CallState::Ringing | CallState::Talking))
+        {
             continue;
         }
         let unheard = Unheard {

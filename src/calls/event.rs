@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
-use crate::store::call_turns::Turn;
+use crate::vocabulary::Turn;
 
 /// Something that became known of a call. It counts once, by `call` and `event`.
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::store::audit::NewEntry;
 use crate::store::{Store, restored};
+use crate::vocabulary::Decision;
 
 /// What `backup` takes.
 #[derive(Debug, Args)]
@@ -78,9 +79,8 @@ async fn copy(config: &Config, file: &Path) -> Result<i64, Failed> {
     let mut tx = store.begin().await?;
     tx.audit(NewEntry {
         subject: "database".into(),
-        decision: "backed_up",
         reason: "on the command line".into(),
-        ..NewEntry::default()
+        ..NewEntry::of(Decision::BackedUp)
     });
     tx.commit().await?;
     store.copy_into(file).await?;

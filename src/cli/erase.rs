@@ -19,6 +19,7 @@ use crate::store::audit::NewEntry;
 use crate::store::forget::{self, Forgotten};
 use crate::store::scrub::{self, Scrubbed};
 use crate::store::{Store, conversations, pages};
+use crate::vocabulary::Decision;
 
 /// How often to try to truncate the write-ahead log before leaving that to the service.
 const TRIES: u32 = 5;
@@ -123,13 +124,12 @@ async fn report_deleted(store: &Store, number: &Address, deleted: Deleted) -> Re
     tx.audit(NewEntry {
         number: number.as_str().to_owned(),
         subject: "twilio".into(),
-        decision: "erased_at_twilio",
         reason: "on the command line".into(),
         detail: json!({
             "messages": messages, "files": files, "recordings": recordings, "transcriptions": transcriptions,
             "failed": failed.len(),
         }),
-        ..NewEntry::default()
+        ..NewEntry::of(Decision::ErasedAtTwilio)
     });
     tx.commit().await?;
     println!(
@@ -240,12 +240,11 @@ async fn forget_all(store: &Store, config: &Config, number: &Address) -> Result<
                 .map_or_else(String::new, |line| line.name.clone()),
             number: conversation.caller,
             subject: conversation.id.clone(),
-            decision: "erased",
             reason: "on the command line".into(),
             detail: json!({
                 "conversation": conversation.id, "messages": forgotten.messages, "given_up": forgotten.given_up,
             }),
-            ..NewEntry::default()
+            ..NewEntry::of(Decision::Erased)
         });
     }
     tx.commit().await?;

@@ -9,8 +9,9 @@ use super::{Failed, open_existing};
 use crate::config::{Config, Environment};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
-use crate::store::outbox::{self, Row, State};
+use crate::store::outbox::{self, Row};
 use crate::store::{Store, conversations, held, lanes};
+use crate::vocabulary::{AttemptResult, ConfirmationState, Decision, DeliveryState, Kind};
 
 /// What `outbox` takes.
 #[derive(Debug, Args)]
@@ -112,10 +113,10 @@ async fn show(store: &Store, row: &Row) -> anyhow::Result<()> {
         println!("known as    {}", row.external_id);
     }
     for attempt in outbox::attempts(store, &row.id).await? {
-        let outcome = if attempt.outcome.is_empty() {
-            "under way"
+        let outcome = if attempt.outcome == AttemptResult::UnderWay {
+            "under way".to_owned()
         } else {
-            &attempt.outcome
+            attempt.outcome.to_string()
         };
         println!(
             "attempt {}   {}  {outcome}  {}",
@@ -129,26 +130,43 @@ async fn show(store: &Store, row: &Row) -> anyhow::Result<()> {
 
 async fn retry(store: &Store, config: &Config, id: &str) -> Result<(), Failed> {
     let refuse = |row: &Row, state| match state {
-        Some(State::Delivered | State::Sending | State::Unknown) => Some(format!(
-            "{} is {}: only what waits, is held, undecided, refused or dropped can be tried again",
-            row.id, row.state
-        )),
+        Some(DeliveryState::Delivered | DeliveryState::Sending | DeliveryState::Unknown) => {
+            Some(format!(
+                "{} is {}: only what waits, is held, undecided, refused or dropped can be tried again",
+                row.id, row.state
+            ))
+        }
         _ => None,
     };
-    move_to(store, config, id, refuse, State::Waiting, "operator_retry").await?;
+    move_to(
+        store,
+        config,
+        id,
+        refuse,
+        DeliveryState::Waiting,
+        Decision::OperatorRetry,
+    )
+    .await?;
     println!("{id} is tried again now");
     Ok(())
 }
 
 async fn give_up(store: &Store, config: &Config, id: &str) -> Result<(), Failed> {
     let refuse = |row: &Row, state| match state {
-        Some(State::Delivered | State::Dropped | State::Sending) => Some(format!(
-            "{} is {}: there is nothing to give up",
-            row.id, row.state
-        )),
+        Some(DeliveryState::Delivered | DeliveryState::Dropped | DeliveryState::Sending) => Some(
+            format!("{} is {}: there is nothing to give up", row.id, row.state),
+        ),
         _ => None,
     };
-    move_to(store, config, id, refuse, State::Dropped, "operator_drop").await?;
+    move_to(
+        store,
+        config,
+        id,
+        refuse,
+        DeliveryState::Dropped,
+        Decision::OperatorDrop,
+    )
+    .await?;
     println!("{id} is given up");
     Ok(())
 }
@@ -159,34 +177,33 @@ async fn move_to(
     store: &Store,
     config: &Config,
     id: &str,
-    refuse: impl Fn(&Row, Option<State>) -> Option<String>,
-    state: State,
-    decision: &'static str,
+    refuse: impl Fn(&Row, Option<DeliveryState>) -> Option<String>,
+    state: DeliveryState,
+    decision: Decision,
 ) -> Result<(), Failed> {
     let mut tx = store.begin().await?;
     let row = outbox::by_id(&mut tx, id)
         .await?
         .ok_or_else(|| there_is_none(id))?;
-    if let Some(why) = refuse(&row, State::parse(&row.state)) {
+    if let Some(why) = refuse(&row, row.state.known()) {
         return Err(Failed::Usage(why));
     }
     let now = tx.now().as_millisecond();
     outbox::set_state(&mut tx, &row.id, state, now, "").await?;
     lanes::advance(&mut tx, &row.lane).await?;
-    if row.state == State::Asked.as_str() {
+    if row.state == DeliveryState::Asked {
         // This answers the question to the writer, so close it.
         let answer = match state {
-            State::Waiting => "sent",
-            _ => "gone",
+            DeliveryState::Waiting => ConfirmationState::Sent,
+            _ => ConfirmationState::Gone,
         };
         held::close(&mut tx, &row.message_id, answer).await?;
     }
     let mut entry = NewEntry {
         subject: row.id.clone(),
-        decision,
         reason: "on the command line".into(),
         detail: json!({ "conversation": row.conversation_id, "message": row.message_id, "outbox": row.id, "kind": row.kind }),
-        ..NewEntry::default()
+        ..NewEntry::of(decision)
     };
     if !row.conversation_id.is_empty() {
         let conversation = conversations::by_id_in(&mut tx, &row.conversation_id).await?;
@@ -194,7 +211,7 @@ async fn move_to(
             .line_of(&conversation.line)
             .map_or_else(String::new, |line| line.name.clone());
         entry.number = conversation.caller;
-        if !row.message_id.is_empty() && row.kind != "mark" {
+        if !row.message_id.is_empty() && row.kind != Kind::Mark {
             crate::delivery::enqueue_mark(&mut tx, &row.conversation_id, &row.message_id).await?;
         }
     }

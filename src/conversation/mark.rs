@@ -2,14 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::store::outbox::State;
 use crate::twilio::message::MessageState;
+use crate::vocabulary::DeliveryState;
 
 /// The state of one part of a reply, that is, of one SMS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     /// The state of its delivery to Twilio.
-    pub(crate) state: State,
+    pub(crate) state: DeliveryState,
     /// The last status from Twilio and when we received it; `None` if the SID is not known.
     pub(crate) heard: Option<(MessageState, Timestamp)>,
 }
@@ -63,12 +63,17 @@ pub(crate) fn mark_of(parts: &[Part], now: Timestamp) -> (Mark, Option<Timestamp
 
 fn mark_of_part(part: &Part, now: Timestamp) -> (Mark, Option<Timestamp>) {
     match part.state {
-        State::Refused => return (Mark::Failed, None),
-        State::Unknown | State::Undecided | State::Dropped => return (Mark::NotConfirmed, None),
-        State::Waiting | State::Sending | State::Held | State::Asked => {
+        DeliveryState::Refused => return (Mark::Failed, None),
+        DeliveryState::Unknown | DeliveryState::Undecided | DeliveryState::Dropped => {
+            return (Mark::NotConfirmed, None);
+        }
+        DeliveryState::Waiting
+        | DeliveryState::Sending
+        | DeliveryState::Held
+        | DeliveryState::Asked => {
             return (Mark::None, None);
         }
-        State::Delivered => {}
+        DeliveryState::Delivered => {}
     }
     match &part.heard {
         // Without a SID, a delivery is only `Delivered` if a person said that it arrived.
@@ -96,33 +101,51 @@ mod tests {
             state,
             heard: heard.map(|word| (MessageState::parse(word), at(1_000))),
         };
-        let delivered = || part(State::Delivered, Some("delivered"));
+        let delivered = || part(DeliveryState::Delivered, Some("delivered"));
         let now = at(1_010);
         for (parts, mark) in [
             (vec![], Mark::None),
-            (vec![part(State::Waiting, None)], Mark::None),
-            (vec![part(State::Delivered, Some("queued"))], Mark::None),
-            (vec![part(State::Delivered, Some("sent"))], Mark::None),
-            (vec![delivered()], Mark::Delivered),
-            (vec![part(State::Delivered, Some("read"))], Mark::Delivered),
+            (vec![part(DeliveryState::Waiting, None)], Mark::None),
             (
-                vec![part(State::Delivered, Some("undelivered"))],
+                vec![part(DeliveryState::Delivered, Some("queued"))],
+                Mark::None,
+            ),
+            (
+                vec![part(DeliveryState::Delivered, Some("sent"))],
+                Mark::None,
+            ),
+            (vec![delivered()], Mark::Delivered),
+            (
+                vec![part(DeliveryState::Delivered, Some("read"))],
+                Mark::Delivered,
+            ),
+            (
+                vec![part(DeliveryState::Delivered, Some("undelivered"))],
                 Mark::Failed,
             ),
-            (vec![part(State::Delivered, Some("failed"))], Mark::Failed),
-            (vec![part(State::Refused, None)], Mark::Failed),
-            (vec![part(State::Unknown, None)], Mark::NotConfirmed),
-            (vec![part(State::Undecided, None)], Mark::NotConfirmed),
-            (vec![part(State::Asked, None)], Mark::None),
-            (vec![delivered(), part(State::Waiting, None)], Mark::None),
             (
-                vec![delivered(), part(State::Unknown, None)],
+                vec![part(DeliveryState::Delivered, Some("failed"))],
+                Mark::Failed,
+            ),
+            (vec![part(DeliveryState::Refused, None)], Mark::Failed),
+            (vec![part(DeliveryState::Unknown, None)], Mark::NotConfirmed),
+            (
+                vec![part(DeliveryState::Undecided, None)],
+                Mark::NotConfirmed,
+            ),
+            (vec![part(DeliveryState::Asked, None)], Mark::None),
+            (
+                vec![delivered(), part(DeliveryState::Waiting, None)],
+                Mark::None,
+            ),
+            (
+                vec![delivered(), part(DeliveryState::Unknown, None)],
                 Mark::NotConfirmed,
             ),
             (
                 vec![
-                    part(State::Refused, None),
-                    part(State::Unknown, None),
+                    part(DeliveryState::Refused, None),
+                    part(DeliveryState::Unknown, None),
                     delivered(),
                 ],
                 Mark::Failed,
@@ -137,7 +160,7 @@ mod tests {
     fn a_silent_carrier_counts_as_delivered_after_a_while() {
         let sent_at = Timestamp::from_second(1_000).unwrap();
         let parts = [Part {
-            state: State::Delivered,
+            state: DeliveryState::Delivered,
             heard: Some((MessageState::Sent, sent_at)),
         }];
         let silent_at = sent_at.checked_add(CARRIER_SILENCE).unwrap();

@@ -3,8 +3,9 @@
 use super::*;
 use crate::store::conversations::Conversation;
 use crate::store::lanes::Lane;
-use crate::store::outbox::{NewRow, State};
+use crate::store::outbox::NewRow;
 use crate::store::{self, Tx};
+use crate::vocabulary::DeliveryState;
 
 /// Puts a delivery at the end of its lane.
 pub(crate) async fn enqueue(
@@ -82,8 +83,8 @@ pub(crate) async fn reword(
     let Some(asked) = store::outbox::by_id(tx, row).await? else {
         return Ok(());
     };
-    match State::parse(&asked.state) {
-        Some(State::Waiting | State::Held) => {
+    match asked.state.known() {
+        Some(DeliveryState::Waiting | DeliveryState::Held) => {
             let reply = Delivery::Post {
                 reply: content,
                 root: None,
@@ -92,7 +93,7 @@ pub(crate) async fn reword(
             };
             store::outbox::set_payload(tx, row, reply.kind(), &reply.payload()).await
         }
-        Some(State::Delivered) => {
+        Some(DeliveryState::Delivered) => {
             let update = Delivery::Update {
                 channel: conversation.channel.clone(),
                 ts: asked.external_id.clone(),
@@ -104,7 +105,7 @@ pub(crate) async fn reword(
                 .map(drop)
         }
         // It is under way and cannot be changed yet: the new words come behind it.
-        Some(State::Sending | State::Unknown) => {
+        Some(DeliveryState::Sending | DeliveryState::Unknown) => {
             enqueue_question(tx, conversation, content).await.map(drop)
         }
         _ => Ok(()),

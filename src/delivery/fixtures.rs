@@ -306,7 +306,7 @@ fn payloads_of_every_version_are_read() {
         for (name, kind, delivery) in fixtures() {
             let read = Delivery::read(&stored(version, name)).unwrap();
             assert_eq!(read, delivery, "{version} {name}");
-            assert_eq!(read.kind(), kind, "{version} {name}");
+            assert_eq!(read.kind().as_str(), kind, "{version} {name}");
         }
     }
 }

@@ -15,6 +15,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::vocabulary::Kind;
+
 pub(crate) use enqueue::*;
 pub(crate) use files::*;
 pub(crate) use lanes::*;
@@ -113,28 +115,28 @@ pub(crate) enum Delivery {
 
 impl Delivery {
     /// The word for it in the database, `outbox list` and the metrics.
-    pub(crate) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
-            Delivery::Post { .. } => "post",
-            Delivery::Announce { .. } => "announce",
-            Delivery::Update { .. } => "update",
-            Delivery::List { .. } => "list",
-            Delivery::Listing { .. } => "listing",
-            Delivery::Copies { .. } => "copies",
-            Delivery::Root { .. } => "root",
-            Delivery::Answer { .. } => "answer",
-            Delivery::Home { .. } => "home",
-            Delivery::Ephemeral { .. } => "ephemeral",
-            Delivery::Words { .. } => "words",
-            Delivery::Respond { .. } => "respond",
-            Delivery::Form { .. } => "form",
-            Delivery::Mark => "mark",
-            Delivery::Reply { .. } | Delivery::Enclosing(_) => "reply",
+            Delivery::Post { .. } => Kind::Post,
+            Delivery::Announce { .. } => Kind::Announce,
+            Delivery::Update { .. } => Kind::Update,
+            Delivery::List { .. } => Kind::List,
+            Delivery::Listing { .. } => Kind::Listing,
+            Delivery::Copies { .. } => Kind::Copies,
+            Delivery::Root { .. } => Kind::Root,
+            Delivery::Answer { .. } => Kind::Answer,
+            Delivery::Home { .. } => Kind::Home,
+            Delivery::Ephemeral { .. } => Kind::Ephemeral,
+            Delivery::Words { .. } => Kind::Words,
+            Delivery::Respond { .. } => Kind::Respond,
+            Delivery::Form { .. } => Kind::Form,
+            Delivery::Mark => Kind::Mark,
+            Delivery::Reply { .. } | Delivery::Enclosing(_) => Kind::Reply,
             // To all but the request itself they are the same.
-            Delivery::Sms { .. } | Delivery::Mms { .. } => "sms",
-            Delivery::Call { .. } => "call",
-            Delivery::Picture(_) => "picture",
-            Delivery::Recording { .. } => "recording",
+            Delivery::Sms { .. } | Delivery::Mms { .. } => Kind::Sms,
+            Delivery::Call { .. } => Kind::Call,
+            Delivery::Picture(_) => Kind::Picture,
+            Delivery::Recording { .. } => Kind::Recording,
         }
     }
 }

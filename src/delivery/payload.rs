@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Delivery;
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 
 /// The version of the payloads that are written, and the newest that is read.
 const NEWEST: u64 = 1;
@@ -65,11 +65,11 @@ impl Row {
 
     /// What is wrong with it, if this program cannot deliver it whatever happens.
     pub(crate) fn flaw(&self) -> Option<Unreadable> {
-        if State::parse(&self.state).is_none() {
+        if self.state.known().is_none() {
             return Some(Unreadable::State);
         }
         match self.delivery() {
-            Ok(delivery) if delivery.kind() == self.kind => None,
+            Ok(delivery) if self.kind == delivery.kind() => None,
             Ok(_) => Some(Unreadable::Kind),
             Err(flaw) => Some(flaw),
         }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::server::Server;
 use crate::app::App;
 use crate::store::outbox;
-use crate::store::outbox::State as Stands;
+use crate::vocabulary::DeliveryState;
 
 /// The time limit for the database. A healthy one answers much faster.
 const BUDGET: Duration = Duration::from_secs(1);
@@ -67,14 +67,14 @@ pub(super) async fn metrics(State(app): State<App>) -> impl IntoResponse {
 fn publish(app: &App, depths: &[outbox::Depth]) {
     let now = app.clock.now();
     for state in [
-        Stands::Waiting,
-        Stands::Sending,
-        Stands::Unknown,
-        Stands::Held,
-        Stands::Undecided,
-        Stands::Refused,
+        DeliveryState::Waiting,
+        DeliveryState::Sending,
+        DeliveryState::Unknown,
+        DeliveryState::Held,
+        DeliveryState::Undecided,
+        DeliveryState::Refused,
     ] {
-        let of_state = || depths.iter().filter(|depth| depth.state == state.as_str());
+        let of_state = || depths.iter().filter(|depth| depth.state == state);
         let deliveries: i64 = of_state().map(|depth| depth.deliveries).sum();
         let oldest = of_state()
             .map(|depth| depth.oldest)

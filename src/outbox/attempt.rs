@@ -34,6 +34,7 @@ use crate::store::lanes::Claimed;
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{conversations, listed, media as store_media, outbox};
 use crate::twilio::client::NewMessage;
+use crate::vocabulary::Settle;
 
 /// How many requests one attempt makes at most: a post whose thread is gone is looked up, posted anew and put right.
 pub(super) const REQUESTS: u32 = 3;
@@ -74,14 +75,7 @@ pub(super) async fn run(
             post::forget_channel(app, &claimed.row, &failure);
             let rest = match &failure {
                 // It was said by another endpoint than the gate's: names are asked of Slack, recordings of Twilio.
-                Failure::RateLimited { .. }
-                    if matches!(
-                        &*claimed.row.kind,
-                        "reply" | "recording" | "picture" | "copies"
-                    ) =>
-                {
-                    None
-                }
+                Failure::RateLimited { .. } if !limits_gate(&claimed.row) => None,
                 Failure::RateLimited { retry_after } => Some(retry_after.unwrap_or(REST)),
                 _ => None,
             };
@@ -104,6 +98,18 @@ pub(super) async fn run(
     }
 }
 
+/// Whether "too many requests" is about the row's gate.
+fn limits_gate(row: &Row) -> bool {
+    let kind = row.kind.known();
+    kind.is_none_or(|kind| kind.policy().limits_gate)
+}
+
+/// Whether it is a message in a channel, of which Slack's history tells whether it is there.
+fn is_post(row: &Row) -> bool {
+    let kind = row.kind.known();
+    kind.is_some_and(|kind| kind.policy().settle == Settle::SlackHistory)
+}
+
 /// Delivers; what was posted again because it seemed absent may have turned up meanwhile, and stays only once.
 async fn deliver_once(
     app: &App,
@@ -112,7 +118,7 @@ async fn deliver_once(
     attempt: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let row = &claimed.row;
-    let is_post = matches!(row.kind.as_str(), "post" | "announce" | "list");
+    let is_post = is_post(row);
     let request_timeout = app.config.delivery.request_timeout;
     let ends = Instant::now() + request_timeout * REQUESTS;
     // Read before the request leaves: nothing that goes wrong afterwards may make it leave again.

@@ -6,13 +6,14 @@ use rand::RngExt;
 
 use super::picture;
 use crate::app::App;
-use crate::delivery::{self, Delivery, Outcome};
+use crate::delivery::{self, Delivery, Outcome, Unreadable};
 use crate::remote::Failure;
 use crate::slack::refusal::{
     is_about_channel, is_about_content, is_about_one_channel, is_on_the_way,
 };
 use crate::store::outbox::{Attempt, Row};
 use crate::twilio::error_code::{self, Meaning};
+use crate::vocabulary::{InBadChannel, Kind, OnRefusal, Settle};
 
 /// How the reason begins for which something harmless is done again though it may have been done.
 pub(super) const UNSURE: &str = "it may have been done: ";
@@ -28,6 +29,9 @@ const CONGESTED: Duration = Duration::from_secs(30);
 
 /// What a failed request means for the row.
 pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failure) -> Outcome {
+    let Some(kind) = row.kind.known() else {
+        return Outcome::Unreadable(Unreadable::Kind);
+    };
     match failure {
         Failure::NotSent { why } => Outcome::Again {
             after: back_off(app, attempt.n),
@@ -37,8 +41,8 @@ pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failu
             after: retry_after.unwrap_or_else(|| back_off(app, attempt.n)),
             why: "too many requests".into(),
         },
-        Failure::Refused { code, message } => refusal(app, row, attempt, code, &message),
-        Failure::Unknown { why } if is_repeatable(row) => Outcome::Again {
+        Failure::Refused { code, message } => refusal(app, (kind, row), attempt, code, &message),
+        Failure::Unknown { why } if is_repeatable(kind, row) => Outcome::Again {
             after: back_off(app, attempt.n),
             why: format!("{UNSURE}{why}"),
         },
@@ -47,57 +51,74 @@ pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failu
 }
 
 /// Whether doing it twice is the same as doing it once, or harms nobody.
-pub(super) fn is_repeatable(row: &Row) -> bool {
-    match row.kind.as_str() {
-        "sms" | "post" | "announce" | "list" | "recording" => false,
-        "picture" => picture::is_unseen(row),
-        _ => true,
+pub(super) fn is_repeatable(kind: Kind, row: &Row) -> bool {
+    match kind.policy().settle {
+        Settle::Repeat => true,
+        Settle::TwilioLog | Settle::SlackHistory | Settle::RecordingInThread => false,
+        Settle::PictureInThread => picture::is_unseen(row),
     }
 }
 
-fn refusal(app: &App, row: &Row, attempt: &Attempt, code: String, message: &str) -> Outcome {
+fn refusal(
+    app: &App,
+    (kind, row): (Kind, &Row),
+    attempt: &Attempt,
+    code: String,
+    message: &str,
+) -> Outcome {
     let why = format!("{code}: {message}");
-    if row.kind == "sms" {
-        return match code.parse().map(error_code::meaning) {
-            Ok(Meaning::BadCredentials | Meaning::AccountSuspended) => held(why, true),
-            Ok(Meaning::QueueFull | Meaning::Congested) => Outcome::Again {
-                after: CONGESTED,
-                why,
-            },
-            // Without an error of Twilio's own nothing says that it was Twilio who refused: a proxy's page is no verdict. Only
-            // one that asks for credentials is about more than this text.
-            Err(_) if code.starts_with("http ") => held(
-                format!("{code}, without an error of Twilio's"),
-                matches!(code.as_str(), "http 401" | "http 403"),
-            ),
-            _ => Outcome::Refused { code, why },
-        };
+    let policy = kind.policy();
+    if policy.on_refusal == OnRefusal::TwilioCode {
+        return refused_by_twilio(code, why);
     }
     if is_about_channel(&code) {
-        return match row.kind.as_str() {
-            _ if !is_about_one_channel(&code) => held(why, true),
-            // What one person is told stands in a lane of theirs for all channels of the line, and would block it for good where the
-            // bot has left.
-            "ephemeral" | "words" | "copies" | "listing" => Outcome::Refused { code, why },
+        if !is_about_one_channel(&code) {
+            return held(why, true);
+        }
+        return match policy.in_bad_channel {
+            InBadChannel::GiveUp => Outcome::Refused { code, why },
             // Of a channel that is no line's any more nobody needs to see how things stand.
-            "root" | "update" if !is_of_a_line(app, row) => Outcome::Refused { code, why },
-            // Worth having when the channel is mended. Until then each holds up nothing but itself: other channels are served by
-            // the same gate.
-            "root" | "update" | "mark" => held(why, false),
-            _ => held(why, true),
+            InBadChannel::HoldItselfInOwnChannel if !is_of_a_line(app, row) => {
+                Outcome::Refused { code, why }
+            }
+            // Worth having when the channel is mended.
+            InBadChannel::HoldItselfInOwnChannel | InBadChannel::HoldItself => held(why, false),
+            InBadChannel::HoldGate => held(why, true),
         };
     }
     let after = back_off(app, attempt.n);
-    match row.kind.as_str() {
+    match policy.on_refusal {
         // It was no word of Slack's: something on the way there lets nothing through.
-        "post" | "announce" | "list" if is_on_the_way(&code) => held(why, false),
+        OnRefusal::MakePlainer if is_on_the_way(&code) => held(why, false),
         // A caller's text is never given up, and holds nothing up either.
-        "post" | "announce" | "list" => Outcome::NotTaken {
+        OnRefusal::MakePlainer => Outcome::NotTaken {
             after,
             why,
             was_plain: is_about_content(&code),
         },
-        "call" if attempt.n < EDITS && !is_about_content(&code) => Outcome::Again { after, why },
+        OnRefusal::RetryBriefly if attempt.n < EDITS && !is_about_content(&code) => {
+            Outcome::Again { after, why }
+        }
+        OnRefusal::RetryBriefly | OnRefusal::GiveUp | OnRefusal::TwilioCode => {
+            Outcome::Refused { code, why }
+        }
+    }
+}
+
+/// What Twilio's error code means for a text.
+fn refused_by_twilio(code: String, why: String) -> Outcome {
+    match code.parse().map(error_code::meaning) {
+        Ok(Meaning::BadCredentials | Meaning::AccountSuspended) => held(why, true),
+        Ok(Meaning::QueueFull | Meaning::Congested) => Outcome::Again {
+            after: CONGESTED,
+            why,
+        },
+        // Without an error of Twilio's own nothing says that it was Twilio who refused: a proxy's page is no verdict. Only
+        // one that asks for credentials is about more than this text.
+        Err(_) if code.starts_with("http ") => held(
+            format!("{code}, without an error of Twilio's"),
+            matches!(code.as_str(), "http 401" | "http 403"),
+        ),
         _ => Outcome::Refused { code, why },
     }
 }

@@ -4,16 +4,16 @@ use anyhow::Context;
 
 use super::failed::UNSURE;
 use crate::app::App;
-use crate::bridge::deliveries::settlement;
 use crate::bridge::replies::edited::is_edited_away;
 use crate::clients::Clients;
 use crate::conversation::{self, Mark, Part};
 use crate::delivery::Outcome;
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};
-use crate::store::outbox::{Attempt, Row, State};
+use crate::store::outbox::{Attempt, Row};
 use crate::store::{messages, outbox, sms};
 use crate::twilio::message::MessageState;
+use crate::vocabulary::{AttemptResult, DeliveryState};
 
 pub(super) async fn mark(
     app: &App,
@@ -73,7 +73,9 @@ async fn left_a_doubt(app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result
     }
     let attempts = outbox::attempts(&app.store, &row.id).await?;
     let before = attempts.iter().find(|before| before.n == attempt.n - 1);
-    Ok(before.is_none_or(|before| before.outcome.is_empty() || before.detail.starts_with(UNSURE)))
+    Ok(before.is_none_or(|before| {
+        before.outcome == AttemptResult::UnderWay || before.detail.starts_with(UNSURE)
+    }))
 }
 
 /// What became of each part of a reply.
@@ -83,18 +85,18 @@ async fn parts(app: &App, message_id: &str) -> anyhow::Result<Vec<Part>> {
     let mut parts = Vec::with_capacity(rows.len());
     for row in rows
         .iter()
-        .filter(|row| matches!(row.kind.as_str(), "sms" | "reply") && !is_edited_away(row))
+        .filter(|row| row.kind.is_text() && !is_edited_away(row))
     {
         let heard = texts
             .iter()
             .filter(|text| text.outbox_id == row.id)
             .max_by_key(|text| text.rank);
-        let Some(state) = State::parse(&row.state) else {
+        let Some(state) = row.state.known() else {
             continue;
         };
         parts.push(Part {
             state: match did_not_leave(app, row).await? {
-                true => State::Refused,
+                true => DeliveryState::Refused,
                 false => state,
             },
             heard: heard.map(|text| (MessageState::parse(&text.status), text.heard_at())),
@@ -105,11 +107,11 @@ async fn parts(app: &App, message_id: &str) -> anyhow::Result<Vec<Part>> {
 
 /// Whether a text about which a person has to decide is known not to have left.
 async fn did_not_leave(app: &App, row: &Row) -> anyhow::Result<bool> {
-    if row.state != State::Undecided.as_str() {
+    if row.state != DeliveryState::Undecided {
         return Ok(false);
     }
     let attempts = outbox::attempts(&app.store, &row.id).await?;
     Ok(attempts
         .last()
-        .is_some_and(|last| last.outcome == settlement::ABSENT))
+        .is_some_and(|last| last.outcome == AttemptResult::Absent))
 }

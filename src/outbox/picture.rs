@@ -17,9 +17,10 @@ use crate::delivery::{self, Delivery, Outcome, Picture};
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
 use crate::slack::{ChannelId, MessageTs};
-use crate::store::outbox::{Attempt, Row, State};
+use crate::store::outbox::{Attempt, Row};
 use crate::store::{conversations, listed, outbox};
 use crate::twilio::MessageSid;
+use crate::vocabulary::DeliveryState;
 
 /// Why a file waits that has come before its words.
 const WORDS_FIRST: &str = "its words are not posted yet";
@@ -114,7 +115,7 @@ async fn waits_for(
         Some(false) => return Ok(Some(THREAD_FIRST)),
         None => {
             let words = outbox::state(&app.store, &picture.after).await?;
-            if words.is_some_and(State::is_pending) {
+            if words.is_some_and(DeliveryState::is_pending) {
                 return Ok(Some(WORDS_FIRST));
             }
         }
@@ -124,7 +125,7 @@ async fn waits_for(
     }
     let before = outbox::read(&app.store, &picture.behind).await?;
     let is_on_its_way = before.is_some_and(|row| {
-        State::parse(&row.state).is_some_and(State::is_pending)
+        row.state.known().is_some_and(DeliveryState::is_pending)
             && (row.why.is_empty() || is_for_order(&row.why))
     });
     Ok(is_on_its_way.then_some(IN_ORDER))

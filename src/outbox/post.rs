@@ -13,6 +13,7 @@ use crate::slack::refusal::{is_about_channel, is_about_content, is_about_thread}
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::conversations::Conversation;
 use crate::store::outbox::{Attempt, Row};
+use crate::vocabulary::Kind;
 
 /// The `event_type` of the metadata by which a post of ours is found again.
 pub(super) const METADATA_TYPE: &str = "qdn_delivery";
@@ -242,7 +243,7 @@ pub(super) fn forget_channel(app: &App, row: &Row, failure: &Failure) {
     let Failure::Refused { code, .. } = failure else {
         return;
     };
-    if row.kind == "sms" || !is_about_channel(code) {
+    if row.kind == Kind::Sms || !is_about_channel(code) {
         return;
     }
     for line in &app.config.lines {

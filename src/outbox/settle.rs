@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{failed, picture, post, recording};
 use crate::app::App;
 use crate::clients::Clients;
-use crate::delivery::{Delivery, Outcome, PostedIn};
+use crate::delivery::{Delivery, Outcome, PostedIn, Unreadable};
 use crate::phone::Address;
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
@@ -18,6 +18,7 @@ use crate::store::outbox::{Attempt, Row};
 use crate::store::{conversations, sms};
 use crate::twilio::client::MessageFilter;
 use crate::twilio::message::Direction;
+use crate::vocabulary::Settle;
 
 /// How much earlier than the attempt a message may seem to be made: Twilio's clock is not ours, and it counts seconds.
 const CLOCK_MARGIN: SignedDuration = SignedDuration::from_secs(3);
@@ -30,7 +31,10 @@ pub(super) async fn look(
     tried: &Attempt,
 ) -> Outcome {
     let row = &claimed.row;
-    if failed::is_repeatable(row) {
+    let Some(kind) = row.kind.known() else {
+        return Outcome::Unreadable(Unreadable::Kind);
+    };
+    if failed::is_repeatable(kind, row) {
         return Outcome::Again {
             after: std::time::Duration::ZERO,
             why: format!("{}the program stopped", failed::UNSURE),
@@ -43,11 +47,11 @@ pub(super) async fn look(
         };
     }
     crate::faultpoints::point("look.before_read");
-    let looked = match row.kind.as_str() {
-        "sms" => look_for_sms(app, clients, row, tried).await,
-        "recording" => recording::look(app, clients, row, tried).await,
-        "picture" => picture::look(app, clients, row, tried).await,
-        _ => look_for_post(app, clients, row, tried).await,
+    let looked = match kind.policy().settle {
+        Settle::TwilioLog => look_for_sms(app, clients, row, tried).await,
+        Settle::RecordingInThread => recording::look(app, clients, row, tried).await,
+        Settle::PictureInThread => picture::look(app, clients, row, tried).await,
+        Settle::SlackHistory | Settle::Repeat => look_for_post(app, clients, row, tried).await,
     };
     crate::faultpoints::point("look.read");
     match looked {

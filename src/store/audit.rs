@@ -13,11 +13,12 @@ use sqlx::FromRow;
 
 use super::{Store, Tx, storable, timestamp};
 use crate::phone::Address;
+use crate::vocabulary::Decision;
 
 pub use verify::Broken;
 
 /// A decision about to be kept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct NewEntry {
     /// The line's name, empty where no line is concerned.
     pub(crate) line: String,
@@ -25,8 +26,8 @@ pub(crate) struct NewEntry {
     pub(crate) number: String,
     /// The vendor's id of what it is about: a MessageSid, a CallSid, a Slack `channel:ts`, a person's name.
     pub(crate) subject: String,
-    /// What was decided, one word from a fixed set.
-    pub(crate) decision: &'static str,
+    /// What was decided.
+    pub(crate) decision: Decision,
     /// Why, in words.
     pub(crate) reason: String,
     /// What else a reader needs to reconstruct it, as JSON; never a text's words.
@@ -36,6 +37,19 @@ pub(crate) struct NewEntry {
 }
 
 impl NewEntry {
+    /// An entry that says nothing but what was decided.
+    pub(crate) fn of(decision: Decision) -> NewEntry {
+        NewEntry {
+            line: String::new(),
+            number: String::new(),
+            subject: String::new(),
+            decision,
+            reason: String::new(),
+            detail: serde_json::Value::Null,
+            at: None,
+        }
+    }
+
     /// The same fact for whoever collects logs, when it was decided and is not written yet: no words of a text, no full
     /// number.
     pub(crate) fn log(&self) {
@@ -44,7 +58,7 @@ impl NewEntry {
             line = self.line,
             number = Address::new(&self.number).redacted(),
             subject = self.subject,
-            decision = self.decision,
+            decision = %self.decision,
             reason = self.reason,
         );
     }
@@ -58,7 +72,7 @@ impl NewEntry {
             line = self.line,
             number = Address::new(&self.number).redacted(),
             subject = self.subject,
-            decision = self.decision,
+            decision = %self.decision,
             reason = self.reason,
         );
     }
@@ -70,7 +84,7 @@ impl NewEntry {
             seq = link.seq,
             hash = link.hash,
             subject = self.subject,
-            decision = self.decision,
+            decision = %self.decision,
             "written",
         );
     }
@@ -160,7 +174,7 @@ pub(super) async fn append(tx: &mut Tx, entries: &[NewEntry]) -> anyhow::Result<
             line: storable(&new.line),
             number: storable(&new.number),
             subject: storable(&new.subject),
-            decision: new.decision.to_owned(),
+            decision: new.decision.as_str().to_owned(),
             reason: storable(&new.reason),
             detail: new.detail.to_string(),
             previous: previous.clone(),

@@ -4,69 +4,7 @@ use anyhow::Context;
 use sqlx::FromRow;
 
 use super::{Store, Tx};
-
-/// What came of somebody's turn in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// Passed over: away.
-    Away,
-    /// Passed over: not to be disturbed.
-    Dnd,
-    /// Passed over: on the phone with another caller.
-    OnThePhone,
-    /// The telephone rings.
-    Rings,
-    /// Somebody or something has picked up.
-    PickedUp,
-    /// It was picked up, and nobody pressed 1.
-    NotTaken,
-    /// A key other than 1 was pressed.
-    Refused,
-    /// It rang to its end.
-    NoAnswer,
-    /// Busy, or pressed away.
-    Busy,
-    /// It could not be reached.
-    Failed,
-    /// Cut off because another telephone was picked up, or the caller hung up.
-    CutOff,
-    /// Took the call.
-    Took,
-}
-
-impl Turn {
-    const ALL: [Turn; 12] = [
-        Turn::Away,
-        Turn::Dnd,
-        Turn::OnThePhone,
-        Turn::Rings,
-        Turn::PickedUp,
-        Turn::NotTaken,
-        Turn::Refused,
-        Turn::NoAnswer,
-        Turn::Busy,
-        Turn::Failed,
-        Turn::CutOff,
-        Turn::Took,
-    ];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Turn::Away => "away",
-            Turn::Dnd => "dnd",
-            Turn::OnThePhone => "on_the_phone",
-            Turn::Rings => "rings",
-            Turn::PickedUp => "picked_up",
-            Turn::NotTaken => "not_taken",
-            Turn::Refused => "refused",
-            Turn::NoAnswer => "no_answer",
-            Turn::Busy => "busy",
-            Turn::Failed => "failed",
-            Turn::CutOff => "cut_off",
-            Turn::Took => "took",
-        }
-    }
-}
+use crate::vocabulary::Turn;
 
 /// Somebody's turn in one round of a call.
 #[derive(Debug, Clone, FromRow)]
@@ -78,16 +16,13 @@ pub(crate) struct TurnRow {
     pub(crate) leg_sid: String,
     /// What was pressed when asked, empty for nothing.
     pub(crate) keys: String,
-    outcome: String,
+    outcome: Turn,
 }
 
 impl TurnRow {
     /// What came of it so far.
     pub(crate) fn outcome(&self) -> Turn {
-        Turn::ALL
-            .into_iter()
-            .find(|turn| turn.as_str() == self.outcome)
-            .unwrap_or(Turn::Rings)
+        self.outcome
     }
 }
 

@@ -6,49 +6,7 @@ use sqlx::FromRow;
 
 use super::tallies::{self, Tally};
 use super::{Store, Tx, timestamp};
-
-/// Where a call stands. A later one never goes back to an earlier one, however late a callback comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum State {
-    /// Telephones ring.
-    Ringing,
-    /// Somebody talks with the caller.
-    Talking,
-    /// The caller hung up before anybody took the call.
-    HungUp,
-    /// Nobody took it.
-    Missed,
-    /// Somebody has talked with the caller.
-    Answered,
-}
-
-impl State {
-    const ALL: [State; 5] = [
-        State::Ringing,
-        State::Talking,
-        State::HungUp,
-        State::Missed,
-        State::Answered,
-    ];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            State::Ringing => "ringing",
-            State::HungUp => "hung_up",
-            State::Missed => "missed",
-            State::Talking => "talking",
-            State::Answered => "answered",
-        }
-    }
-
-    fn is_missed(self) -> bool {
-        matches!(self, State::Missed | State::HungUp)
-    }
-
-    fn rank(self) -> i64 {
-        self as i64
-    }
-}
+use crate::vocabulary::CallState;
 
 /// A call.
 #[derive(Debug, Clone, FromRow)]
@@ -60,7 +18,7 @@ pub(crate) struct Call {
     /// The other end as Twilio writes it.
     pub(crate) caller: String,
     started_at: i64,
-    state: String,
+    state: CallState,
     /// How long they talked.
     pub(crate) seconds: i64,
     texted: i64,
@@ -78,11 +36,8 @@ impl Call {
     }
 
     /// Where it stands.
-    pub(crate) fn state(&self) -> State {
-        State::ALL
-            .into_iter()
-            .find(|state| state.as_str() == self.state)
-            .unwrap_or(State::Ringing)
+    pub(crate) fn state(&self) -> CallState {
+        self.state
     }
 
     /// Whether the caller was sent the text for missed calls.
@@ -194,7 +149,7 @@ pub(crate) async fn first_open(
 pub(crate) async fn advance(
     tx: &mut Tx,
     sid: &str,
-    state: State,
+    state: CallState,
     taken_by: &str,
     seconds: i64,
 ) -> anyhow::Result<bool> {

@@ -4,6 +4,7 @@ use anyhow::Context;
 use sqlx::FromRow;
 
 use super::{Tx, new_id};
+use crate::vocabulary::EditState;
 
 /// An edit that did not reach the caller.
 #[derive(Debug, Clone, FromRow)]
@@ -13,7 +14,7 @@ pub(crate) struct Edit {
     pub(crate) conversation_id: String,
     /// What the reply says now, in Slack's markup.
     pub(crate) body: String,
-    state: String,
+    state: EditState,
     /// The outbox row that tells of it in the thread.
     pub(crate) notice: String,
 }
@@ -21,7 +22,7 @@ pub(crate) struct Edit {
 impl Edit {
     /// Whether nobody has sent it, and no later one has taken its place.
     pub(crate) fn is_offered(&self) -> bool {
-        self.state == "offered"
+        self.state == EditState::Offered
     }
 }
 
@@ -73,10 +74,10 @@ pub(crate) async fn set_notice(tx: &mut Tx, id: &str, notice: &str) -> anyhow::R
     Ok(())
 }
 
-/// Keeps that it was `sent`, or `replaced` by what came later.
-pub(crate) async fn close(tx: &mut Tx, id: &str, state: &str) -> anyhow::Result<()> {
+/// Keeps what became of it.
+pub(crate) async fn close(tx: &mut Tx, id: &str, state: EditState) -> anyhow::Result<()> {
     sqlx::query("update edit set state = $1 where id = $2")
-        .bind(state)
+        .bind(state.as_str())
         .bind(id)
         .execute(&mut *tx.inner)
         .await

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::audit::NewEntry;
 use super::{Store, Tx, lanes, scrub, taken};
+use crate::vocabulary::Decision;
 
 /// How many rows of a table one transaction of [`older_than`] changes: a caller's text must not wait long for it.
 const AT_ONCE: i64 = 500;
@@ -130,10 +131,9 @@ pub(crate) async fn older_than(store: &Store, before: Timestamp) -> anyhow::Resu
         scrub::want(&mut tx).await?;
         tx.audit(NewEntry {
             subject: "texts".into(),
-            decision: "old_texts_removed",
             reason: "they are older than desk.keep_texts".into(),
             detail: json!({ "rows": changed, "before": before.to_string() }),
-            ..NewEntry::default()
+            ..NewEntry::of(Decision::OldTextsRemoved)
         });
     }
     tx.commit().await?;

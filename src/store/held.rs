@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::{Store, Tx};
+use crate::vocabulary::ConfirmationState;
 
 /// A reply that its writer was asked about.
 #[derive(Debug, Clone, FromRow)]
@@ -12,15 +13,15 @@ pub(crate) struct Held {
     pub(crate) conversation_id: String,
     /// Their Slack user id.
     pub(crate) writer: String,
-    /// `open` until it is decided.
-    pub(crate) state: String,
+    /// Where the question to its writer stands.
+    pub(crate) state: ConfirmationState,
     /// The outbox row of the question in the thread, empty while only the writer was asked.
     pub(crate) notice: String,
 }
 
 impl Held {
     pub(crate) fn is_open(&self) -> bool {
-        self.state == "open"
+        self.state == ConfirmationState::Open
     }
 }
 
@@ -62,10 +63,14 @@ pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<
         .context("looking for a held reply")
 }
 
-/// Keeps what was decided: `sent`, `inside` or `gone`.
-pub(crate) async fn close(tx: &mut Tx, message_id: &str, state: &str) -> anyhow::Result<()> {
+/// Keeps what was decided.
+pub(crate) async fn close(
+    tx: &mut Tx,
+    message_id: &str,
+    state: ConfirmationState,
+) -> anyhow::Result<()> {
     sqlx::query("update held set state = $1 where message_id = $2")
-        .bind(state)
+        .bind(state.as_str())
         .bind(message_id)
         .execute(&mut *tx.inner)
         .await

@@ -9,9 +9,10 @@ use anyhow::Context;
 use jiff::Timestamp;
 use sqlx::FromRow;
 
-use super::outbox::{self, Attempt, Row, State};
+use super::outbox::{self, Attempt, Row};
 use super::{Dialect, Store, Tx};
 use crate::clock::BootInstant;
+use crate::vocabulary::DeliveryState;
 
 /// A lane's name and its gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,8 +216,8 @@ async fn take(
     lease: &Lease,
     lease_until: i64,
 ) -> anyhow::Result<Claimed> {
-    let found_sending = row.state == State::Sending.as_str();
-    let work = if found_sending || row.state == State::Unknown.as_str() {
+    let found_sending = row.state == DeliveryState::Sending;
+    let work = if found_sending || row.state == DeliveryState::Unknown {
         outbox::date_attempt(tx, &row.id, row.attempts, lease.remote_now).await?;
         Work::Settle(outbox::attempt(tx, &row.id, row.attempts).await?)
     } else {

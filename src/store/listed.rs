@@ -8,6 +8,7 @@ use sqlx::FromRow;
 use super::outbox::{self, Row};
 use super::{Store, Tx, timestamp};
 use crate::delivery::Content;
+use crate::vocabulary::DeliveryState;
 
 /// What is kept of a text in a list.
 #[derive(Debug, Serialize, Deserialize)]
@@ -260,7 +261,7 @@ pub(crate) async fn last(tx: &mut Tx, lane: &str) -> anyhow::Result<Option<Row>>
         .fetch_optional(&mut *tx.inner)
         .await
         .context("reading the last list")?;
-    Ok(last.filter(|row| row.attempts == 0 && row.state == outbox::State::Waiting.as_str()))
+    Ok(last.filter(|row| row.attempts == 0 && row.state == DeliveryState::Waiting))
 }
 
 /// How many callers of a gate wait for the first post of their thread; no more than `most` are counted.

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::FromRow;
 
 use super::{Store, Tx, timestamp};
+use crate::vocabulary::Kind;
 
 /// What the root of its thread shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,17 +129,19 @@ pub(crate) async fn keep(tx: &mut Tx, matter: &Matter) -> anyhow::Result<()> {
 
 /// Whether a message is a dispatcher's answer, and none was sent after it that a caller may have got in its place.
 pub(crate) async fn is_last_answer(tx: &mut Tx, message_id: &str) -> anyhow::Result<bool> {
-    let found: Option<String> = sqlx::query_scalar(
+    let sql = format!(
         "select m.id from message m where m.id = $1 and m.origin = 'slack' and not exists (
              select 1 from message later where later.conversation_id = m.conversation_id and later.origin = 'slack'
                  and later.kept_inside = 0 and later.is_gone = 0 and later.created_at > m.created_at
-                 and exists (select 1 from outbox o where o.message_id = later.id and o.kind in ('sms', 'reply')
+                 and exists (select 1 from outbox o where o.message_id = later.id and o.kind in ({})
                              and o.state not in ('refused', 'dropped', 'asked', 'undecided')))",
-    )
-    .bind(message_id)
-    .fetch_optional(&mut *tx.inner)
-    .await
-    .context("looking for the last answer")?;
+        Kind::sql_texts()
+    );
+    let found: Option<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(message_id)
+        .fetch_optional(&mut *tx.inner)
+        .await
+        .context("looking for the last answer")?;
     Ok(found.is_some())
 }
 

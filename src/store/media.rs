@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{Store, Tx};
 use crate::delivery::Medium;
+use crate::vocabulary::Kind;
 
 /// Notes a file that is kept; one that is noted already stays as it is.
 pub(crate) async fn insert(
@@ -49,15 +50,17 @@ pub(crate) async fn ids(store: &Store) -> anyhow::Result<Vec<String>> {
 
 /// Forgets the files from before `done` whose message wants nothing more, and all from before `any`.
 pub(crate) async fn forget(tx: &mut Tx, done: Timestamp, any: Timestamp) -> anyhow::Result<u64> {
-    let forgotten = sqlx::query(
+    let sql = format!(
         "delete from medium where created_at < $1 or (created_at < $2 and not exists (
              select 1 from outbox where outbox.message_id = medium.message_id
-             and (outbox.pending = 1 or outbox.state in ('undecided', 'asked')) and outbox.kind in ('sms', 'reply')))",
-    )
-    .bind(any.as_millisecond())
-    .bind(done.as_millisecond())
-    .execute(&mut *tx.inner)
-    .await
-    .context("forgetting files")?;
+             and (outbox.pending = 1 or outbox.state in ('undecided', 'asked')) and outbox.kind in ({})))",
+        Kind::sql_texts()
+    );
+    let forgotten = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(any.as_millisecond())
+        .bind(done.as_millisecond())
+        .execute(&mut *tx.inner)
+        .await
+        .context("forgetting files")?;
     Ok(forgotten.rows_affected())
 }

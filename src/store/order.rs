@@ -4,8 +4,8 @@ use anyhow::Context;
 use jiff::Timestamp;
 use sqlx::FromRow;
 
-use super::outbox::State;
 use super::{Store, Tx, lanes};
+use crate::vocabulary::{DeliveryState, Kind, Stored};
 
 /// The bell that rings when a reply waits for its thread to be compared.
 pub(crate) const COMPARE: &str = "compare";
@@ -13,7 +13,7 @@ pub(crate) const COMPARE: &str = "compare";
 #[derive(Debug, FromRow)]
 struct Place {
     seq: i64,
-    state: String,
+    state: Stored<DeliveryState>,
     attempts: i64,
     created_at: i64,
     message_id: String,
@@ -27,7 +27,7 @@ impl Place {
     /// Whether it may change its place: a reply of which nothing was tried, and that stands where it was first put. What
     /// somebody decided on later stays where that put it.
     fn is_free(&self) -> bool {
-        let is_waiting = self.state == State::Waiting.as_str() && self.attempts == 0;
+        let is_waiting = self.state == DeliveryState::Waiting && self.attempts == 0;
         is_waiting && self.begun == 0 && !self.ts.is_empty() && self.created_at == self.written_at
     }
 
@@ -122,16 +122,18 @@ pub(crate) async fn hold_back(
 
 /// Holds every waiting, never tried reply back until then; returns the conversations they are in.
 pub(crate) async fn hold_all_back(tx: &mut Tx, until: Timestamp) -> anyhow::Result<Vec<String>> {
-    let mut held: Vec<(String, String)> = sqlx::query_as(
+    let sql = format!(
         "update outbox set next_at = $1 where pending = 1 and state = 'waiting' and attempts = 0
-             and kind in ('sms', 'reply') and next_at < $1
+             and kind in ({}) and next_at < $1
              and message_id in (select id from message where origin = 'slack')
          returning lane, conversation_id",
-    )
-    .bind(until.as_millisecond())
-    .fetch_all(&mut *tx.inner)
-    .await
-    .context("holding replies back")?;
+        Kind::sql_texts()
+    );
+    let mut held: Vec<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(until.as_millisecond())
+        .fetch_all(&mut *tx.inner)
+        .await
+        .context("holding replies back")?;
     held.sort();
     held.dedup();
     for (lane, _) in &held {
@@ -177,7 +179,7 @@ mod tests {
     fn place(seq: i64, attempts: i64, ts: &str) -> Place {
         Place {
             seq,
-            state: "waiting".into(),
+            state: DeliveryState::Waiting.into(),
             attempts,
             created_at: 7,
             message_id: String::new(),

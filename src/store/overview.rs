@@ -5,6 +5,7 @@ use sqlx::FromRow;
 
 use super::Store;
 use super::audit::{COLUMNS, Entry};
+use crate::vocabulary::Kind;
 
 /// A delivery that a message asked for.
 #[derive(Debug, Clone, FromRow)]
@@ -29,13 +30,15 @@ pub(crate) async fn newest_decisions(store: &Store, limit: i64) -> anyhow::Resul
 
 /// Every text and every reply with the posts and texts that it became or shall become.
 pub(crate) async fn asked(store: &Store) -> anyhow::Result<Vec<Asked>> {
-    sqlx::query_as(
+    let sql = format!(
         "select m.origin, m.external_id as message, o.external_id as delivered_as
          from message m join outbox o on o.message_id = m.id
-         where (m.origin = 'twilio' and o.kind = 'post') or (m.origin = 'slack' and o.kind in ('reply', 'sms'))
+         where (m.origin = 'twilio' and o.kind = 'post') or (m.origin = 'slack' and o.kind in ({}))
          order by o.created_at, o.id",
-    )
-    .fetch_all(store.reader())
-    .await
-    .context("reading what became of messages")
+        Kind::sql_texts()
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .fetch_all(store.reader())
+        .await
+        .context("reading what became of messages")
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::audit::NewEntry;
 use super::{Store, Tx, facts};
+use crate::vocabulary::Decision;
 
 /// When the database was last put in place of a later one, milliseconds since the Unix epoch.
 const RESTORED_AT: &str = "restored_at";
@@ -36,10 +37,9 @@ pub(crate) async fn doubt_everything(store: &Store) -> anyhow::Result<u64> {
     facts::write(&mut tx, RESTORED_AT, &now.to_string()).await?;
     tx.audit(NewEntry {
         subject: "database".into(),
-        decision: "restored",
         reason: "a copy was put in place on the command line".into(),
         detail: json!({ "doubted": doubted }),
-        ..NewEntry::default()
+        ..NewEntry::of(Decision::Restored)
     });
     tx.commit().await?;
     Ok(doubted)

@@ -106,9 +106,10 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::store::calls::{self, NewCall, State};
+    use crate::store::calls::{self, NewCall};
     use crate::store::messages::{self, NewMessage, Origin};
     use crate::store::{conversations, plans};
+    use crate::vocabulary::CallState;
 
     const LINE: &str = "+16195550100";
 
@@ -135,7 +136,7 @@ mod tests {
         kept.unwrap()
     }
 
-    async fn call(tx: &mut Tx, conversation: &str, sid: &str, states: &[State]) {
+    async fn call(tx: &mut Tx, conversation: &str, sid: &str, states: &[CallState]) {
         let new = NewCall {
             sid,
             conversation_id: conversation,
@@ -172,10 +173,13 @@ mod tests {
             messages::keep_inside(&mut tx, &held).await.unwrap();
         }
         for (sid, states) in [
-            ("CA1", vec![State::Talking, State::Answered]),
-            ("CA2", vec![State::HungUp]),
-            ("CA3", vec![State::HungUp, State::Missed, State::Missed]),
-            ("CA4", vec![State::Missed, State::Answered]),
+            ("CA1", vec![CallState::Talking, CallState::Answered]),
+            ("CA2", vec![CallState::HungUp]),
+            (
+                "CA3",
+                vec![CallState::HungUp, CallState::Missed, CallState::Missed],
+            ),
+            ("CA4", vec![CallState::Missed, CallState::Answered]),
         ] {
             call(&mut tx, &conversation, sid, &states).await;
         }

@@ -4,6 +4,7 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Store, Tx};
+use crate::vocabulary::Kind;
 
 /// How long what is done can still be looked at with `qdn-relay outbox show`. Longer than anything late that Twilio or
 /// Slack may still tell of it.
@@ -18,24 +19,19 @@ const TAKEN: SignedDuration = SignedDuration::from_mins(15);
 /// How many rows one transaction takes away: a caller's text must not wait long for it.
 const AT_ONCE: i64 = 200;
 
-/// What is taken away: each with the time from which on it is kept and how many at once.
-const SWEEPS: [(&str, SignedDuration); 8] = [
-    (
-        "delete from attempt where outbox_id in
-             (select id from outbox where pending = 0 and state in ('delivered', 'dropped') and updated_at < $1
-              and kind not in ('sms', 'reply', 'post', 'announce')
-              and not exists (select 1 from listed where listed.list_id = outbox.id and listed.opened_by = '')
-              order by updated_at limit $2)",
-        KEPT,
-    ),
-    (
-        "delete from outbox where id in
-             (select id from outbox where pending = 0 and state in ('delivered', 'dropped') and updated_at < $1
-              and kind not in ('sms', 'reply', 'post', 'announce')
-              and not exists (select 1 from listed where listed.list_id = outbox.id and listed.opened_by = '')
-              order by updated_at limit $2)",
-        KEPT,
-    ),
+/// Which deliveries are done and old: what was said to anybody is kept.
+fn done_deliveries() -> String {
+    format!(
+        "select id from outbox where pending = 0 and state in ('delivered', 'dropped') and updated_at < $1
+             and kind not in ({})
+             and not exists (select 1 from listed where listed.list_id = outbox.id and listed.opened_by = '')
+             order by updated_at limit $2",
+        Kind::sql_list(|policy| policy.is_kept)
+    )
+}
+
+/// What else is taken away: each with the time from which on it is kept and how many at once.
+const SWEEPS: [(&str, SignedDuration); 6] = [
     (
         // A root that may still be edited is made of them.
         "delete from listed where message_id in
@@ -76,6 +72,14 @@ const SWEEPS: [(&str, SignedDuration); 8] = [
 pub(crate) async fn sweep(store: &Store) -> anyhow::Result<u64> {
     let mut swept = 0;
     let mut tx = store.begin().await?;
+    let done = done_deliveries();
+    let before = tx.now().checked_sub(KEPT)?;
+    for sql in [
+        format!("delete from attempt where outbox_id in ({done})"),
+        format!("delete from outbox where id in ({done})"),
+    ] {
+        swept += run(&mut tx, &sql, before).await?;
+    }
     for (sql, kept) in SWEEPS {
         let before = tx.now().checked_sub(kept)?;
         swept += run(&mut tx, sql, before).await?;
@@ -84,8 +88,8 @@ pub(crate) async fn sweep(store: &Store) -> anyhow::Result<u64> {
     Ok(swept)
 }
 
-async fn run(tx: &mut Tx, sql: &'static str, before: Timestamp) -> anyhow::Result<u64> {
-    let done = sqlx::query(sql)
+async fn run(tx: &mut Tx, sql: &str, before: Timestamp) -> anyhow::Result<u64> {
+    let done = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()))
         .bind(before.as_millisecond())
         .bind(AT_ONCE)
         .execute(&mut *tx.inner)

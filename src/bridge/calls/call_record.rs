@@ -10,9 +10,10 @@ use crate::config::{Config, Line};
 use crate::conversation;
 use crate::phone::Address;
 use crate::slack::mrkdwn::escape;
-use crate::store::call_turns::{Turn, TurnRow};
-use crate::store::calls::{self, Call, NewCall, State};
+use crate::store::call_turns::TurnRow;
+use crate::store::calls::{self, Call, NewCall};
 use crate::store::{Tx, call_events, call_turns, conversations};
+use crate::vocabulary::{CallState, Turn};
 
 /// Writes a fact down; nothing happens if it is known already.
 pub(crate) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::Result<()> {
@@ -156,7 +157,7 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
             }
         }
         Change::Talking { person } => {
-            calls::advance(tx, call, State::Talking, person, 0).await?;
+            calls::advance(tx, call, CallState::Talking, person, 0).await?;
         }
         Change::HasHungUp { person } => {
             calls::talk_over(tx, call, person).await?;
@@ -165,17 +166,17 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
             calls::talk_over(tx, call, "").await?;
         }
         Change::Answered { person, seconds } => {
-            calls::advance(tx, call, State::Answered, person, *seconds).await?;
+            calls::advance(tx, call, CallState::Answered, person, *seconds).await?;
         }
         Change::Over { talked } => return unheard_call::end(tx, call, *talked).await,
         Change::HungUp => {
             let hung_up = true;
-            let moved = calls::advance(tx, call, State::HungUp, "", 0).await?;
+            let moved = calls::advance(tx, call, CallState::HungUp, "", 0).await?;
             return Ok(moved.then_some(Then::Missed { hung_up }));
         }
         Change::Missed => {
             let hung_up = false;
-            let moved = calls::advance(tx, call, State::Missed, "", 0).await?;
+            let moved = calls::advance(tx, call, CallState::Missed, "", 0).await?;
             return Ok(moved.then_some(Then::Missed { hung_up }));
         }
         Change::Recording { sid, seconds } => {

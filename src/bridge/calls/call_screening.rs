@@ -10,10 +10,10 @@ use crate::calls::event::{Change, Fact};
 use crate::config::Line;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
-use crate::store::call_turns::Turn;
 use crate::twilio::CallSid;
 use crate::twilio::form::{CallProgress, GatherResult};
 use crate::twilio::twiml::{Gather, Pause, Prompt, Response, Say, Verb};
+use crate::vocabulary::{Decision, Turn};
 
 /// How long a key is waited for after the question was said twice, in seconds. The caller hears it ring all the while.
 const WAIT: u32 = 5;
@@ -34,7 +34,7 @@ pub(crate) async fn picked_up(app: &App, progress: &CallProgress, of: &LegOf) ->
     fact.audit.push(entry(
         app,
         of,
-        "phone_picked_up",
+        Decision::PhonePickedUp,
         &format!("{}'s phone was picked up", of.person),
         leg,
         "",
@@ -111,12 +111,12 @@ pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -
     let (outcome, word, reason) = match takes {
         true => (
             Turn::Took,
-            "key_pressed",
+            Decision::KeyPressed,
             format!("{} pressed {TAKES} and took the call", of.person),
         ),
         false => (
             Turn::Refused,
-            "key_pressed",
+            Decision::KeyPressed,
             format!("{} pressed another key than {TAKES}", of.person),
         ),
     };
@@ -214,7 +214,7 @@ fn fact(app: &App, of: &LegOf, from: &Address, event: String) -> Fact {
 fn entry(
     app: &App,
     of: &LegOf,
-    decision: &'static str,
+    decision: Decision,
     reason: &str,
     leg: &str,
     keys: &str,

@@ -10,9 +10,10 @@ use crate::config::Config;
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
 use crate::store::call_turns::TurnRow;
-use crate::store::calls::{self, Call, State};
+use crate::store::calls::{self, Call};
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, outbox};
+use crate::vocabulary::{CallState, Kind};
 
 /// Who hangs up before this may have misdialled: the thread says so, the channel need not.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(8);
@@ -28,7 +29,7 @@ pub(crate) struct Scene<'a> {
 impl Scene<'_> {
     /// Whether the caller, who was gone at `over`, hardly let the first people ring.
     pub(crate) fn is_hung_up_at_once(&self, over: Timestamp) -> bool {
-        self.call.state() == State::HungUp
+        self.call.state() == CallState::HungUp
             && !self.turns.is_empty()
             && self.turns.iter().all(|turn| turn.round <= 1)
             && over.duration_since(self.call.started()) < AT_ONCE
@@ -84,7 +85,7 @@ pub(crate) async fn show(
     }
     let call = &scene.call;
     // What waits to be shown is rendered when it is shown, so one that has not begun is enough.
-    if story(call, &scene.turns) == before || outbox::waits(tx, &call.sid, "call").await? {
+    if story(call, &scene.turns) == before || outbox::waits(tx, &call.sid, Kind::Call).await? {
         return Ok(());
     }
     let update = Delivery::Call {

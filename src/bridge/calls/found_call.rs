@@ -14,8 +14,9 @@ use crate::config::Line;
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
-use crate::store::calls::{self, State};
+use crate::store::calls;
 use crate::store::conversations;
+use crate::vocabulary::{CallState, Decision};
 
 /// A call that is over, as Twilio's log tells of it.
 pub(crate) struct Found<'a> {
@@ -46,8 +47,8 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
     let (_, begins_thread) = call_record::open(&mut tx, &app.config, &fact).await?;
     let talked = found.rang.iter().find_map(|(_, talked)| *talked);
     let (state, seconds) = match talked {
-        Some(seconds) => (State::Answered, i64::from(seconds)),
-        None => (State::Missed, 0),
+        Some(seconds) => (CallState::Answered, i64::from(seconds)),
+        None => (CallState::Missed, 0),
     };
     calls::advance(&mut tx, found.sid, state, "", seconds).await?;
     let call = call_record::reread(&mut tx, found.sid).await?;
@@ -57,7 +58,7 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
         call,
         config: &app.config,
     };
-    if state == State::Missed {
+    if state == CallState::Missed {
         missed_text::send(&mut tx, &mut scene, found.started).await?;
         matter::call_missed(&mut tx, &scene.conversation).await?;
     }
@@ -69,7 +70,7 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
         root: Some(scene.root_saying(&sentence)),
         new_thread: begins_thread,
         // Nobody was there to hear it: somebody should call back.
-        broadcast: state == State::Missed,
+        broadcast: state == CallState::Missed,
     };
     let conversation = &scene.conversation;
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
@@ -79,7 +80,7 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
         line: line.name.clone(),
         number: conversation.caller.clone(),
         subject: found.sid.to_owned(),
-        decision: "call_found_late",
+        decision: Decision::CallFoundLate,
         reason: "it never reached us and was found in Twilio's log".into(),
         detail: json!({
             "conversation": conversation.id, "outbox": row, "started": found.started.to_string(),

@@ -31,6 +31,7 @@ use crate::store::audit::NewEntry;
 use crate::store::storable;
 use crate::twilio::CallSid;
 use crate::twilio::form::{self, DialResult, InboundCall};
+use crate::vocabulary::Decision;
 
 /// A caller rings.
 pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {
@@ -174,7 +175,7 @@ pub(crate) struct OfCall<'a> {
 }
 
 impl OfCall<'_> {
-    pub(crate) fn entry(&self, app: &App, decision: &'static str, reason: &str) -> NewEntry {
+    pub(crate) fn entry(&self, app: &App, decision: Decision, reason: &str) -> NewEntry {
         NewEntry {
             line: self.line.name.clone(),
             number: self.from.as_str().to_owned(),

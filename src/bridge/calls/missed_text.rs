@@ -12,6 +12,7 @@ use crate::bridge::desk::{limits, opt_out, own_text};
 use crate::config::Line;
 use crate::store::audit::NewEntry;
 use crate::store::{Tx, calls, missed_texts};
+use crate::vocabulary::Decision;
 
 /// Twilio's codes for numbers that take no texts at all: landlines, and what is no mobile.
 /// <https://www.twilio.com/docs/api/errors>
@@ -37,7 +38,7 @@ pub(crate) async fn send(
     };
     if let Some(why_not) = why_not(tx, scene, line, missed, words).await? {
         let reason = format!("the caller was not texted: {why_not}");
-        tx.audit(entry(scene, line, "caller_not_texted", reason));
+        tx.audit(entry(scene, line, Decision::CallerNotTexted, reason));
         return Ok(());
     }
     let conversation = &scene.conversation;
@@ -48,7 +49,7 @@ pub(crate) async fn send(
     limits::spend_machine(tx, number, &conversation.caller, words).await?;
     missed_texts::set_texted(tx, &scene.call.sid).await?;
     let reason = "the caller was sent the text for missed calls".to_owned();
-    let mut texted = entry(scene, line, "caller_texted", reason);
+    let mut texted = entry(scene, line, Decision::CallerTexted, reason);
     texted.detail = json!({ "message": message });
     tx.audit(texted);
     if let Some(call) = calls::by_sid(tx, &scene.call.sid).await? {
@@ -107,7 +108,7 @@ async fn why_not(
     Ok(refuses.then_some("the number takes no texts"))
 }
 
-fn entry(scene: &Scene<'_>, line: &Line, decision: &'static str, reason: String) -> NewEntry {
+fn entry(scene: &Scene<'_>, line: &Line, decision: Decision, reason: String) -> NewEntry {
     NewEntry {
         line: line.name.clone(),
         number: scene.call.caller.clone(),

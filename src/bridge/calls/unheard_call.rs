@@ -10,8 +10,9 @@ use crate::config::Line;
 use crate::phone::Address;
 use crate::store::Tx;
 use crate::store::audit::NewEntry;
-use crate::store::call_turns::{self, Turn};
-use crate::store::calls::{self, Call, State};
+use crate::store::call_turns;
+use crate::store::calls::{self, Call};
+use crate::vocabulary::{CallState, Decision, Turn};
 
 /// A call as Twilio's log has it.
 pub(crate) struct Unheard<'a> {
@@ -33,7 +34,7 @@ pub(crate) async fn receive(app: &App, call: &Unheard<'_>) {
         line: call.line.name.clone(),
         number: call.from.as_str().to_owned(),
         subject: call.sid.to_owned(),
-        decision: "call_ended_unheard",
+        decision: Decision::CallEndedUnheard,
         reason: "nothing was heard of the end of the call: Twilio's log has it".to_owned(),
         detail: json!({ "status": call.status, "seconds": call.seconds }),
         at: Some(app.clock.now()),
@@ -57,7 +58,7 @@ pub(crate) async fn receive(app: &App, call: &Unheard<'_>) {
 /// Whether this is told of a call of which more is known by now: it was on its way when Twilio's log was read.
 pub(crate) fn is_outdated(fact: &Fact, call: &Call) -> bool {
     let tells_the_end = |change: &Change| matches!(change, Change::Over { .. });
-    let is_open = matches!(call.state(), State::Ringing | State::Talking);
+    let is_open = matches!(call.state(), CallState::Ringing | CallState::Talking);
     fact.changes.iter().any(tells_the_end) && !is_open
 }
 
@@ -80,10 +81,10 @@ pub(crate) async fn end(
     }
     if let Some(seconds) = talked {
         // Who it was stands in the turns, where it is known.
-        calls::advance(tx, call, State::Answered, "", seconds).await?;
+        calls::advance(tx, call, CallState::Answered, "", seconds).await?;
         return Ok(None);
     }
     let hung_up = true;
-    let moved = calls::advance(tx, call, State::HungUp, "", 0).await?;
+    let moved = calls::advance(tx, call, CallState::HungUp, "", 0).await?;
     Ok(moved.then_some(Then::Missed { hung_up }))
 }

@@ -13,6 +13,7 @@ use crate::store::audit::NewEntry;
 use crate::twilio::CallSid;
 use crate::twilio::form::{RecordResult, RecordingStatus, Transcription};
 use crate::twilio::twiml::{Play, Record, Response, Say, Verb};
+use crate::vocabulary::Decision;
 
 /// How long a message may be, in seconds: longer ones Twilio does not put in writing.
 const LONGEST: u32 = 119;
@@ -161,7 +162,12 @@ async fn keep_recording(app: &App, told: &Told<'_>, sid: &str, seconds: u32) {
         sid: sid.to_owned(),
         seconds: i64::from(seconds),
     });
-    let mut entry = entry(app, told, "message_left", "the caller left a message");
+    let mut entry = entry(
+        app,
+        told,
+        Decision::MessageLeft,
+        "the caller left a message",
+    );
     entry.detail = json!({ "recording": sid, "seconds": seconds });
     fact.audit.push(entry);
     app.calls.ledger.put(fact).wait().await;
@@ -187,7 +193,7 @@ pub(crate) async fn transcribed(app: &App, transcription: &Transcription, of: Op
     let mut entry = entry(
         app,
         &told,
-        "message_transcribed",
+        Decision::MessageTranscribed,
         "Twilio put the message in writing",
     );
     entry.detail = json!({ "recording": sid });
@@ -209,7 +215,7 @@ fn fact(app: &App, told: &Told<'_>, event: String) -> Fact {
     }
 }
 
-fn entry(app: &App, told: &Told<'_>, decision: &'static str, reason: &str) -> NewEntry {
+fn entry(app: &App, told: &Told<'_>, decision: Decision, reason: &str) -> NewEntry {
     NewEntry {
         line: told.line.name.clone(),
         number: told

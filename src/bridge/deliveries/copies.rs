@@ -7,8 +7,9 @@ use crate::bridge::desk::newcomers;
 use crate::bridge::replies::slack_reply;
 use crate::delivery::{self, Delivery, PostedIn};
 use crate::store::audit::NewEntry;
-use crate::store::outbox::{Attempt, Row, State};
+use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, lanes, outbox, threads};
+use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind};
 
 /// After how many seconds: Slack has acted on a request by then or never will.
 const LOOK_AGAIN: f64 = 60.0;
@@ -33,7 +34,7 @@ pub(crate) async fn ask(
     let id = delivery::enqueue(tx, &lane, &row.conversation_id, "", &look).await?;
     let later = delivery::scaled(app.config.delivery.settle_after, LOOK_AGAIN);
     let later = tx.after(later);
-    outbox::set_state(tx, &id, State::Waiting, later, "").await?;
+    outbox::set_state(tx, &id, DeliveryState::Waiting, later, "").await?;
     lanes::advance(tx, &lane.id).await
 }
 
@@ -44,14 +45,21 @@ pub(crate) async fn cleared(
     (row, attempt): (&Row, &Attempt),
     answered: &[PostedIn],
 ) -> anyhow::Result<()> {
-    outbox::finish_attempt(tx, &row.id, attempt.n, "delivered", "its answer").await?;
-    outbox::set_state(tx, &row.id, State::Delivered, 0, "").await?;
+    outbox::finish_attempt(
+        tx,
+        &row.id,
+        attempt.n,
+        AttemptResult::Delivered,
+        "its answer",
+    )
+    .await?;
+    outbox::set_state(tx, &row.id, DeliveryState::Delivered, 0, "").await?;
     let Ok(Delivery::Copies { of, .. }) = row.delivery() else {
         return Ok(());
     };
     if row.conversation_id.is_empty() {
         let of = outbox::by_id(tx, &of).await?;
-        if let Some(list) = of.filter(|row| row.kind == "list") {
+        if let Some(list) = of.filter(|row| row.kind == Kind::List) {
             for PostedIn { channel, root } in answered {
                 let writers = slack_reply::parked_writers(tx, app, channel, root).await?;
                 newcomers::keep_copy(tx, app, &list, (channel, root), &writers).await?;
@@ -68,7 +76,7 @@ pub(crate) async fn cleared(
             line: app.line_name(&conversation.line),
             number: conversation.caller,
             subject: of.clone(),
-            decision: "copy_kept",
+            decision: Decision::CopyKept,
             reason: "people have answered under it".into(),
             detail: json!({ "conversation": conversation.id, "outbox": of, "channel": channel, "root": root }),
             at: None,

@@ -11,12 +11,13 @@ use crate::bridge::desk::{matter, opt_out, page};
 use crate::bridge::wording;
 use crate::delivery;
 use crate::store::audit::NewEntry;
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 use crate::store::sms::Sms;
 use crate::store::{Tx, conversations, lanes, outbox, sms};
 use crate::twilio::error_code::{self, Meaning};
 use crate::twilio::form::MessageStatus;
 use crate::twilio::message::{Message, MessageState};
+use crate::vocabulary::{AttemptResult, Decision, DeliveryState};
 
 /// What our StatusCallback URL carries: which attempt at which delivery it reports on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +100,7 @@ pub(crate) async fn bind(
         detail: json!({ "conversation": conversation.id, "message": row.message_id, "outbox": row.id, "attempt": attempt }),
         at: None,
     };
-    tx.audit(entry("sms_sent", &format!("known by {proof}")));
+    tx.audit(entry(Decision::SmsSent, &format!("known by {proof}")));
     if sms::of_row(tx, &row.id).await?.len() > 1 {
         metrics::counter!("qdn_duplicates_detected_total").increment(1);
         tracing::error!(
@@ -107,12 +108,15 @@ pub(crate) async fn bind(
             sid,
             "duplicate_detected: one reply led to two texts"
         );
-        tx.audit(entry("duplicate_detected", "one reply led to two texts"));
+        tx.audit(entry(
+            Decision::DuplicateDetected,
+            "one reply led to two texts",
+        ));
         page::notice(tx, row, wording::sent_twice().into()).await?;
     }
     outbox::set_external_id(tx, &row.id, sid).await?;
-    outbox::finish_attempt(tx, &row.id, attempt, "delivered", proof).await?;
-    outbox::set_state(tx, &row.id, State::Delivered, 0, "").await?;
+    outbox::finish_attempt(tx, &row.id, attempt, AttemptResult::Delivered, proof).await?;
+    outbox::set_state(tx, &row.id, DeliveryState::Delivered, 0, "").await?;
     lanes::advance(tx, &row.lane).await?;
     delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     for (status, error_code) in sms::unpark(tx, sid).await? {
@@ -156,7 +160,7 @@ pub(crate) async fn raise(
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
         subject: known.sid.clone(),
-        decision: "sms_status",
+        decision: Decision::SmsStatus,
         reason: status.as_str().to_owned(),
         detail: json!({ "conversation": conversation.id, "message": known.message_id, "outbox": row.id, "error_code": code }),
         at: None,

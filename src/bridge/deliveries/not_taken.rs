@@ -9,6 +9,7 @@ use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, outbox};
+use crate::vocabulary::{Decision, Kind};
 
 /// Slack did not take an attempt; it comes again after `after`.
 pub(crate) async fn receive(
@@ -20,7 +21,7 @@ pub(crate) async fn receive(
 ) -> anyhow::Result<()> {
     let outcome = plainer::outcome(was_plain);
     outbox::finish_attempt(tx, &row.id, attempt.n, outcome, why).await?;
-    metrics::counter!("qdn_not_taken_total", "kind" => row.kind.clone()).increment(1);
+    metrics::counter!("qdn_not_taken_total", "kind" => row.kind.to_string()).increment(1);
     warn(tx, app, row, attempt, why).await
 }
 
@@ -36,7 +37,7 @@ pub(crate) async fn warn(
     if !plainer::is_last_but_placeholder(&attempts, attempt.n) {
         return Ok(());
     }
-    if row.kind == "list" {
+    if row.kind == Kind::List {
         tracing::warn!(
             outbox = row.id,
             why,
@@ -46,12 +47,12 @@ pub(crate) async fn warn(
     }
     tracing::error!(
         outbox = row.id,
-        kind = row.kind,
+        kind = %row.kind,
         why,
         "Slack does not take a message: a placeholder with a button takes its place, and what comes behind it goes on"
     );
     row::trouble_changed(tx, row).await?;
-    row::audit(tx, app, row, attempt, "not_taken", why).await
+    row::audit(tx, app, row, attempt, Decision::NotTaken, why).await
 }
 
 /// The button of a placeholder was pressed: its words are shown to whoever pressed it.

@@ -17,9 +17,10 @@ use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::slack::refusal;
 use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
-use crate::store::outbox::{Attempt, Row, State};
+use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, held, matters, messages, outbox, threads};
 use crate::twilio::error_code::{self, Meaning};
+use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind};
 
 /// Keeps how an attempt or a look ended and gives the lane back.
 pub(crate) async fn receive(
@@ -57,7 +58,7 @@ async fn follow(
     claimed: &Claimed,
 ) -> anyhow::Result<()> {
     let id = row.id.as_str();
-    let is_open = row.state == State::Sending.as_str() || row.state == State::Unknown.as_str();
+    let is_open = row.state == DeliveryState::Sending || row.state == DeliveryState::Unknown;
     match outcome {
         Outcome::Delivered {
             external_id,
@@ -80,47 +81,47 @@ async fn follow(
         Outcome::Marked { shown, again, .. } => marked(tx, app, row, attempt, shown, *again).await,
         Outcome::Resolved(bodies) => resolved(tx, app, row, attempt, bodies).await,
         Outcome::Prepared(enclosing) => {
-            outbox::finish_attempt(tx, id, attempt.n, "prepared", "").await?;
+            outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Prepared, "").await?;
             pictures_out::keep(tx, row, enclosing).await?;
             let next = Delivery::Enclosing(enclosing.clone());
             outbox::set_payload(tx, id, next.kind(), &next.payload()).await?;
-            outbox::set_state(tx, id, State::Waiting, tx.after(Duration::ZERO), "").await
+            outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(Duration::ZERO), "").await
         }
         Outcome::Cleared { answered } => copies::cleared(tx, app, (row, attempt), answered).await,
         Outcome::Uploaded(file) => pictures_in::uploaded(tx, row, attempt, file.as_deref()).await,
         Outcome::Again { after, why } => {
-            outbox::finish_attempt(tx, id, attempt.n, "not sent", why).await?;
+            outbox::finish_attempt(tx, id, attempt.n, AttemptResult::NotSent, why).await?;
             if is_taken_away(tx, row).await? {
                 return give_up(tx, app, row, attempt).await;
             }
-            outbox::set_state(tx, id, State::Waiting, tx.after(*after), why).await?;
-            metrics::counter!("qdn_retries_total", "kind" => row.kind.clone()).increment(1);
+            outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(*after), why).await?;
+            metrics::counter!("qdn_retries_total", "kind" => row.kind.to_string()).increment(1);
             Ok(())
         }
         Outcome::Held { why, .. } => {
-            outbox::finish_attempt(tx, id, attempt.n, "held", why).await?;
+            outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Held, why).await?;
             let again = tx.after(held_again(app));
-            outbox::set_state(tx, id, State::Held, again, why).await?;
-            metrics::counter!("qdn_held_total", "kind" => row.kind.clone()).increment(1);
+            outbox::set_state(tx, id, DeliveryState::Held, again, why).await?;
+            metrics::counter!("qdn_held_total", "kind" => row.kind.to_string()).increment(1);
             // It is tried again and again; only what is new about that is worth an alarm.
             if row.why == *why {
                 return Ok(());
             }
             tracing::error!(
                 outbox = id,
-                kind = row.kind,
+                kind = %row.kind,
                 why,
                 "deliveries are held until this is mended"
             );
             trouble_changed(tx, row).await?;
-            audit(tx, app, row, attempt, "held", why).await
+            audit(tx, app, row, attempt, Decision::Held, why).await
         }
         Outcome::NotTaken {
             after,
             why,
             was_plain,
         } => {
-            outbox::set_state(tx, id, State::Waiting, tx.after(*after), why).await?;
+            outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(*after), why).await?;
             not_taken::receive(tx, app, (row, attempt), why, *was_plain).await
         }
         Outcome::Refused { code, why } => refused(tx, app, row, attempt, code, why).await,
@@ -147,10 +148,17 @@ async fn follow(
 
 /// The reply was edited while its names were looked up: what was found out is about other words.
 async fn again_as_edited(tx: &mut Tx, row: &Row, tried: &Attempt) -> anyhow::Result<()> {
-    if row.state == State::Sending.as_str() && row.attempts == tried.n {
-        outbox::finish_attempt(tx, &row.id, tried.n, "not sent", "edited meanwhile").await?;
+    if row.state == DeliveryState::Sending && row.attempts == tried.n {
+        outbox::finish_attempt(
+            tx,
+            &row.id,
+            tried.n,
+            AttemptResult::NotSent,
+            "edited meanwhile",
+        )
+        .await?;
         let now = tx.after(Duration::ZERO);
-        outbox::set_state(tx, &row.id, State::Waiting, now, "").await?;
+        outbox::set_state(tx, &row.id, DeliveryState::Waiting, now, "").await?;
     }
     Ok(())
 }
@@ -173,18 +181,18 @@ async fn delivered(
     posted_in: Option<&PostedIn>,
     proof: &str,
 ) -> anyhow::Result<()> {
-    if row.kind == "sms" {
+    if row.kind == Kind::Sms {
         return delivery_status::bind(tx, app, row, attempt.n, external_id, proof).await;
     }
-    if row.state == State::Delivered.as_str() && row.external_id == external_id {
+    if row.state == DeliveryState::Delivered && row.external_id == external_id {
         // A late answer says what a look has found, or a commit whose success was not heard is made again.
         return Ok(());
     }
-    outbox::finish_attempt(tx, &row.id, attempt.n, "delivered", proof).await?;
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Delivered, proof).await?;
     outbox::set_external_id(tx, &row.id, external_id).await?;
-    outbox::set_state(tx, &row.id, State::Delivered, 0, "").await?;
+    outbox::set_state(tx, &row.id, DeliveryState::Delivered, 0, "").await?;
     if let Some(PostedIn { channel, root }) = posted_in
-        && row.kind == "post"
+        && row.kind == Kind::Post
     {
         let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
         // A question that was posted while a new thread began stands in the old one, which stays old.
@@ -199,25 +207,25 @@ async fn delivered(
         }
     }
     if let Some(PostedIn { channel, .. }) = posted_in
-        && row.kind == "post"
+        && row.kind == Kind::Post
         && messages::set_place(tx, &row.message_id, channel, external_id).await?
     {
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     }
-    match row.kind.as_str() {
-        "post" | "announce" => {
+    match row.kind.known() {
+        Some(Kind::Post | Kind::Announce) => {
             let why = format!("known by {proof}");
-            let mut posted = entry(tx, app, row, attempt, "posted", &why).await?;
+            let mut posted = entry(tx, app, row, attempt, Decision::Posted, &why).await?;
             posted.detail["ts"] = json!(external_id);
             if let Some(PostedIn { channel, root }) = posted_in
-                && row.kind == "post"
+                && row.kind == Kind::Post
             {
                 posted.detail["channel"] = json!(channel);
                 posted.detail["root"] = json!(root);
             }
             tx.audit(posted);
         }
-        "list" => {
+        Some(Kind::List) => {
             let channel = posted_in.map_or("", |posted_in| posted_in.channel.as_str());
             let writers = slack_reply::parked_writers(tx, app, channel, external_id).await?;
             newcomers::posted(tx, app, row, (channel, external_id), &writers).await?;
@@ -236,7 +244,7 @@ async fn at_last(tx: &mut Tx, app: &App, row: &Row, attempt: &Attempt) -> anyhow
         true => Ok(()),
         false => {
             trouble_changed(tx, row).await?;
-            audit(tx, app, row, attempt, "delivered_at_last", &row.why).await
+            audit(tx, app, row, attempt, Decision::DeliveredAtLast, &row.why).await
         }
     }
 }
@@ -289,13 +297,13 @@ async fn marked(
     match again {
         // Whoever has asked for another look meanwhile must not wait behind this one.
         Some(at) if !outbox::others_wait(tx, row).await? => {
-            outbox::finish_attempt(tx, &row.id, attempt.n, "not yet", "").await?;
+            outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::NotYet, "").await?;
             let at = at.as_millisecond();
-            outbox::set_state(tx, &row.id, State::Waiting, at, &row.why).await
+            outbox::set_state(tx, &row.id, DeliveryState::Waiting, at, &row.why).await
         }
         _ => {
-            outbox::finish_attempt(tx, &row.id, attempt.n, "delivered", shown).await?;
-            outbox::set_state(tx, &row.id, State::Delivered, 0, "").await?;
+            outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Delivered, shown).await?;
+            outbox::set_state(tx, &row.id, DeliveryState::Delivered, 0, "").await?;
             at_last(tx, app, row, attempt).await
         }
     }
@@ -309,12 +317,12 @@ async fn resolved(
     attempt: &Attempt,
     bodies: &[String],
 ) -> anyhow::Result<()> {
-    outbox::finish_attempt(tx, &row.id, attempt.n, "resolved", "").await?;
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Resolved, "").await?;
     let texts = pictures_out::pack(row, bodies)?;
     if texts.is_empty() {
         let why = wording::nothing_to_send();
-        outbox::set_state(tx, &row.id, State::Refused, 0, &why).await?;
-        audit(tx, app, row, attempt, "refused", &why).await?;
+        outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, &why).await?;
+        audit(tx, app, row, attempt, Decision::Refused, &why).await?;
         // What is wrong with each file says enough.
         if !pictures_out::tell_left_out(tx, row).await? {
             let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
@@ -390,15 +398,21 @@ async fn take_its_place(
         match i64::try_from(index)? {
             0 => {
                 outbox::set_payload(tx, &row.id, new.kind, &new.payload).await?;
-                outbox::set_state(tx, &row.id, State::Waiting, tx.after(Duration::ZERO), "")
-                    .await?;
+                outbox::set_state(
+                    tx,
+                    &row.id,
+                    DeliveryState::Waiting,
+                    tx.after(Duration::ZERO),
+                    "",
+                )
+                .await?;
                 parts.push(row.id.clone());
             }
             part => parts.push(outbox::enqueue_part(tx, &new, row, last + part).await?),
         }
     }
     let why = "its names and files are known: these texts take its place";
-    let mut resolved = entry(tx, app, row, attempt, "names_resolved", why).await?;
+    let mut resolved = entry(tx, app, row, attempt, Decision::NamesResolved, why).await?;
     resolved.detail["outbox"] = json!(parts);
     tx.audit(resolved);
     Ok(())
@@ -412,12 +426,12 @@ async fn refused(
     code: &str,
     why: &str,
 ) -> anyhow::Result<()> {
-    outbox::finish_attempt(tx, &row.id, attempt.n, "refused", why).await?;
-    outbox::set_state(tx, &row.id, State::Refused, 0, why).await?;
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Refused, why).await?;
+    outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, why).await?;
     trouble_changed(tx, row).await?;
-    audit(tx, app, row, attempt, "refused", why).await?;
-    metrics::counter!("qdn_refused_total", "kind" => row.kind.clone()).increment(1);
-    if row.kind == "sms" || row.kind == "reply" {
+    audit(tx, app, row, attempt, Decision::Refused, why).await?;
+    metrics::counter!("qdn_refused_total", "kind" => row.kind.to_string()).increment(1);
+    if row.kind.is_text() {
         let number = code.parse().ok();
         if number.map(error_code::meaning) == Some(Meaning::OptedOut) {
             let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
@@ -432,7 +446,7 @@ async fn refused(
         matter::text_lost(tx, &app.config.desk, row).await?;
         drop_later_parts(tx, app, row, attempt).await?;
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
-    } else if row.kind == "form" {
+    } else if row.kind == Kind::Form {
         tracing::warn!(
             outbox = row.id,
             code,
@@ -446,23 +460,23 @@ async fn refused(
     } else if refusal::is_about_one_channel(code) {
         tracing::warn!(
             outbox = row.id,
-            kind = row.kind,
+            kind = %row.kind,
             code,
             "what is for a channel that the bot cannot use was given up: only that channel shows it"
         );
-    } else if row.kind == "words" {
+    } else if row.kind == Kind::Words {
         tracing::warn!(
             outbox = row.id,
             code,
             "Slack refuses words even to one person"
         );
         not_taken::cannot_be_shown(tx, app, row).await?;
-    } else if row.kind == "picture" {
+    } else if row.kind == Kind::Picture {
         pictures_in::lost(tx, row, code).await?;
     } else {
         tracing::error!(
             outbox = row.id,
-            kind = row.kind,
+            kind = %row.kind,
             code,
             "Slack refused a delivery for good: see qdn-relay outbox list"
         );
@@ -480,9 +494,9 @@ async fn drop_later_parts(
     let why = wording::delivery::EARLIER_PART_REFUSED;
     for row in outbox::of_message_in(tx, &refused.message_id).await? {
         let is_later = (row.seq, row.part) > (refused.seq, refused.part);
-        if row.kind == "sms" && is_later && row.state == State::Waiting.as_str() {
-            outbox::set_state(tx, &row.id, State::Dropped, 0, why).await?;
-            audit(tx, app, &row, attempt, "part_dropped", why).await?;
+        if row.kind == Kind::Sms && is_later && row.state == DeliveryState::Waiting {
+            outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, why).await?;
+            audit(tx, app, &row, attempt, Decision::PartDropped, why).await?;
         }
     }
     Ok(())
@@ -495,11 +509,18 @@ async fn unknown(
     attempt: &Attempt,
     why: &str,
 ) -> anyhow::Result<()> {
-    outbox::finish_attempt(tx, &row.id, attempt.n, "unknown", why).await?;
-    outbox::set_state(tx, &row.id, State::Unknown, tx.after(Duration::ZERO), why).await?;
-    audit(tx, app, row, attempt, "unknown", why).await?;
-    metrics::counter!("qdn_unknown_total", "kind" => row.kind.clone()).increment(1);
-    if row.kind == "sms" {
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Unknown, why).await?;
+    outbox::set_state(
+        tx,
+        &row.id,
+        DeliveryState::Unknown,
+        tx.after(Duration::ZERO),
+        why,
+    )
+    .await?;
+    audit(tx, app, row, attempt, Decision::Unknown, why).await?;
+    metrics::counter!("qdn_unknown_total", "kind" => row.kind.to_string()).increment(1);
+    if row.kind == Kind::Sms {
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     }
     Ok(())

@@ -5,12 +5,13 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::desk::matter;
 use crate::store::audit::NewEntry;
-use crate::store::outbox::{Attempt, Row, State};
+use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, homes, messages, outbox};
+use crate::vocabulary::{Decision, DeliveryState, Kind};
 
 /// Whether the writer of what would be sent again has deleted it meanwhile.
 pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
-    if row.kind != "sms" || row.message_id.is_empty() {
+    if row.kind != Kind::Sms || row.message_id.is_empty() {
         return Ok(false);
     }
     Ok(messages::by_id_in(tx, &row.message_id).await?.is_gone())
@@ -24,17 +25,17 @@ pub(crate) async fn give_up(
     attempt: &Attempt,
 ) -> anyhow::Result<()> {
     let why = "its writer deleted it before it left";
-    outbox::set_state(tx, &row.id, State::Dropped, 0, why).await?;
+    outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, why).await?;
     matter::text_lost(tx, &app.config.desk, row).await?;
-    audit(tx, app, row, attempt, "dropped", why).await
+    audit(tx, app, row, attempt, Decision::Dropped, why).await
 }
 
 /// The app's home counts what is in trouble; a home that is in trouble itself must not ask for another.
 pub(crate) async fn trouble_changed(tx: &mut Tx, row: &Row) -> anyhow::Result<()> {
-    match row.kind.as_str() {
-        "home" => Ok(()),
-        _ => homes::mark_stale(tx).await,
+    if row.kind == Kind::Home {
+        return Ok(());
     }
+    homes::mark_stale(tx).await
 }
 
 /// Adds what happened to a delivery to the audit trail.
@@ -43,7 +44,7 @@ pub(crate) async fn audit(
     app: &App,
     row: &Row,
     attempt: &Attempt,
-    decision: &'static str,
+    decision: Decision,
     reason: &str,
 ) -> anyhow::Result<()> {
     let entry = entry(tx, app, row, attempt, decision, reason).await?;
@@ -56,7 +57,7 @@ pub(crate) async fn entry(
     app: &App,
     row: &Row,
     attempt: &Attempt,
-    decision: &'static str,
+    decision: Decision,
     reason: &str,
 ) -> anyhow::Result<NewEntry> {
     let (line, number) = match row.conversation_id.as_str() {

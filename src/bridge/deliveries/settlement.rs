@@ -16,8 +16,9 @@ use crate::bridge::desk::{matter, page};
 use crate::bridge::wording;
 use crate::delivery;
 use crate::store::lanes::{Claimed, Work};
-use crate::store::outbox::{Attempt, Row, State};
+use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, outbox};
+use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind};
 
 /// When Twilio's log is read, in parts of `settle_after`: 2, 5, 10, 20, 40, 60 and 95 s of 95.
 const SMS_LOOKS: [f64; 7] = [
@@ -42,9 +43,6 @@ const LATER_LOOKS: f64 = 20.0 / 95.0;
 /// When an SMS that cannot be settled is put before a person: 180 s of 95.
 const UNDECIDED: f64 = 180.0 / 95.0;
 
-/// How an attempt ended that is proved never to have happened.
-pub(crate) const ABSENT: &str = "absent";
-
 /// How often an SMS may be proved never to have left before a person decides.
 const ABSENT_ONCE: i64 = 1;
 
@@ -61,7 +59,7 @@ pub(crate) async fn absent(
 ) -> anyhow::Result<()> {
     let looked_at = claimed.at;
     let settle_after = app.config.delivery.settle_after;
-    let is_sms = row.kind == "sms";
+    let is_sms = row.kind == Kind::Sms;
     let proof_from = if is_sms {
         settle_after
     } else {
@@ -81,20 +79,27 @@ pub(crate) async fn absent(
     let is_too_late = outbox::absences(tx, &row.id).await? >= ABSENT_ONCE
         || age >= app.config.delivery.stale_reply;
     let looked = plainer::absent_because(row, attempt);
-    outbox::finish_attempt(tx, &row.id, attempt.n, ABSENT, &looked).await?;
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Absent, &looked).await?;
     if is_sms && is_too_late {
         return did_not_leave(tx, app, row, attempt).await;
     }
     if is_taken_away(tx, row).await? {
         return give_up(tx, app, row, attempt).await;
     }
-    outbox::set_state(tx, &row.id, State::Waiting, tx.after(Duration::ZERO), "").await?;
+    outbox::set_state(
+        tx,
+        &row.id,
+        DeliveryState::Waiting,
+        tx.after(Duration::ZERO),
+        "",
+    )
+    .await?;
     audit(
         tx,
         app,
         row,
         attempt,
-        "settled_absent",
+        Decision::SettledAbsent,
         "two complete looks found nothing: it is sent again",
     )
     .await?;
@@ -118,21 +123,28 @@ pub(crate) async fn not_read(
     let limit = app.config.delivery.settle_after.mul_f64(UNDECIDED);
     // A process that starts after a long time has not looked yet: one failed look is no reason to ask anybody.
     let looked_for = between(attempt.doubted_since(), tx.now());
-    if row.kind == "sms" && looked_for >= limit {
+    if row.kind == Kind::Sms && looked_for >= limit {
         return undecided(tx, app, row, attempt, "Twilio's log cannot be read").await;
     }
-    if row.kind != "sms" && is_forbidden && between(attempt.started(), tx.now()) >= limit {
+    if row.kind != Kind::Sms && is_forbidden && between(attempt.started(), tx.now()) >= limit {
         // Towards Slack a copy too many can be deleted; a caller's text that nobody sees cannot be made good.
         tracing::error!(
             outbox = row.id,
             why,
             "Slack's history cannot be read: a post is made again"
         );
-        outbox::finish_attempt(tx, &row.id, attempt.n, "not read", why).await?;
-        outbox::set_state(tx, &row.id, State::Waiting, tx.after(Duration::ZERO), why).await?;
-        return audit(tx, app, row, attempt, "settled_unread", why).await;
+        outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::NotRead, why).await?;
+        outbox::set_state(
+            tx,
+            &row.id,
+            DeliveryState::Waiting,
+            tx.after(Duration::ZERO),
+            why,
+        )
+        .await?;
+        return audit(tx, app, row, attempt, Decision::SettledUnread, why).await;
     }
-    if row.kind == "sms" && row.told == 0 {
+    if row.kind == Kind::Sms && row.told == 0 {
         outbox::set_told(tx, &row.id).await?;
         page::notice(tx, row, wording::being_looked_for().into()).await?;
     }
@@ -147,10 +159,10 @@ pub(crate) async fn undecided(
     attempt: &Attempt,
     why: &str,
 ) -> anyhow::Result<()> {
-    outbox::finish_attempt(tx, &row.id, attempt.n, "undecided", why).await?;
-    outbox::set_state(tx, &row.id, State::Undecided, 0, why).await?;
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Undecided, why).await?;
+    outbox::set_state(tx, &row.id, DeliveryState::Undecided, 0, why).await?;
     trouble_changed(tx, row).await?;
-    audit(tx, app, row, attempt, "undecided", why).await?;
+    audit(tx, app, row, attempt, Decision::Undecided, why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     let question = wording::undecided(&row.id, &row.words());
     page::ask(tx, row, question).await?;
@@ -160,9 +172,9 @@ pub(crate) async fn undecided(
 /// It is known that the text did not leave, and it is not sent again unasked: its caller waits on.
 async fn did_not_leave(tx: &mut Tx, app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result<()> {
     let why = "it did not leave, and is not sent again unasked";
-    outbox::set_state(tx, &row.id, State::Undecided, 0, why).await?;
+    outbox::set_state(tx, &row.id, DeliveryState::Undecided, 0, why).await?;
     trouble_changed(tx, row).await?;
-    audit(tx, app, row, attempt, "undecided", why).await?;
+    audit(tx, app, row, attempt, Decision::Undecided, why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     matter::text_lost(tx, &app.config.desk, row).await?;
     page::ask(tx, row, wording::did_not_leave(&row.id, &row.words())).await?;
@@ -177,7 +189,7 @@ async fn look_again(
     why: &str,
     rest: Duration,
 ) -> anyhow::Result<()> {
-    let looks: &[f64] = if row.kind == "sms" {
+    let looks: &[f64] = if row.kind == Kind::Sms {
         &SMS_LOOKS
     } else {
         &POST_LOOKS
@@ -190,7 +202,7 @@ async fn look_again(
     )
     // As long as the remote asked for, if it did.
     .max(rest);
-    outbox::set_state(tx, &row.id, State::Unknown, tx.after(next), why).await
+    outbox::set_state(tx, &row.id, DeliveryState::Unknown, tx.after(next), why).await
 }
 
 fn between(from: Timestamp, to: Timestamp) -> Duration {

@@ -9,8 +9,9 @@ use crate::bridge::desk::{matter, page};
 use crate::bridge::wording;
 use crate::delivery::{self, Unreadable};
 use crate::store::lanes::{Claimed, Work};
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 use crate::store::{Tx, outbox};
+use crate::vocabulary::{AttemptResult, Decision, DeliveryState};
 
 /// Puts the row before a person: in the thread that it is about, in the log and in `qdn-relay outbox list`.
 pub(super) async fn set_aside(
@@ -22,14 +23,14 @@ pub(super) async fn set_aside(
 ) -> anyhow::Result<()> {
     let (Work::Attempt(tried) | Work::Settle(tried)) = &claimed.work;
     let why = flaw.to_string();
-    outbox::finish_attempt(tx, &row.id, tried.n, "undecided", &why).await?;
-    outbox::set_state(tx, &row.id, State::Undecided, 0, &why).await?;
+    outbox::finish_attempt(tx, &row.id, tried.n, AttemptResult::Undecided, &why).await?;
+    outbox::set_state(tx, &row.id, DeliveryState::Undecided, 0, &why).await?;
     trouble_changed(tx, row).await?;
-    audit(tx, app, row, tried, "undecided", &why).await?;
+    audit(tx, app, row, tried, Decision::Undecided, &why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     tracing::error!(
         outbox = row.id,
-        kind = row.kind,
+        kind = %row.kind,
         why,
         "a delivery cannot be read and is set aside: see qdn-relay outbox list"
     );

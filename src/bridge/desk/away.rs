@@ -20,6 +20,7 @@ use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, away};
+use crate::vocabulary::Decision;
 
 /// How many texts a caller is sent automatically in a day: two machines that answer each other stop there.
 pub(crate) const A_DAY: i64 = 5;
@@ -98,7 +99,7 @@ pub(crate) async fn text_the_caller(
         line: line.name.clone(),
         number: caller.to_owned(),
         subject: conversation.id.clone(),
-        decision: "away_text_sent",
+        decision: Decision::AwayTextSent,
         reason: "nobody but those who are always rung is available".into(),
         detail: json!({ "conversation": conversation.id, "message": message }),
         at: None,

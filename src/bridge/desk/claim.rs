@@ -13,6 +13,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::matters::Matter;
 use crate::store::{Tx, conversations, matters};
+use crate::vocabulary::Decision;
 
 /// Whether a button is one of these.
 pub(crate) fn is_its_button(action: &str) -> bool {
@@ -43,7 +44,7 @@ pub(crate) async fn receive(
         matter::change(tx, &conversation, false, |matter| {
             apply(matter, decision, user);
             // Nobody has it, and its caller still waits.
-            if decision == "released" && matter.waiting_since.is_some() {
+            if decision == Decision::Released && matter.waiting_since.is_some() {
                 matter::start_clock(matter, now, desk);
             }
         })
@@ -77,31 +78,31 @@ async fn is_of_an_older_thread(
 }
 
 /// The audit word for what the press does, or the sentence to tell where it does nothing.
-fn decision(stands: &Matter, action: &str, user: &str) -> Result<&'static str, String> {
+fn decision(stands: &Matter, action: &str, user: &str) -> Result<Decision, String> {
     let is_closed = !stands.closed_by.is_empty();
     let holder = stands.claimed_by.as_str();
     match action {
         BUTTON_CLAIM if is_closed => Err(desk::is_so_already()),
         BUTTON_CLAIM if holder == user => Err(desk::is_so_already()),
         BUTTON_CLAIM if !holder.is_empty() => Err(desk::has_it(holder)),
-        BUTTON_CLAIM => Ok("claimed"),
+        BUTTON_CLAIM => Ok(Decision::Claimed),
         BUTTON_RELEASE if holder.is_empty() => Err(desk::is_so_already()),
-        BUTTON_RELEASE => Ok("released"),
+        BUTTON_RELEASE => Ok(Decision::Released),
         BUTTON_CLOSE if is_closed => Err(desk::is_so_already()),
-        BUTTON_CLOSE => Ok("closed"),
+        BUTTON_CLOSE => Ok(Decision::Closed),
         BUTTON_REOPEN if !is_closed => Err(desk::is_so_already()),
-        _ => Ok("reopened"),
+        _ => Ok(Decision::Reopened),
     }
 }
 
-fn apply(matter: &mut Matter, decision: &str, user: &str) {
+fn apply(matter: &mut Matter, decision: Decision, user: &str) {
     match decision {
-        "claimed" => {
+        Decision::Claimed => {
             user.clone_into(&mut matter.claimed_by);
             matter::stop_clock(matter);
         }
-        "released" => matter.claimed_by.clear(),
-        "closed" => {
+        Decision::Released => matter.claimed_by.clear(),
+        Decision::Closed => {
             matter.closed_by = format!("<@{user}>");
             // Since when the caller waits is kept: it may be reopened.
             matter.claimed_by.clear();
@@ -128,15 +129,15 @@ mod tests {
             matter
         };
         for (claimed, closed, action, expected) in [
-            ("", "", BUTTON_CLAIM, Some("claimed")),
+            ("", "", BUTTON_CLAIM, Some(Decision::Claimed)),
             ("U1", "", BUTTON_CLAIM, None),
             ("U2", "", BUTTON_CLAIM, None),
-            ("U2", "", BUTTON_RELEASE, Some("released")),
+            ("U2", "", BUTTON_RELEASE, Some(Decision::Released)),
             ("", "", BUTTON_RELEASE, None),
-            ("", "", BUTTON_CLOSE, Some("closed")),
+            ("", "", BUTTON_CLOSE, Some(Decision::Closed)),
             ("", "<@U1>", BUTTON_CLOSE, None),
             ("", "<@U1>", BUTTON_CLAIM, None),
-            ("", "<@U1>", BUTTON_REOPEN, Some("reopened")),
+            ("", "<@U1>", BUTTON_REOPEN, Some(Decision::Reopened)),
             ("", "", BUTTON_REOPEN, None),
         ] {
             let mut stands = matter(claimed, closed);

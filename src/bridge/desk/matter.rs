@@ -15,9 +15,10 @@ use crate::delivery;
 use crate::phone::Address;
 use crate::store::conversations::Conversation;
 use crate::store::matters::{self, Matter, Standing};
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, homes};
 use crate::twilio::form::{InboundSms, OptOut};
+use crate::vocabulary::DeliveryState;
 
 /// A caller wrote, at `came_at` where the text was found late. In a conversation that begins anew, nobody has it any more.
 pub(crate) async fn text_came(
@@ -130,8 +131,8 @@ pub(crate) async fn text_lost(tx: &mut Tx, desk: &Desk, row: &Row) -> anyhow::Re
 pub(crate) async fn taken_back(tx: &mut Tx, desk: &Desk, texts: &[Row]) -> anyhow::Result<()> {
     // What somebody still has to decide on was never counted.
     let counts = |row: &Row| {
-        let state = State::parse(&row.state);
-        !matches!(state, Some(State::Asked | State::Undecided))
+        let state = row.state.known();
+        !matches!(state, Some(DeliveryState::Asked | DeliveryState::Undecided))
     };
     match texts.first() {
         Some(row) if texts.iter().all(counts) => text_lost(tx, desk, row).await,

@@ -20,8 +20,9 @@ use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::listed::{self, Listed};
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, lanes, outbox, threads};
+use crate::vocabulary::{Decision, DeliveryState};
 
 /// From how many on new callers who wait for their threads are a flood: a quiet channel takes so many at once.
 const FLOOD: i64 = 10;
@@ -277,8 +278,8 @@ pub(crate) async fn add(
 
 /// Whether a row is just being delivered or looked for: what it shows must not change.
 pub(crate) fn is_under_way(row: &Row) -> bool {
-    let state = State::parse(&row.state);
-    matches!(state, Some(State::Sending | State::Unknown))
+    let state = row.state.known();
+    matches!(state, Some(DeliveryState::Sending | DeliveryState::Unknown))
 }
 
 /// A list was posted; what of it has a thread already is said by an edit. `writers` have written under it before it was known
@@ -303,7 +304,7 @@ pub(crate) async fn posted(
             line: app.line_name(&conversation.line),
             number: conversation.caller,
             subject: list.id.clone(),
-            decision: "posted",
+            decision: Decision::Posted,
             reason: "in a list of new callers".into(),
             detail: json!({ "conversation": id, "outbox": list.id, "kind": list.kind, "ts": ts }),
             at: None,
@@ -337,7 +338,7 @@ async fn show_again(tx: &mut Tx, list: &str) -> anyhow::Result<()> {
 /// Slack does not take a list: each of its callers gets a thread, which is posted by itself.
 pub(crate) async fn dissolve(tx: &mut Tx, list: &Row) -> anyhow::Result<()> {
     let why = "its callers get threads of their own";
-    outbox::set_state(tx, &list.id, State::Dropped, 0, why).await?;
+    outbox::set_state(tx, &list.id, DeliveryState::Dropped, 0, why).await?;
     for text in listed::of_list_in(tx, &list.id).await? {
         if !text.is_opened() {
             let conversation = conversations::by_id_in(tx, &text.conversation_id).await?;
@@ -366,7 +367,7 @@ pub(crate) async fn press(
             line: app.line_name(&conversation.line),
             number: conversation.caller.clone(),
             subject: conversation.id.clone(),
-            decision: "thread_asked_for",
+            decision: Decision::ThreadAskedFor,
             reason: "a person pressed the button".into(),
             detail: json!({ "conversation": conversation.id, "by": pressed.user.as_str() }),
             at: None,
@@ -409,7 +410,7 @@ pub(crate) async fn keep_copy(
     let copy = delivery::enqueue(tx, &lane, "", "", &list.delivery()?).await?;
     outbox::set_external_id(tx, &copy, ts).await?;
     let why = "a copy of a list that people have answered";
-    outbox::set_state(tx, &copy, State::Delivered, 0, why).await?;
+    outbox::set_state(tx, &copy, DeliveryState::Delivered, 0, why).await?;
     lanes::advance(tx, &lane.id).await?;
     for writer in writers {
         tell(tx, app, (channel, ts, writer)).await?;

@@ -17,6 +17,7 @@ use crate::store::conversations::Conversation;
 use crate::store::opt_outs::{self, KeptBy, Said};
 use crate::store::{Store, Tx};
 use crate::twilio::form::{InboundSms, OptOut};
+use crate::vocabulary::Decision;
 
 /// What the text says, with Twilio's word for it where it has one.
 fn read(sms: &InboundSms) -> Wish {
@@ -77,7 +78,7 @@ async fn suspect(
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
         subject: sms.message_sid.to_string(),
-        decision: "opt_out_asked",
+        decision: Decision::OptOutAsked,
         reason: "a text sounds as if its writer wants no more".into(),
         detail: json!({ "conversation": conversation.id }),
         at: None,
@@ -148,9 +149,9 @@ async fn keep(
         number: caller.clone(),
         subject: conversation.id.clone(),
         decision: if out.is_some() {
-            "opted_out"
+            Decision::OptedOut
         } else {
-            "opted_in"
+            Decision::OptedIn
         },
         reason: format!("known by {said_by}"),
         detail: json!({ "conversation": conversation.id, "kept_by": kept(out) }),

@@ -8,6 +8,7 @@ use crate::bridge::wording;
 use crate::delivery::{Content, Delivery};
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{Store, outbox};
+use crate::vocabulary::{AttemptResult, Kind};
 
 /// How a post is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +30,6 @@ const FORMS: [Form; 5] = [
 /// The place of the placeholder.
 const LAST: usize = FORMS.len() - 1;
 
-/// How an attempt ended that Slack did not take.
-const NOT_TAKEN: &str = "not taken";
-
-/// How one ended that it did not take as bare text either.
-const NOT_TAKEN_PLAIN: &str = "not taken as text";
-
 /// Slack's words for a trouble of its own that may lie in the message. A look comes first: it may have been accepted.
 const SLACKS_OWN: [&str; 2] = ["internal_error", "fatal_error"];
 
@@ -43,11 +38,11 @@ fn refusals(attempts: &[Attempt], n: i64) -> usize {
     let mut refusals = 0;
     for attempt in attempts.iter().filter(|attempt| attempt.n < n) {
         let is_slacks_own = || SLACKS_OWN.iter().any(|it| attempt.detail.starts_with(it));
-        match attempt.outcome.as_str() {
-            NOT_TAKEN => refusals += 1,
-            NOT_TAKEN_PLAIN if refusals % FORMS.len() == LAST => refusals += 1,
-            NOT_TAKEN_PLAIN => refusals += LAST - refusals % FORMS.len(),
-            "absent" if is_slacks_own() => refusals += 1,
+        match attempt.outcome.known() {
+            Some(AttemptResult::NotTaken) => refusals += 1,
+            Some(AttemptResult::NotTakenPlain) if refusals % FORMS.len() == LAST => refusals += 1,
+            Some(AttemptResult::NotTakenPlain) => refusals += LAST - refusals % FORMS.len(),
+            Some(AttemptResult::Absent) if is_slacks_own() => refusals += 1,
             _ => {}
         }
     }
@@ -55,11 +50,11 @@ fn refusals(attempts: &[Attempt], n: i64) -> usize {
 }
 
 /// The word for how an attempt ended that Slack did not take.
-pub(crate) fn outcome(was_plain: bool) -> &'static str {
+pub(crate) fn outcome(was_plain: bool) -> AttemptResult {
     if was_plain {
-        NOT_TAKEN_PLAIN
+        AttemptResult::NotTakenPlain
     } else {
-        NOT_TAKEN
+        AttemptResult::NotTaken
     }
 }
 
@@ -91,7 +86,9 @@ pub(crate) fn content(form: Form, content: &Content, row: &str) -> Content {
 /// What a post shows that is there already.
 pub(crate) async fn as_posted(store: &Store, row: &Row, whole: Content) -> anyhow::Result<Content> {
     let attempts = outbox::attempts(store, &row.id).await?;
-    let delivered = attempts.iter().rfind(|one| one.outcome == "delivered");
+    let delivered = attempts
+        .iter()
+        .rfind(|one| one.outcome == AttemptResult::Delivered);
     Ok(match delivered {
         Some(delivered) => content(form(&attempts, delivered.n), &whole, &row.id),
         None => whole,
@@ -103,7 +100,7 @@ pub(crate) async fn as_posted(store: &Store, row: &Row, whole: Content) -> anyho
 pub(crate) fn absent_because(row: &Row, attempt: &Attempt) -> String {
     let detail = attempt.detail.as_str();
     let own = SLACKS_OWN.iter().find(|own| detail.starts_with(**own));
-    let own = own.filter(|_| row.kind != "sms");
+    let own = own.filter(|_| row.kind != Kind::Sms);
     let found = "two complete looks found nothing";
     own.map_or_else(|| found.to_owned(), |own| format!("{own}: {found}"))
 }
@@ -121,24 +118,32 @@ pub(crate) fn words(row: &Row) -> String {
 mod tests {
     use super::*;
 
-    fn attempts(ended: &[(&str, &str)]) -> Vec<Attempt> {
+    fn attempts(ended: &[(AttemptResult, &str)]) -> Vec<Attempt> {
         let numbered = (1..).zip(ended);
-        let attempt =
-            |(n, (outcome, detail)): (i64, &(&str, &str))| Attempt::for_a_test(n, outcome, detail);
+        let attempt = |(n, (outcome, detail)): (i64, &(AttemptResult, &str))| {
+            Attempt::for_a_test(n, *outcome, detail)
+        };
         numbered.map(attempt).collect()
     }
 
     #[test]
     fn forms_follow_from_what_was_not_taken() {
         use Form::{Placeholder, Plain, Whole};
-        let not_taken = ("not taken", "strange_error: ");
-        let absent = ("absent", "internal_error: two complete looks found nothing");
-        let unheard = ("absent", "two complete looks found nothing");
-        let as_text = ("not taken as text", "msg_too_long: ");
+        let not_taken = (AttemptResult::NotTaken, "strange_error: ");
+        let absent = (
+            AttemptResult::Absent,
+            "internal_error: two complete looks found nothing",
+        );
+        let unheard = (AttemptResult::Absent, "two complete looks found nothing");
+        let as_text = (AttemptResult::NotTakenPlain, "msg_too_long: ");
         for (ended, next) in [
             (vec![], Whole),
             (
-                vec![("not sent", "refused"), ("held", "is_archived"), unheard],
+                vec![
+                    (AttemptResult::NotSent, "refused"),
+                    (AttemptResult::Held, "is_archived"),
+                    unheard,
+                ],
                 Whole,
             ),
             (vec![not_taken; 2], Whole),

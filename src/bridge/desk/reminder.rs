@@ -20,6 +20,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::matters::{self, Alarm, Matter};
 use crate::store::{Tx, conversations, facts, messages};
+use crate::vocabulary::Decision;
 
 /// How many are looked at in one transaction.
 const AT_ONCE: i64 = 200;
@@ -98,8 +99,8 @@ async fn may_strike(tx: &mut Tx, app: &App, line: &Line, alarm: Alarm) -> anyhow
 /// The name of the time when an alarm last struck on a line.
 fn struck(line: &Line, alarm: Alarm) -> String {
     let what = match alarm {
-        Alarm::Remind => "reminded",
-        Alarm::Page => "paged",
+        Alarm::Remind => Decision::Reminded,
+        Alarm::Page => Decision::Paged,
     };
     format!("desk.{what}.{}", line.number.as_str())
 }
@@ -232,8 +233,8 @@ impl Due {
 
 fn entry(line: &Line, due: &Due, alarm: Alarm) -> NewEntry {
     let (decision, reason) = match alarm {
-        Alarm::Remind => ("reminded", "nobody has answered the text"),
-        Alarm::Page => ("paged", "nobody has answered the text for longer"),
+        Alarm::Remind => (Decision::Reminded, "nobody has answered the text"),
+        Alarm::Page => (Decision::Paged, "nobody has answered the text for longer"),
     };
     NewEntry {
         line: line.name.clone(),

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::bridge::desk::page;
 use crate::bridge::wording;
 use crate::store::outbox;
-use crate::store::outbox::State;
+use crate::vocabulary::DeliveryState;
 
 /// Tells the threads of replies that have waited since before `since`. One sentence speaks for all that wait in a
 /// conversation.
@@ -14,9 +14,11 @@ pub(crate) async fn tell(app: &App, since: jiff::Timestamp) -> anyhow::Result<()
         let Some(row) = outbox::by_id(&mut tx, &found.id).await? else {
             continue;
         };
-        let sentence = match State::parse(&row.state) {
-            Some(State::Unknown) => wording::still_unclear(),
-            Some(State::Waiting | State::Sending | State::Held) => wording::not_sent_yet(),
+        let sentence = match row.state.known() {
+            Some(DeliveryState::Unknown) => wording::still_unclear(),
+            Some(DeliveryState::Waiting | DeliveryState::Sending | DeliveryState::Held) => {
+                wording::not_sent_yet()
+            }
             _ => continue,
         };
         if row.told != 0 {

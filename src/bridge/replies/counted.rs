@@ -11,6 +11,7 @@ use crate::bridge::replies::slack_reply;
 use crate::slack::mrkdwn::Names;
 use crate::store::Tx;
 use crate::store::outbox::{self, Row};
+use crate::vocabulary::Kind;
 
 /// Where it is noted in a row's payload.
 const COUNTED: &str = "counted";
@@ -44,11 +45,11 @@ pub(crate) fn before(row: &Row) -> usize {
 
 /// Notes on these deliveries that they are counted, where that would be asked again when their names are known.
 pub(crate) async fn note(tx: &mut Tx, app: &App, rows: &[Row]) -> anyhow::Result<()> {
-    for row in rows.iter().filter(|row| row.kind == "reply") {
+    for row in rows.iter().filter(|row| row.kind == Kind::Reply) {
         let mut payload = payload(row);
         let counted = parts(app, std::slice::from_ref(row)).max(before(row));
         payload[COUNTED] = counted.into();
-        outbox::set_payload(tx, &row.id, &row.kind, &payload.to_string()).await?;
+        outbox::set_payload(tx, &row.id, Kind::Reply, &payload.to_string()).await?;
     }
     Ok(())
 }

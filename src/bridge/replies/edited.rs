@@ -24,9 +24,10 @@ use crate::store::conversations::Conversation;
 use crate::store::held::Held;
 use crate::store::lanes::{self, Lane};
 use crate::store::messages::{Message, NewMessage, Origin};
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 use crate::store::storable;
 use crate::store::{Tx, conversations, edits, held, messages, outbox, parked};
+use crate::vocabulary::{self, ConfirmationState, Decision, DeliveryState, EditState};
 
 /// Whether this tells of a change or deletion of another message.
 pub(crate) fn is_one(message: &MessageEvent) -> bool {
@@ -94,7 +95,7 @@ fn key(message: &MessageEvent) -> String {
 
 /// Whether this part of a reply is there no more because its writer made it shorter.
 pub(crate) fn is_edited_away(row: &Row) -> bool {
-    row.state == State::Dropped.as_str() && row.why == EDITED_AWAY
+    row.state == DeliveryState::Dropped && row.why == EDITED_AWAY
 }
 
 /// How far a reply has got.
@@ -110,10 +111,10 @@ enum Reached {
 
 /// Whether this part waits and was never on its way; what looks up names is not.
 fn waits(row: &Row) -> bool {
-    match State::parse(&row.state) {
-        Some(State::Waiting | State::Held | State::Asked) => true,
-        Some(State::Undecided) => row.attempts == 0,
-        Some(State::Sending) => row.kind == "reply",
+    match row.state.known() {
+        Some(DeliveryState::Waiting | DeliveryState::Held | DeliveryState::Asked) => true,
+        Some(DeliveryState::Undecided) => row.attempts == 0,
+        Some(DeliveryState::Sending) => row.kind == vocabulary::Kind::Reply,
         _ => false,
     }
 }
@@ -121,8 +122,8 @@ fn waits(row: &Row) -> bool {
 fn reached(rows: &[Row]) -> Reached {
     let is_over = |row: &Row| {
         matches!(
-            State::parse(&row.state),
-            Some(State::Refused | State::Dropped)
+            row.state.known(),
+            Some(DeliveryState::Refused | DeliveryState::Dropped)
         )
     };
     if rows.iter().all(is_over) {
@@ -161,7 +162,15 @@ async fn follow(
         Reached::Caller => "after it had left",
         Reached::Nobody => "after it was given up",
     };
-    audit(tx, app, &conversation, known, "reply_edited", reason, &rows);
+    audit(
+        tx,
+        app,
+        &conversation,
+        known,
+        Decision::ReplyEdited,
+        reason,
+        &rows,
+    );
     if reached != Reached::Nowhere {
         let kind = written.kind;
         return offer(tx, app, &conversation, known, &rows, (reached, kind), body).await;
@@ -175,13 +184,13 @@ async fn follow(
         drop_rows(tx, &open).await?;
         matter::taken_back(tx, &app.config.desk, &open).await?;
         messages::keep_inside(tx, &known.id).await?;
-        held::close(tx, &known.id, "inside").await?;
+        held::close(tx, &known.id, ConfirmationState::Inside).await?;
         audit(
             tx,
             app,
             &conversation,
             known,
-            "kept_inside",
+            Decision::KeptInside,
             "its writer made it a note",
             &open,
         );
@@ -228,14 +237,14 @@ async fn replace(
         return Ok(Vec::new());
     };
     for row in rest {
-        outbox::set_state(tx, &row.id, State::Dropped, 0, EDITED_AWAY).await?;
+        outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, EDITED_AWAY).await?;
         lanes::advance(tx, &row.lane).await?;
     }
     let lane = Lane {
         id: first.lane.clone(),
         gate: String::new(),
     };
-    let state = State::parse(&first.state).unwrap_or(State::Waiting);
+    let state = first.state.known().unwrap_or(DeliveryState::Waiting);
     // A part's number is never given twice, even if that part is dropped.
     let mut next = parts
         .iter()
@@ -252,7 +261,7 @@ async fn replace(
             continue;
         }
         let id = outbox::enqueue_part(tx, &new, first, next).await?;
-        if matches!(state, State::Asked | State::Undecided) {
+        if matches!(state, DeliveryState::Asked | DeliveryState::Undecided) {
             outbox::set_state(tx, &id, state, 0, &first.why).await?;
         }
         rows.push(id);
@@ -263,7 +272,7 @@ async fn replace(
 
 async fn drop_rows(tx: &mut Tx, rows: &[Row]) -> anyhow::Result<()> {
     for row in rows {
-        outbox::set_state(tx, &row.id, State::Dropped, 0, "").await?;
+        outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, "").await?;
         lanes::advance(tx, &row.lane).await?;
     }
     Ok(())
@@ -286,7 +295,7 @@ async fn offer(
     if is_same || is_inside || slack_reply::deliveries(app, body, &[]).is_empty() {
         // Edited back, to nothing, or to what is not for the caller: there is nothing to correct.
         if let Some(before) = before {
-            edits::close(tx, &before.id, "replaced").await?;
+            edits::close(tx, &before.id, EditState::Replaced).await?;
             let sentence = replies::edited_back();
             delivery::reword(tx, conversation, &before.notice, sentence.into()).await?;
         }
@@ -350,12 +359,12 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
     let mut counted = outbox::of_message_in(tx, &known.id).await?;
     counted.retain(|row| rows.contains(&row.id));
     counted::note(tx, app, &counted).await?;
-    edits::close(tx, id, "sent").await?;
+    edits::close(tx, id, EditState::Sent).await?;
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
         subject: known.external_id.clone(),
-        decision: "correction_sent",
+        decision: Decision::CorrectionSent,
         reason: "a person pressed the button".into(),
         detail: json!({
             "conversation": conversation.id, "message": known.id, "by": pressed.user.as_str(), "outbox": rows,
@@ -414,7 +423,7 @@ async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()
         app,
         &conversation,
         known,
-        "reply_deleted",
+        Decision::ReplyDeleted,
         reason,
         &rows,
     );
@@ -426,12 +435,12 @@ async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()
     if let Some(asked) = held::of_message(tx, &known.id).await?
         && asked.is_open()
     {
-        held::close(tx, &known.id, "gone").await?;
+        held::close(tx, &known.id, ConfirmationState::Gone).await?;
         let sentence = replies::deleted_unsent();
         delivery::reword(tx, &conversation, &asked.notice, sentence.into()).await?;
     }
     if let Some(edit) = edits::offered(tx, &known.id).await? {
-        edits::close(tx, &edit.id, "replaced").await?;
+        edits::close(tx, &edit.id, EditState::Replaced).await?;
         let sentence = replies::deleted_edit();
         delivery::reword(tx, &conversation, &edit.notice, sentence.into()).await?;
     }
@@ -486,7 +495,7 @@ fn audit(
     app: &App,
     conversation: &Conversation,
     known: &Message,
-    decision: &'static str,
+    decision: Decision,
     reason: &str,
     rows: &[Row],
 ) {

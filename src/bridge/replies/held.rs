@@ -19,9 +19,10 @@ use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::held::Held;
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, held, messages, outbox};
 use crate::twilio::segments;
+use crate::vocabulary::{ConfirmationState, Decision, DeliveryState};
 
 /// How close together two people's answers to one caller are taken for a collision.
 const COLLISION: SignedDuration = SignedDuration::from_secs(10);
@@ -117,7 +118,7 @@ pub(crate) async fn hold(
     why: &Why,
 ) -> anyhow::Result<()> {
     for row in rows {
-        outbox::set_state(tx, row, State::Asked, 0, why.reason()).await?;
+        outbox::set_state(tx, row, DeliveryState::Asked, 0, why.reason()).await?;
     }
     let mut texts = outbox::of_message_in(tx, reply.message_id).await?;
     texts.retain(|row| rows.contains(&row.id));
@@ -143,7 +144,7 @@ pub(crate) async fn hold(
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
         subject: reply.external_id.to_owned(),
-        decision: "asked_writer",
+        decision: Decision::AskedWriter,
         reason: why.reason().to_owned(),
         detail: json!({
             "conversation": conversation.id, "message": reply.message_id, "by": reply.writer, "outbox": rows,
@@ -210,21 +211,26 @@ pub(crate) async fn decide(
             match sends {
                 // What was written meanwhile has left: this comes last, not where it was written.
                 true => outbox::move_to_end(tx, &lane, &row.id).await?,
-                false => outbox::set_state(tx, &row.id, State::Dropped, 0, "").await?,
+                false => outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, "").await?,
             }
         }
         if !sends {
             messages::keep_inside(tx, message_id).await?;
         }
-        held::close(tx, message_id, if sends { "sent" } else { "inside" }).await?;
+        let state = if sends {
+            ConfirmationState::Sent
+        } else {
+            ConfirmationState::Inside
+        };
+        held::close(tx, message_id, state).await?;
         tx.audit(NewEntry {
             line: app.line_name(&conversation.line),
             number: conversation.caller.clone(),
             subject: message.external_id.clone(),
             decision: if sends {
-                "decided_send"
+                Decision::DecidedSend
             } else {
-                "decided_inside"
+                Decision::DecidedInside
             },
             reason: "a person pressed the button".into(),
             detail: json!({
@@ -248,7 +254,7 @@ pub(crate) async fn decide(
 
 /// Why this person cannot decide this.
 fn refusal(held: &Held, user: &str) -> Option<String> {
-    if held.state == "gone" {
+    if held.state == ConfirmationState::Gone {
         Some(replies::nothing_held())
     } else if !held.is_open() {
         Some(wording::already_decided())
@@ -262,7 +268,7 @@ fn refusal(held: &Held, user: &str) -> Option<String> {
 /// The deliveries of a message that wait for an answer, in their order.
 async fn set_aside(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
     let mut rows = outbox::of_message_in(tx, message_id).await?;
-    rows.retain(|row| row.state == State::Asked.as_str());
+    rows.retain(|row| row.state == DeliveryState::Asked);
     Ok(rows)
 }
 

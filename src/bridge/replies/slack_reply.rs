@@ -18,11 +18,11 @@ use crate::slack::{ChannelId, MessageTs, TeamId};
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::messages::{NewMessage, Origin};
-use crate::store::outbox::State;
 use crate::store::storable;
 use crate::store::{Tx, conversations, messages, order, outbox, parked, restored};
 use crate::thread_sync;
 use crate::twilio;
+use crate::vocabulary::{self, Decision, DeliveryState};
 
 /// What became of a message in Slack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,11 +256,11 @@ async fn keep(
     crate::faultpoints::point("reply.message_kept");
     conversations::touch(tx, &conversation.id).await?;
     let (decision, reason) = match (written.kind, age) {
-        (Kind::Reply, Age::Live) => ("reply_received", "a dispatcher answered"),
-        (Kind::Reply, Age::Stale) => ("reply_found_late", "too old to be sent unasked"),
-        (Kind::Note, _) => ("kept_inside", "its writer marked it as a note"),
-        (Kind::ToColleague, _) => ("kept_inside", "it begins with a colleague's name"),
-        (Kind::Command, _) => ("kept_inside", "it begins like a command"),
+        (Kind::Reply, Age::Live) => (Decision::ReplyReceived, "a dispatcher answered"),
+        (Kind::Reply, Age::Stale) => (Decision::ReplyFoundLate, "too old to be sent unasked"),
+        (Kind::Note, _) => (Decision::KeptInside, "its writer marked it as a note"),
+        (Kind::ToColleague, _) => (Decision::KeptInside, "it begins with a colleague's name"),
+        (Kind::Command, _) => (Decision::KeptInside, "it begins like a command"),
     };
     let rows = match is_inside {
         true => Vec::new(),
@@ -284,7 +284,7 @@ async fn keep(
     }
     // Where names have yet to be looked up it counts when they are known: until then it may still be held.
     let texts = outbox::of_message_in(tx, &message_id).await?;
-    let is_resolved = texts.iter().all(|row| row.kind != "reply");
+    let is_resolved = texts.iter().all(|row| row.kind != vocabulary::Kind::Reply);
     if age == Age::Live && !rows.is_empty() && is_resolved {
         let by = format!("<@{}>", written.user.as_str());
         matter::answered(tx, conversation, &by).await?;
@@ -296,7 +296,7 @@ async fn keep(
             outbox::set_state(
                 tx,
                 row,
-                State::Undecided,
+                DeliveryState::Undecided,
                 0,
                 "found too late to be sent unasked",
             )
@@ -477,12 +477,12 @@ async fn refuse(
         body: String::new(),
     };
     let row = delivery::enqueue(tx, &lane, &conversation.id, message_id, &nothing).await?;
-    outbox::set_state(tx, &row, State::Refused, 0, why).await?;
+    outbox::set_state(tx, &row, DeliveryState::Refused, 0, why).await?;
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
         subject: row.clone(),
-        decision: "refused",
+        decision: Decision::Refused,
         reason: why.to_owned(),
         detail: json!({
             "conversation": conversation.id, "message": message_id, "outbox": row, "kind": nothing.kind(),

@@ -21,6 +21,7 @@ use crate::slack::event::{Shortcut, SlashCommand, ViewSubmission};
 use crate::slack::mrkdwn::{Names, plain_text};
 use crate::store::audit::NewEntry;
 use crate::store::{self, Tx};
+use crate::vocabulary::Decision;
 
 /// What the shortcut and its form are called.
 pub(crate) const FORM: &str = "new_text";
@@ -167,7 +168,7 @@ fn refused(tx: &mut Tx, line: &Line, number: &str, by: &UserId, reason: &str) {
         line: line.name.clone(),
         number: number.to_owned(),
         subject: "text_first".into(),
-        decision: "text_refused",
+        decision: Decision::TextRefused,
         reason: reason.to_owned(),
         detail: json!({ "by": by.as_str() }),
         at: None,

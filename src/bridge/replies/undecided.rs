@@ -12,8 +12,9 @@ use crate::conversation::confirmation::Why;
 use crate::delivery;
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, lanes, messages, outbox};
+use crate::vocabulary::{Decision, DeliveryState};
 
 /// The deliveries that a question is about: one part of a reply, or all of it.
 pub(crate) async fn asked_about(tx: &mut Tx, id: &str) -> anyhow::Result<Vec<Row>> {
@@ -32,7 +33,7 @@ pub(crate) async fn decide(
     let user = pressed.user.as_str();
     decide_or_tell(app, pressed, async |tx| {
         let mut open = asked_about(tx, question).await?;
-        open.retain(|row| row.state == State::Undecided.as_str());
+        open.retain(|row| row.state == DeliveryState::Undecided);
         let Some(first) = open.first() else {
             return Err(Stop::Refused(wording::already_decided()));
         };
@@ -53,9 +54,9 @@ pub(crate) async fn decide(
             counted::note(tx, app, &open).await?;
         }
         let (state, decision) = match action {
-            wording::BUTTON_SEND => (State::Waiting, "decided_send"),
-            wording::BUTTON_ARRIVED => (State::Delivered, "decided_arrived"),
-            _ => (State::Dropped, "decided_leave"),
+            wording::BUTTON_SEND => (DeliveryState::Waiting, Decision::DecidedSend),
+            wording::BUTTON_ARRIVED => (DeliveryState::Delivered, Decision::DecidedArrived),
+            _ => (DeliveryState::Dropped, Decision::DecidedLeave),
         };
         let now = tx.after(std::time::Duration::ZERO);
         for row in &open {

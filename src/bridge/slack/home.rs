@@ -19,6 +19,7 @@ use crate::delivery::{self, Delivery};
 use crate::slack::UserId;
 use crate::slack::event::BlockActions;
 use crate::store::{self, Tx, facts, homes, tallies};
+use crate::vocabulary::DeliveryState;
 
 /// How often it is looked whether a home is out of date.
 pub(crate) const LOOKS: Duration = Duration::from_secs(1);
@@ -126,8 +127,8 @@ pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::R
     let tally = tallies::since(&app.store, &numbers, midnight).await?;
     let refused = tallies::refused(&app.store, midnight).await?;
     let depths = store::outbox::depths(&app.store).await?;
-    let stuck = |state: store::outbox::State| {
-        let found = depths.iter().find(|depth| depth.state == state.as_str());
+    let stuck = |state: DeliveryState| {
+        let found = depths.iter().find(|depth| depth.state == state);
         found.map_or(0, |depth| depth.deliveries)
     };
     let mut fallbacks = Vec::new();
@@ -145,8 +146,8 @@ pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::R
             calls: tally.calls,
             missed: tally.missed,
         },
-        undecided: stuck(store::outbox::State::Undecided),
-        held: stuck(store::outbox::State::Held),
+        undecided: stuck(DeliveryState::Undecided),
+        held: stuck(DeliveryState::Held),
         refused,
         fallbacks,
         at: now.to_zoned(zone.clone()).strftime("%H:%M").to_string(),

@@ -18,6 +18,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::opt_outs::{self, KeptBy, Said};
 use crate::store::{Tx, conversations};
+use crate::vocabulary::Decision;
 
 /// Behind the number: take it back.
 const UNDO: &str = "undo";
@@ -151,9 +152,9 @@ async fn record(tx: &mut Tx, app: &App, change: &Change<'_>) -> Result<(), Stop>
         number: caller.to_owned(),
         subject: id.cloned().unwrap_or_default(),
         decision: if change.leaves {
-            "opted_out"
+            Decision::OptedOut
         } else {
-            "opted_in"
+            Decision::OptedIn
         },
         reason: "a member said so".into(),
         detail: json!({ "conversation": id, "by": change.by.as_str(), "kept_by": kept(out) }),

@@ -12,8 +12,9 @@ use crate::delivery::{Content, Delivery};
 use crate::slack::blocks;
 use crate::slack::mrkdwn::escape;
 use crate::store::lanes::Lane;
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 use crate::store::{Tx, messages, outbox};
+use crate::vocabulary::DeliveryState;
 
 /// From how many on posts that wait in a lane are a flood.
 const FLOOD: i64 = 10;
@@ -42,7 +43,7 @@ pub(crate) async fn gather(
     let Some(last) = outbox::last_of_many(tx, &lane.id, FLOOD).await? else {
         return Ok(None);
     };
-    if last.state != State::Waiting.as_str()
+    if last.state != DeliveryState::Waiting
         || last.attempts > 0
         || !messages::is_from_caller(tx, &last.message_id).await?
     {

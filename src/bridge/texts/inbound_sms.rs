@@ -18,6 +18,7 @@ use crate::store::audit::NewEntry;
 use crate::store::messages::{NewMessage, Origin};
 use crate::store::{conversations, facts, messages, storable};
 use crate::twilio::form::{self, InboundSms};
+use crate::vocabulary::Decision;
 
 /// What became of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +142,7 @@ pub(crate) async fn receive(
         line: line.name.clone(),
         number: conversation.caller.clone(),
         subject: sms.message_sid.to_string(),
-        decision: "text_received",
+        decision: Decision::TextReceived,
         reason: if came_at.is_some() { "a caller wrote; it was found late" } else { "a caller wrote" }.into(),
         detail: json!({ "conversation": conversation.id, "message": message_id, "outbox": row, "media": sms.num_media }),
         at: None,

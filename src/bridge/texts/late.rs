@@ -16,9 +16,10 @@ use crate::slack::blocks;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::{self, Conversation};
 use crate::store::messages::Origin;
-use crate::store::outbox::{Row, State};
+use crate::store::outbox::Row;
 use crate::store::{Tx, messages, outbox, threads};
 use crate::twilio::MessageSid;
+use crate::vocabulary::{Decision, DeliveryState, Kind};
 
 /// What Twilio's log says of a text whose webhook never reached us.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +40,7 @@ pub(crate) async fn mark(app: &App, sid: &MessageSid, came_at: Timestamp) -> any
     let conversation = conversations::by_id_in(&mut tx, &text.conversation_id).await?;
     let at = Moment::new(came_at, tx.now(), &app.config.desk.timezone).shown();
     let sentence = found::late(&at, true);
-    let is_shown = match rows.into_iter().find(|row| row.kind == "post") {
+    let is_shown = match rows.into_iter().find(|row| row.kind == Kind::Post) {
         Some(row) => show(&mut tx, app, &conversation, &row, &sentence).await?,
         None => {
             newcomers::add(&mut tx, &conversation, &text.id, |content| {
@@ -56,7 +57,7 @@ pub(crate) async fn mark(app: &App, sid: &MessageSid, came_at: Timestamp) -> any
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
         subject: sid.to_string(),
-        decision: "text_marked_late",
+        decision: Decision::TextMarkedLate,
         reason: "its webhook came behind that of a later text".into(),
         detail: json!({ "conversation": conversation.id, "message": text.id, "came_at": came_at.to_string() }),
         at: None,
@@ -97,7 +98,7 @@ async fn show(
         broadcast,
     };
     outbox::set_payload(tx, &row.id, post.kind(), &post.payload()).await?;
-    if row.state != State::Delivered.as_str() {
+    if row.state != DeliveryState::Delivered {
         return Ok(true);
     }
     let ts = row.external_id.as_str();

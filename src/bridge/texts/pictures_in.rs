@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::bridge::wording::pictures;
 use crate::delivery::{self, Delivery, Picture};
 use crate::store::conversations::Conversation;
-use crate::store::outbox::{Attempt, Row, State};
+use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, lanes, outbox};
 use crate::twilio::form::InboundSms;
+use crate::vocabulary::{AttemptResult, DeliveryState};
 
 /// More than this Twilio sends with no text.
 const MOST: usize = 10;
@@ -105,7 +106,7 @@ pub(crate) async fn enqueue(
                     delivery::enqueue(tx, &lane, &conversation.id, message_id, &picture).await?;
                 if let Words::Listed(_) = words {
                     let later = tx.after(LISTED);
-                    outbox::set_state(tx, &behind, State::Waiting, later, "").await?;
+                    outbox::set_state(tx, &behind, DeliveryState::Waiting, later, "").await?;
                     lanes::advance(tx, &lane.id).await?;
                 }
             }
@@ -138,18 +139,18 @@ pub(crate) async fn uploaded(
         ..picture
     });
     let (outcome, after) = match file {
-        Some(_) => ("uploaded", Duration::ZERO),
-        None if row.attempts < UPLOADS_LOST_AT_MOST => ("upload lost", UPLOAD_AGAIN),
+        Some(_) => (AttemptResult::Uploaded, Duration::ZERO),
+        None if row.attempts < UPLOADS_LOST_AT_MOST => (AttemptResult::Lost, UPLOAD_AGAIN),
         None => {
             let why = "Slack loses every upload";
-            outbox::finish_attempt(tx, &row.id, attempt.n, "refused", why).await?;
-            outbox::set_state(tx, &row.id, State::Refused, 0, why).await?;
+            outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Refused, why).await?;
+            outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, why).await?;
             return lost(tx, row, "upload_lost").await;
         }
     };
     outbox::finish_attempt(tx, &row.id, attempt.n, outcome, file.unwrap_or_default()).await?;
     outbox::set_payload(tx, &row.id, next.kind(), &next.payload()).await?;
-    outbox::set_state(tx, &row.id, State::Waiting, tx.after(after), "").await
+    outbox::set_state(tx, &row.id, DeliveryState::Waiting, tx.after(after), "").await
 }
 
 /// After how many attempts of all kinds no further upload is made.

@@ -6,10 +6,11 @@ use crate::delivery::Content;
 use crate::phone::Address;
 use crate::slack::blocks;
 use crate::slack::mrkdwn::escape;
-use crate::store::call_turns::{Turn, TurnRow};
-use crate::store::calls::{Call, State};
+use crate::store::call_turns::TurnRow;
+use crate::store::calls::Call;
 
 use super::desk;
+use crate::vocabulary::{CallState, Turn};
 
 /// Spoken to whoever picks up, in their language where it is one of ours.
 pub(crate) fn screening(line: &str, language: Option<&str>) -> String {
@@ -79,17 +80,17 @@ fn spoken_language(language: Option<&str>) -> &str {
 /// "Call, 2 min 10 s, Sergio did not answer, Backup took it".
 pub(crate) fn story(call: &Call, turns: &[TurnRow]) -> String {
     let mut parts = vec![match call.state() {
-        State::Ringing | State::Talking => "Call".to_owned(),
-        State::Answered if call.seconds > 0 => format!("Call, {}", duration(call.seconds)),
-        State::Answered => "Call".to_owned(),
-        State::Missed | State::HungUp => ":red_circle: *Missed call*".to_owned(),
+        CallState::Ringing | CallState::Talking => "Call".to_owned(),
+        CallState::Answered if call.seconds > 0 => format!("Call, {}", duration(call.seconds)),
+        CallState::Answered => "Call".to_owned(),
+        CallState::Missed | CallState::HungUp => ":red_circle: *Missed call*".to_owned(),
     }];
     parts.extend(
         last_turns(turns)
             .into_iter()
             .filter_map(|turn| of_person(turn, call)),
     );
-    if call.state() == State::HungUp {
+    if call.state() == CallState::HungUp {
         parts.push(hung_up(turns));
     }
     if !call.recording.is_empty() {
@@ -122,8 +123,8 @@ fn of_person(turn: &TurnRow, call: &Call) -> Option<String> {
         Turn::Away => format!("{name} is away"),
         Turn::Dnd => format!("{name} is not to be disturbed"),
         Turn::OnThePhone => format!("{name} is on the phone"),
-        Turn::Rings if call.state() == State::Ringing => format!("ringing {name}"),
-        Turn::PickedUp if call.state() == State::Ringing => format!("{name} picked up"),
+        Turn::Rings if call.state() == CallState::Ringing => format!("ringing {name}"),
+        Turn::PickedUp if call.state() == CallState::Ringing => format!("{name} picked up"),
         Turn::Rings | Turn::CutOff => return None,
         Turn::PickedUp | Turn::NotTaken | Turn::NoAnswer => format!("{name} did not answer"),
         Turn::Refused => format!("{name} declined"),

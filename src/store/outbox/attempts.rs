@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::store::{Store, Tx, lanes, timestamp};
+use crate::vocabulary::{AttemptResult, Stored};
 
 const ATTEMPTS: &str = "select n, started_at, finished_at, outcome, detail, remote_at from attempt where outbox_id = $1 order by n";
 
@@ -39,7 +40,7 @@ pub struct Attempt {
     /// When its outcome was kept.
     pub finished_at: Option<i64>,
     /// Empty while there is none.
-    pub outcome: String,
+    pub outcome: Stored<AttemptResult>,
     /// More of it.
     pub detail: String,
     /// When it began by Twilio's clock, where that was known.
@@ -52,17 +53,20 @@ const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(5);
 impl Attempt {
     /// Whether the row was tried again though this may have been acted on: nothing of it was to be seen.
     pub(crate) fn is_in_vain(&self) -> bool {
-        matches!(self.outcome.as_str(), "absent" | "not read")
+        matches!(
+            self.outcome.known(),
+            Some(AttemptResult::Absent | AttemptResult::NotRead)
+        )
     }
 
     /// One that ended so.
     #[cfg(test)]
-    pub(crate) fn for_a_test(n: i64, outcome: &str, detail: &str) -> Attempt {
+    pub(crate) fn for_a_test(n: i64, outcome: AttemptResult, detail: &str) -> Attempt {
         Attempt {
             n,
             started_at: 0,
             finished_at: None,
-            outcome: outcome.to_owned(),
+            outcome: outcome.into(),
             detail: detail.to_owned(),
             remote_at: None,
         }
@@ -160,13 +164,13 @@ pub(crate) async fn finish_attempt(
     tx: &mut Tx,
     outbox_id: &str,
     n: i64,
-    outcome: &str,
+    outcome: AttemptResult,
     detail: &str,
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query("update attempt set finished_at = $1, outcome = $2, detail = $3 where outbox_id = $4 and n = $5")
         .bind(now)
-        .bind(outcome)
+        .bind(outcome.as_str())
         .bind(detail)
         .bind(outbox_id)
         .bind(n)
@@ -240,7 +244,7 @@ mod tests {
                 n: 1,
                 started_at: at(0).as_millisecond(),
                 finished_at: None,
-                outcome: String::new(),
+                outcome: AttemptResult::UnderWay.into(),
                 detail: String::new(),
                 remote_at: remote_at.map(|seconds| at(seconds).as_millisecond()),
             };

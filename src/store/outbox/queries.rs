@@ -4,9 +4,9 @@ use anyhow::Context;
 use jiff::Timestamp;
 use sqlx::FromRow;
 
-use super::State;
 use super::rows::{COLUMNS, Row};
 use crate::store::{Store, Tx};
+use crate::vocabulary::{DeliveryState, Kind, Stored};
 
 /// The row with this id.
 pub(crate) async fn by_id(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Row>> {
@@ -28,14 +28,15 @@ pub(crate) async fn read(store: &Store, id: &str) -> anyhow::Result<Option<Row>>
         .context("reading an outbox row")
 }
 
-/// Where a delivery stands; `None` if there is no such row.
-pub(crate) async fn state(store: &Store, id: &str) -> anyhow::Result<Option<State>> {
-    let found: Option<String> = sqlx::query_scalar("select state from outbox where id = $1")
-        .bind(id)
-        .fetch_optional(store.reader())
-        .await
-        .context("reading where a delivery stands")?;
-    Ok(found.as_deref().and_then(State::parse))
+/// Where a delivery stands; `None` if there is no such row, or if a later version wrote its state.
+pub(crate) async fn state(store: &Store, id: &str) -> anyhow::Result<Option<DeliveryState>> {
+    let found: Option<Stored<DeliveryState>> =
+        sqlx::query_scalar("select state from outbox where id = $1")
+            .bind(id)
+            .fetch_optional(store.reader())
+            .await
+            .context("reading where a delivery stands")?;
+    Ok(found.and_then(|state| state.known()))
 }
 
 /// What the remote calls what a row led to; empty while there is nothing.
@@ -96,12 +97,12 @@ pub(crate) async fn others_wait(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> 
 }
 
 /// Whether a delivery of this kind waits to be begun for this message or call.
-pub(crate) async fn waits(tx: &mut Tx, message_id: &str, kind: &str) -> anyhow::Result<bool> {
+pub(crate) async fn waits(tx: &mut Tx, message_id: &str, kind: Kind) -> anyhow::Result<bool> {
     let found: Option<String> = sqlx::query_scalar(
         "select id from outbox where message_id = $1 and kind = $2 and state = 'waiting' limit 1",
     )
     .bind(message_id)
-    .bind(kind)
+    .bind(kind.as_str())
     .fetch_optional(&mut *tx.inner)
     .await
     .context("looking for a delivery that waits")?;
@@ -137,7 +138,7 @@ pub(crate) async fn last_of_many(
 /// How many deliveries are in a state, and since when the oldest has been there.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Depth {
-    pub(crate) state: String,
+    pub(crate) state: Stored<DeliveryState>,
     pub(crate) deliveries: i64,
     pub(crate) oldest: i64,
 }
@@ -176,8 +177,9 @@ pub(crate) async fn unsettled(
 /// The replies put in before `since` that are first in their lane and have not been told to be stuck. One that has only
 /// just come first is not stuck: it was tried without success, or the lane has not been served since then.
 pub(crate) async fn stuck(store: &Store, since: Timestamp) -> anyhow::Result<Vec<Row>> {
+    let texts = Kind::sql_texts();
     let sql = format!(
-        "select {COLUMNS} from outbox o where pending = 1 and kind in ('sms', 'reply') and told = 0 and created_at < $1
+        "select {COLUMNS} from outbox o where pending = 1 and kind in ({texts}) and told = 0 and created_at < $1
          and not exists (select 1 from outbox before where before.lane = o.lane and before.pending = 1
                          and (before.seq < o.seq or (before.seq = o.seq and before.part < o.part)))
          and ((attempts > 0 and (state <> 'sending' or attempts > 1))

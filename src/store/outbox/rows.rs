@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use super::State;
 use crate::store::{Tx, lanes, new_id, timestamp};
+use crate::vocabulary::{DeliveryState, Kind, Stored};
 
 /// A delivery.
 #[derive(Debug, Clone, FromRow, Serialize)]
@@ -20,11 +20,11 @@ pub struct Row {
     pub(crate) conversation_id: String,
     pub(crate) message_id: String,
     /// What it is.
-    pub kind: String,
+    pub kind: Stored<Kind>,
     #[serde(skip)]
     pub(crate) payload: String,
     /// Where it stands.
-    pub state: String,
+    pub state: Stored<DeliveryState>,
     /// How often it was tried.
     pub attempts: i64,
     /// When it is next looked at, milliseconds since the Unix epoch.
@@ -60,7 +60,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) lane: &'a lanes::Lane,
     pub(crate) conversation_id: &'a str,
     pub(crate) message_id: &'a str,
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Kind,
     pub(crate) payload: String,
 }
 
@@ -94,7 +94,7 @@ async fn insert(tx: &mut Tx, new: &NewRow<'_>, seq: i64, part: i64) -> anyhow::R
     .bind(part)
     .bind(new.conversation_id)
     .bind(new.message_id)
-    .bind(new.kind)
+    .bind(new.kind.as_str())
     .bind(&new.payload)
     .bind(now)
     .execute(&mut *tx.inner)
@@ -107,7 +107,7 @@ async fn insert(tx: &mut Tx, new: &NewRow<'_>, seq: i64, part: i64) -> anyhow::R
 pub(crate) async fn set_state(
     tx: &mut Tx,
     id: &str,
-    state: State,
+    state: DeliveryState,
     next_at: i64,
     why: &str,
 ) -> anyhow::Result<()> {
@@ -171,11 +171,11 @@ pub(crate) async fn set_external_id(
 pub(crate) async fn set_payload(
     tx: &mut Tx,
     id: &str,
-    kind: &str,
+    kind: Kind,
     payload: &str,
 ) -> anyhow::Result<()> {
     sqlx::query("update outbox set kind = $1, payload = $2 where id = $3")
-        .bind(kind)
+        .bind(kind.as_str())
         .bind(payload)
         .bind(id)
         .execute(&mut *tx.inner)

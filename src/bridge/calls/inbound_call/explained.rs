@@ -8,8 +8,8 @@ use super::dial::Progress;
 use crate::availability::{Availability, State};
 use crate::calls::call_memory::Leg;
 use crate::routing::{Considered, Decision, Next, Verdict};
-use crate::store::call_turns::Turn;
 use crate::twilio::form::DialResult;
+use crate::vocabulary::Turn;
 
 /// How every telephone of a round fared, for the audit.
 pub(super) fn how_it_rang(

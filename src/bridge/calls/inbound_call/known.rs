@@ -6,9 +6,10 @@ use std::time::Duration;
 use crate::app::App;
 use crate::calls::call_memory::{self, Leg};
 use crate::routing::Situation;
-use crate::store::call_turns::{self, Turn};
+use crate::store::call_turns;
 use crate::store::calls::Call;
 use crate::store::{call_events, calls};
+use crate::vocabulary::Turn;
 
 /// How long a call waits for the database to say what it knows.
 const BUDGET: Duration = Duration::from_millis(250);

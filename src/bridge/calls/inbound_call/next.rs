@@ -12,9 +12,9 @@ use crate::bridge::calls::voicemail;
 use crate::calls::event::{Change, Fact};
 use crate::phone::PhoneNumber;
 use crate::routing::{self, Next, Situation};
-use crate::store::call_turns::Turn;
 use crate::twilio::form::{DialCallStatus, DialResult};
 use crate::twilio::twiml::{Response, Verb};
+use crate::vocabulary::{Decision, Turn};
 
 /// A decision about a call: what it is answered and what it leaves behind.
 pub(super) struct Led {
@@ -61,7 +61,7 @@ pub(super) fn follow(
                 person: person.clone(),
                 seconds,
             });
-            let mut entry = of_call.entry(app, "call_answered", "somebody took the call");
+            let mut entry = of_call.entry(app, Decision::CallAnswered, "somebody took the call");
             entry.detail =
                 json!({ "step": step, "round": round, "person": person, "seconds": seconds });
             fact.audit.push(entry);
@@ -75,7 +75,7 @@ pub(super) fn follow(
             fact.changes.push(Change::HungUp);
             let mut entry = of_call.entry(
                 app,
-                "caller_hung_up",
+                Decision::CallerHungUp,
                 "the caller hung up before anybody answered",
             );
             entry.detail = json!({ "step": step, "round": round, "rang": progress.now() });
@@ -195,11 +195,11 @@ pub(super) fn lead_on(
                 },
                 situation,
             };
-            ("ring", dial::twiml(app, of_call, &ring))
+            (Decision::Ring, dial::twiml(app, of_call, &ring))
         }
         Next::Nobody => {
             fact.changes.push(Change::Missed);
-            ("nobody_left", voicemail::ask(app, of_call))
+            (Decision::NobodyLeft, voicemail::ask(app, of_call))
         }
     };
     let mut entry = of_call.entry(app, word, reason);

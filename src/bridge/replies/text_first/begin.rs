@@ -17,6 +17,7 @@ use crate::store::conversations::Conversation;
 use crate::store::messages::{Message, NewMessage, Origin};
 use crate::store::storable;
 use crate::store::{Tx, conversations, messages};
+use crate::vocabulary::Decision;
 
 /// Keeps the text; back comes the sentence for who typed it, or why it is not sent.
 pub(super) async fn begin(
@@ -103,7 +104,7 @@ pub(super) async fn begin(
         line: line.name.clone(),
         number: caller.to_owned(),
         subject: message.clone(),
-        decision: "texted_first",
+        decision: Decision::TextedFirst,
         reason: "a member typed the number".into(),
         detail: json!({ "conversation": conversation.id, "message": message, "by": author, "outbox": rows }),
         at: None,

@@ -19,6 +19,7 @@ use crate::slack::event::SlashCommand;
 use crate::slack::mrkdwn::escape;
 use crate::store::audit::NewEntry;
 use crate::store::{self, Tx};
+use crate::vocabulary::Decision;
 
 /// How long a command is remembered so that nobody does it a second time: a signature of Slack's is good for five
 /// minutes before and after its own time.
@@ -174,7 +175,7 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         line: String::new(),
         number: String::new(),
         subject: person.name.clone(),
-        decision: "availability_changed",
+        decision: Decision::AvailabilityChanged,
         // Their own words stay out of it: the trail is kept for ever and read by others.
         reason: format!("{} said {}", said.with, state.as_str()),
         detail: json!({

@@ -13,6 +13,7 @@ use crate::slack::mrkdwn::{Names, plain_text};
 use crate::store::audit::NewEntry;
 use crate::store::storable;
 use crate::store::{conversations, homes, names};
+use crate::vocabulary::Decision;
 
 /// Most characters of a name: it stands in one line with the number.
 const LONGEST: usize = 60;
@@ -86,9 +87,9 @@ async fn change(
         number: number.as_str().to_owned(),
         subject: number.redacted(),
         decision: if removes {
-            "name_removed"
+            Decision::NameRemoved
         } else {
-            "caller_named"
+            Decision::CallerNamed
         },
         reason: format!("said with {}", command.command),
         detail: json!({ "by": by }),

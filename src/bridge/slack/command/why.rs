@@ -14,6 +14,7 @@ use crate::routing::{Considered, Verdict};
 use crate::slack::event::SlashCommand;
 use crate::store::audit::{Entry, Filter};
 use crate::store::calls::{self, Call};
+use crate::vocabulary::Decision;
 
 pub(super) async fn answer(app: &App, command: &SlashCommand, words: Vec<&str>) -> String {
     let digits: String = words
@@ -80,8 +81,12 @@ fn in_words(app: &App, call: &Call, name: Option<&str>, entries: &[Entry]) -> St
         let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
         let considered = considered(&detail);
         let seconds = detail["result"]["seconds"].as_u64();
-        match entry.decision.as_str() {
-            "ring" | "nobody_left" => {
+        // What another version decided is left out.
+        let Ok(decision) = entry.decision.parse::<Decision>() else {
+            continue;
+        };
+        match decision {
+            Decision::Ring | Decision::NobodyLeft => {
                 if n > 0 {
                     told.push(wording::reasons::happened(&entry.reason));
                 }
@@ -92,17 +97,22 @@ fn in_words(app: &App, call: &Call, name: Option<&str>, entries: &[Entry]) -> St
                         .filter(|one| one.verdict != Verdict::AlreadyTried)
                         .map(|one| wording::reasons::person(one, seconds)),
                 );
-                if entry.decision == "nobody_left" {
+                if decision == Decision::NobodyLeft {
                     told.push(wording::reasons::nobody());
                 }
             }
-            "call_answered" => {
+            Decision::CallAnswered => {
                 let seconds = detail["seconds"].as_i64().unwrap_or_default();
                 let person = detail["person"].as_str().unwrap_or_default();
                 told.push(wording::reasons::answered(person, seconds));
             }
-            "phone_picked_up" | "caller_hung_up" | "key_pressed" | "message_left"
-            | "call_ended_unheard" | "caller_texted" | "caller_not_texted" => {
+            Decision::PhonePickedUp
+            | Decision::CallerHungUp
+            | Decision::KeyPressed
+            | Decision::MessageLeft
+            | Decision::CallEndedUnheard
+            | Decision::CallerTexted
+            | Decision::CallerNotTexted => {
                 told.push(wording::reasons::happened(&entry.reason));
             }
             _ => {}
