@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet};
 use crate::availability::Availability;
 use crate::config::{Line, Person};
 use crate::phone::PhoneNumber;
+pub use crate::vocabulary::Verdict;
 
 /// A person in a decision, with the reason why they are rung or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,74 +26,6 @@ pub struct Considered {
     pub availability: Availability,
     /// Why the person is rung or not.
     pub verdict: Verdict,
-}
-
-/// Why a person is rung or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Rung: available.
-    Rung,
-    /// Rung: the step has `always`.
-    RungAlways,
-    /// Rung although not available: nobody else is left.
-    RungAsLast,
-    /// Rung although on the phone with another caller: nobody else is left.
-    RungThoughOnThePhone,
-    /// Not rung: away or on DND.
-    Skipped,
-    /// Not rung: on the phone with another caller of this desk.
-    OnThePhone,
-    /// Not rung: declined this call, or a mailbox picked up.
-    AlreadyTried,
-    /// Not rung: somebody else in this step has the same phone.
-    SameTelephone,
-}
-
-impl Verdict {
-    const ALL: [Verdict; 8] = [
-        Verdict::Rung,
-        Verdict::RungAlways,
-        Verdict::RungAsLast,
-        Verdict::RungThoughOnThePhone,
-        Verdict::Skipped,
-        Verdict::OnThePhone,
-        Verdict::AlreadyTried,
-        Verdict::SameTelephone,
-    ];
-
-    /// Parses the text of [`as_str`](Self::as_str).
-    pub fn parse(text: &str) -> Option<Verdict> {
-        Verdict::ALL
-            .into_iter()
-            .find(|verdict| verdict.as_str() == text)
-    }
-
-    /// Returns the text in the audit trail.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Verdict::Rung => "rung",
-            Verdict::RungAlways => "rung: always",
-            Verdict::RungAsLast => "rung: nobody else is left",
-            Verdict::RungThoughOnThePhone => {
-                "rung: on the phone with another caller, but nobody else is left"
-            }
-            Verdict::Skipped => "skipped: not available",
-            Verdict::OnThePhone => "skipped: on the phone with another caller",
-            Verdict::AlreadyTried => "left out: already tried",
-            Verdict::SameTelephone => "left out: same telephone as somebody else",
-        }
-    }
-
-    /// Whether the phone rings.
-    pub fn rings(self) -> bool {
-        matches!(
-            self,
-            Verdict::Rung
-                | Verdict::RungAlways
-                | Verdict::RungAsLast
-                | Verdict::RungThoughOnThePhone
-        )
-    }
 }
 
 /// The next action of a call.

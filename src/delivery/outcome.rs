@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Enclosing, Unreadable};
+use crate::vocabulary::Reason;
 
 /// How a try at a delivery, or a look for what became of one, ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +31,7 @@ pub(crate) enum Outcome {
     /// A caller's file is at Slack under this id and can be shown; `None`: it is not there any more.
     Uploaded(Option<String>),
     /// Not acted on; try again after this long.
-    Again { after: Duration, why: String },
+    Again { after: Duration, why: Reason },
     /// Not acted on because of the channel or the account, until somebody mends that; `is_of_gate`: so is whatever else leaves
     /// by the same gate.
     Held { why: String, is_of_gate: bool },

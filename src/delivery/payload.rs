@@ -26,6 +26,8 @@ pub(crate) enum Unreadable {
     Kind,
     #[error("this version of the program does not know its state")]
     State,
+    #[error("this version of the program does not know a word in what it is about")]
+    Fact,
 }
 
 impl Delivery {

@@ -24,7 +24,7 @@ use crate::bridge::wording::pictures::MEDIA_GONE;
 use crate::callback;
 use crate::clients::Clients;
 use crate::clock::BootInstant;
-use crate::delivery::{Delivery, Outcome, PostedIn};
+use crate::delivery::{Delivery, Outcome, PostedIn, Unreadable};
 use crate::media;
 use crate::phone::{Address, PhoneNumber};
 use crate::remote::Failure;
@@ -34,7 +34,7 @@ use crate::store::lanes::Claimed;
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{conversations, listed, media as store_media, outbox};
 use crate::twilio::client::NewMessage;
-use crate::vocabulary::Settle;
+use crate::vocabulary::{Settle, UnknownWord};
 
 /// How many requests one attempt makes at most: a post whose thread is gone is looked up, posted anew and put right.
 pub(super) const REQUESTS: u32 = 3;
@@ -61,7 +61,7 @@ pub(super) async fn run(
         return (
             Outcome::Again {
                 after: Duration::ZERO,
-                why,
+                why: why.into(),
             },
             None,
         );
@@ -81,6 +81,10 @@ pub(super) async fn run(
             };
             (outcome_of(app, &claimed.row, attempt, failure), rest)
         }
+        // What a later version wrote stays unknown however often it is tried.
+        Err(error) if error.chain().any(|cause| cause.is::<UnknownWord>()) => {
+            (Outcome::Unreadable(Unreadable::Fact), None)
+        }
         Err(error) => {
             tracing::warn!(
                 outbox = claimed.row.id,
@@ -90,7 +94,7 @@ pub(super) async fn run(
             (
                 Outcome::Again {
                     after: back_off(app, attempt.n),
-                    why: format!("{error:#}"),
+                    why: format!("{error:#}").into(),
                 },
                 None,
             )

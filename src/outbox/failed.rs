@@ -13,10 +13,12 @@ use crate::slack::refusal::{
 };
 use crate::store::outbox::{Attempt, Row};
 use crate::twilio::error_code::{self, Meaning};
-use crate::vocabulary::{InBadChannel, Kind, OnRefusal, Settle};
+use crate::vocabulary::{InBadChannel, Kind, OnRefusal, Reason, ReasonCode, Settle};
 
-/// How the reason begins for which something harmless is done again though it may have been done.
-pub(super) const UNSURE: &str = "it may have been done: ";
+/// Why something harmless is done again though it may have been done.
+pub(super) fn unsure(why: &str) -> Reason {
+    Reason::of(ReasonCode::Unsure, format!("it may have been done: {why}"))
+}
 
 /// How many seconds to wait before each further try at a request that was not acted on.
 const BACK_OFF: [f64; 5] = [1.0, 2.0, 5.0, 10.0, 30.0];
@@ -35,7 +37,7 @@ pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failu
     match failure {
         Failure::NotSent { why } => Outcome::Again {
             after: back_off(app, attempt.n),
-            why,
+            why: why.into(),
         },
         Failure::RateLimited { retry_after } => Outcome::Again {
             after: retry_after.unwrap_or_else(|| back_off(app, attempt.n)),
@@ -44,7 +46,7 @@ pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failu
         Failure::Refused { code, message } => refusal(app, (kind, row), attempt, code, &message),
         Failure::Unknown { why } if is_repeatable(kind, row) => Outcome::Again {
             after: back_off(app, attempt.n),
-            why: format!("{UNSURE}{why}"),
+            why: unsure(&why),
         },
         Failure::Unknown { why } => Outcome::Unknown { why },
     }
@@ -97,6 +99,7 @@ fn refusal(
             was_plain: is_about_content(&code),
         },
         OnRefusal::RetryBriefly if attempt.n < EDITS && !is_about_content(&code) => {
+            let why = why.into();
             Outcome::Again { after, why }
         }
         OnRefusal::RetryBriefly | OnRefusal::GiveUp | OnRefusal::TwilioCode => {
@@ -111,7 +114,7 @@ fn refused_by_twilio(code: String, why: String) -> Outcome {
         Ok(Meaning::BadCredentials | Meaning::AccountSuspended) => held(why, true),
         Ok(Meaning::QueueFull | Meaning::Congested) => Outcome::Again {
             after: CONGESTED,
-            why,
+            why: why.into(),
         },
         // Without an error of Twilio's own nothing says that it was Twilio who refused: a proxy's page is no verdict. Only
         // one that asks for credentials is about more than this text.

@@ -2,7 +2,6 @@
 
 use anyhow::Context;
 
-use super::failed::UNSURE;
 use crate::app::App;
 use crate::bridge::replies::edited::is_edited_away;
 use crate::clients::Clients;
@@ -13,7 +12,7 @@ use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{messages, outbox, sms};
 use crate::twilio::message::MessageState;
-use crate::vocabulary::{AttemptResult, DeliveryState};
+use crate::vocabulary::{AttemptResult, DeliveryState, ReasonCode};
 
 pub(super) async fn mark(
     app: &App,
@@ -74,7 +73,7 @@ async fn left_a_doubt(app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result
     let attempts = outbox::attempts(&app.store, &row.id).await?;
     let before = attempts.iter().find(|before| before.n == attempt.n - 1);
     Ok(before.is_none_or(|before| {
-        before.outcome == AttemptResult::UnderWay || before.detail.starts_with(UNSURE)
+        before.outcome == AttemptResult::UnderWay || before.is_because(ReasonCode::Unsure)
     }))
 }
 

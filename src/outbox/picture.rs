@@ -20,34 +20,20 @@ use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{conversations, listed, outbox};
 use crate::twilio::MessageSid;
-use crate::vocabulary::DeliveryState;
+use crate::vocabulary::{DeliveryState, Reason, ReasonCode, is_for_order};
 
-/// Why a file waits that has come before its words.
-const WORDS_FIRST: &str = "its words are not posted yet";
-
-/// Why a file waits whose words are only listed. It is roused when the thread begins.
-const THREAD_FIRST: &str = "its caller has no thread yet";
-
-/// How long it waits otherwise.
+/// How long a file waits for the thread of a caller who is only listed. It is roused when that begins.
 const FOR_THREAD: Duration = Duration::from_mins(5);
 
-/// Why a file waits that has come before the one in front of it.
-const IN_ORDER: &str = "the file before it is not shown yet";
-
-/// How long it waits for them, times the attempts so far.
+/// How long a file waits for what goes before it, times the attempts so far.
 const FOR_WORDS: Duration = Duration::from_millis(150);
 
 /// The longest such wait.
 const FOR_WORDS_AT_MOST: Duration = Duration::from_secs(20);
 
-/// Why a file is asked for again that Twilio does not have: right after the webhook it may not be there yet.
-const NOT_THERE: &str = "the file is not at Twilio yet";
-
-/// After how many seconds it is asked for again; when these are used up it will not come.
+/// After how many seconds a file is asked for again that Twilio does not have. Right after the webhook it may not be there
+/// yet; when these are used up it will not come.
 const NOT_THERE_AGAIN: [f64; 7] = [1.0, 3.0, 5.0, 10.0, 30.0, 60.0, 120.0];
-
-/// How the reason begins for which a file could not be fetched, though it may be there.
-const FROM_TWILIO: &str = "from Twilio: ";
 
 /// How often such a file is tried at least before it is given up.
 const PATIENT_TRIES: usize = 8;
@@ -73,18 +59,16 @@ pub(super) async fn deliver(
     attempt: &Attempt,
     picture: &Picture,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    if let Some(why) = waits_for(app, row, picture).await? {
-        if why == THREAD_FIRST {
-            return Ok(Ok(Outcome::Again {
-                after: FOR_THREAD,
-                why: why.to_owned(),
-            }));
-        }
+    if let Some(first) = waits_for(app, row, picture).await? {
         let tries = u32::try_from(attempt.n).unwrap_or(u32::MAX);
-        return Ok(Ok(Outcome::Again {
-            after: FOR_WORDS.saturating_mul(tries).min(FOR_WORDS_AT_MOST),
-            why: why.to_owned(),
-        }));
+        let for_words = FOR_WORDS.saturating_mul(tries).min(FOR_WORDS_AT_MOST);
+        let (after, words) = match first {
+            First::Thread => (FOR_THREAD, "its caller has no thread yet"),
+            First::Words => (for_words, "its words are not posted yet"),
+            First::FileBefore => (for_words, "the file before it is not shown yet"),
+        };
+        let why = Reason::of(first.code(), words);
+        return Ok(Ok(Outcome::Again { after, why }));
     }
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
     let Ok(thread) = MessageTs::parse(&conversation.thread_ts) else {
@@ -103,20 +87,37 @@ pub(super) async fn deliver(
     }
 }
 
+/// What a file waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// The thread of a caller who is only listed.
+    Thread,
+    /// The words of its text.
+    Words,
+    /// The file before it.
+    FileBefore,
+}
+
+impl First {
+    fn code(self) -> ReasonCode {
+        match self {
+            First::Thread => ReasonCode::ThreadFirst,
+            First::Words => ReasonCode::WordsFirst,
+            First::FileBefore => ReasonCode::InOrder,
+        }
+    }
+}
+
 /// What has to be shown first. A file that is in trouble keeps none back, and an upload is seen by nobody.
-async fn waits_for(
-    app: &App,
-    row: &Row,
-    picture: &Picture,
-) -> anyhow::Result<Option<&'static str>> {
+async fn waits_for(app: &App, row: &Row, picture: &Picture) -> anyhow::Result<Option<First>> {
     match listed::is_opened(&app.store, &row.message_id).await? {
         // The root shows its words, whatever has become of the list.
         Some(true) => {}
-        Some(false) => return Ok(Some(THREAD_FIRST)),
+        Some(false) => return Ok(Some(First::Thread)),
         None => {
             let words = outbox::state(&app.store, &picture.after).await?;
             if words.is_some_and(DeliveryState::is_pending) {
-                return Ok(Some(WORDS_FIRST));
+                return Ok(Some(First::Words));
             }
         }
     }
@@ -126,14 +127,9 @@ async fn waits_for(
     let before = outbox::read(&app.store, &picture.behind).await?;
     let is_on_its_way = before.is_some_and(|row| {
         row.state.known().is_some_and(DeliveryState::is_pending)
-            && (row.why.is_empty() || is_for_order(&row.why))
+            && (row.why.is_empty() || is_for_order(&row.code))
     });
-    Ok(is_on_its_way.then_some(IN_ORDER))
-}
-
-/// Whether a file waits for nothing but its turn.
-pub(super) fn is_for_order(why: &str) -> bool {
-    why == WORDS_FIRST || why == IN_ORDER || why == THREAD_FIRST
+    Ok(is_on_its_way.then_some(First::FileBefore))
 }
 
 /// Fetches the file and uploads it.
@@ -187,11 +183,11 @@ fn is_page(content_type: &str) -> bool {
 }
 
 async fn not_there(app: &App, row: &Row, code: String) -> anyhow::Result<Outcome> {
-    let before = tried_before(app, row, |why| why == NOT_THERE).await?;
+    let before = tried_before(app, row, ReasonCode::NotThere).await?;
     Ok(match NOT_THERE_AGAIN.get(before) {
         Some(seconds) => Outcome::Again {
             after: delivery::scaled(app.config.delivery.settle_after, *seconds),
-            why: NOT_THERE.to_owned(),
+            why: Reason::of(ReasonCode::NotThere, "the file is not at Twilio yet"),
         },
         None => Outcome::Refused {
             why: format!("{code}: the file is not at Twilio"),
@@ -206,9 +202,9 @@ async fn fetch_again(
     attempt: &Attempt,
     why: String,
 ) -> anyhow::Result<Outcome> {
-    let before = tried_before(app, row, |why| why.starts_with(FROM_TWILIO)).await?;
+    let before = tried_before(app, row, ReasonCode::FromTwilio).await?;
     let age = app.clock.now().duration_since(row.created());
-    let why = format!("{FROM_TWILIO}{why}");
+    let why = format!("from Twilio: {why}");
     Ok(match before >= PATIENT_TRIES && age > PATIENT_FOR {
         true => Outcome::Refused {
             code: "no_answer".into(),
@@ -216,15 +212,15 @@ async fn fetch_again(
         },
         false => Outcome::Again {
             after: back_off(app, attempt.n),
-            why,
+            why: Reason::of(ReasonCode::FromTwilio, why),
         },
     })
 }
 
 /// How many attempts ended for such a reason.
-async fn tried_before(app: &App, row: &Row, is_it: impl Fn(&str) -> bool) -> anyhow::Result<usize> {
+async fn tried_before(app: &App, row: &Row, code: ReasonCode) -> anyhow::Result<usize> {
     let attempts = outbox::attempts(&app.store, &row.id).await?;
-    let such = attempts.iter().filter(|before| is_it(&before.detail));
+    let such = attempts.iter().filter(|before| before.is_because(code));
     Ok(such.count())
 }
 

@@ -106,7 +106,7 @@ fn again(attempt: &Attempt, why: &str) -> Outcome {
     let tries = u32::try_from(attempt.n).unwrap_or(u32::MAX);
     Outcome::Again {
         after: NOT_YET.saturating_mul(tries).min(NOT_YET_AT_MOST),
-        why: why.to_owned(),
+        why: why.into(),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn look(
     if failed::is_repeatable(kind, row) {
         return Outcome::Again {
             after: std::time::Duration::ZERO,
-            why: format!("{}the program stopped", failed::UNSURE),
+            why: failed::unsure("the program stopped"),
         };
     }
     if claimed.orphaned {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::pace::Pace;
-use super::{WARN_EVERY, attempt, picture, settle};
+use super::{WARN_EVERY, attempt, settle};
 use crate::app::App;
 use crate::bridge;
 use crate::clients::Clients;
@@ -190,7 +190,7 @@ impl Worker {
                         Outcome::Marked { requests, .. } => pace.correct(1, *requests),
                         // Nothing that a channel counts.
                         Outcome::Uploaded(_) => pace.correct(1, 0),
-                        Outcome::Again { why, .. } if picture::is_for_order(why) => {
+                        Outcome::Again { why, .. } if why.is_for_order() => {
                             pace.correct(1, 0);
                         }
                         _ => {}

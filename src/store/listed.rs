@@ -313,3 +313,34 @@ pub(crate) async fn is_one(tx: &mut Tx, ts: &str) -> anyhow::Result<bool> {
             .context("looking for a list")?;
     Ok(found.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the column `content` holds, as each released version wrote it.
+    #[test]
+    fn a_listed_text_is_read_as_it_was_kept() {
+        let section = r#"{"text":{"text":"Help","type":"mrkdwn"},"type":"section"}"#;
+        for (stored, blocks, notices) in [
+            (r#"{"text":"Help"}"#.to_owned(), false, 0),
+            (
+                format!(r#"{{"text":"Help","blocks":[{section}]}}"#),
+                true,
+                0,
+            ),
+            (
+                r#"{"text":"Help","notices":[{"text":"It was not sent."}]}"#.to_owned(),
+                false,
+                1,
+            ),
+        ] {
+            let kept = Kept::read(&stored).unwrap();
+            assert_eq!(kept.content.text, "Help");
+            assert_eq!(kept.content.blocks.is_some(), blocks, "{stored}");
+            assert_eq!(kept.notices.len(), notices, "{stored}");
+            assert_eq!(serde_json::to_string(&kept).unwrap(), stored);
+        }
+        assert!(Kept::read("{}").is_err());
+    }
+}

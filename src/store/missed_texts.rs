@@ -42,11 +42,11 @@ pub(crate) async fn refuses_texts(
         let found: Option<i64> = sqlx::query_scalar(
             "select 1 from outbox o left join sms s on s.outbox_id = o.id
              where o.conversation_id = $1 and o.kind = 'sms'
-               and (s.error_code = $2 or (o.state = 'refused' and o.why like $3)) limit 1",
+               and (s.error_code = $2 or (o.state = 'refused' and o.code = $3)) limit 1",
         )
         .bind(conversation_id)
         .bind(code)
-        .bind(format!("{code}:%"))
+        .bind(code.to_string())
         .fetch_optional(&mut *tx.inner)
         .await
         .context("looking whether a number takes texts")?;

@@ -75,18 +75,23 @@ mod calls;
 mod decision;
 mod delivery;
 mod kind;
+mod reason;
 mod replies;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 pub use calls::{CallState, Turn};
 pub use decision::Decision;
 pub use delivery::{AttemptResult, DeliveryState};
 pub use kind::Kind;
 pub(crate) use kind::{InBadChannel, OnRefusal, Settle};
+pub use reason::ReasonCode;
+pub(crate) use reason::{Reason, is_for_order};
 pub use replies::{ConfirmationState, EditState};
 pub use stored::Stored;
+pub use verdict::Verdict;
 
 /// A word that this version of the program does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -40,6 +40,14 @@ fn every_stored_word_is_known() {
         "away, dnd, on_the_phone, rings, picked_up, not_taken, refused, no_answer, busy, failed, cut_off, took"
     );
     expect_words!(ConfirmationState, "open, sent, inside, gone");
+    expect_words!(
+        ReasonCode,
+        "edited_away, unsure, words_first, thread_first, in_order, not_there, from_twilio"
+    );
+    expect_words!(
+        Verdict,
+        "rung, rung_always, rung_as_last, rung_though_on_the_phone, skipped, on_the_phone, already_tried, same_telephone"
+    );
     expect_words!(EditState, "offered, sent, replaced");
     expect_words!(
         Decision,
@@ -53,6 +61,33 @@ fn every_stored_word_is_known() {
          reply_received, restored, ring, settled_absent, settled_unread, sms_sent, sms_status, text_marked_late, \
          text_received, text_refused, texted_first, thread_asked_for, undecided, unknown"
     );
+}
+
+/// The sentences that stand for verdicts in audit rows of earlier versions.
+#[test]
+fn verdicts_are_read_from_old_sentences() {
+    for (sentence, verdict) in [
+        ("rung", Verdict::Rung),
+        ("rung: always", Verdict::RungAlways),
+        ("rung: nobody else is left", Verdict::RungAsLast),
+        (
+            "rung: on the phone with another caller, but nobody else is left",
+            Verdict::RungThoughOnThePhone,
+        ),
+        ("skipped: not available", Verdict::Skipped),
+        (
+            "skipped: on the phone with another caller",
+            Verdict::OnThePhone,
+        ),
+        ("left out: already tried", Verdict::AlreadyTried),
+        (
+            "left out: same telephone as somebody else",
+            Verdict::SameTelephone,
+        ),
+    ] {
+        assert_eq!(Verdict::from_words(sentence), Some(verdict), "{sentence}");
+    }
+    assert_eq!(Verdict::from_words("rung_always"), None);
 }
 
 /// The ranks that stand in the database beside the words.

@@ -47,7 +47,7 @@ async fn the_audit_tells_the_whole_call(database: Database) {
         people[0],
         json!({
             "step": 1, "person": "Sergio", "availability": "available", "source": {"source": "assumed"},
-            "age_seconds": null, "verdict": "rung",
+            "age_seconds": null, "verdict": "rung", "verdict_code": "rung",
         })
     );
     assert_eq!(

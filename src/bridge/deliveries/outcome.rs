@@ -20,7 +20,7 @@ use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, held, matters, messages, outbox, threads};
 use crate::twilio::error_code::{self, Meaning};
-use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind};
+use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind, Reason};
 
 /// Keeps how an attempt or a look ended and gives the lane back.
 pub(crate) async fn receive(
@@ -426,8 +426,9 @@ async fn refused(
     code: &str,
     why: &str,
 ) -> anyhow::Result<()> {
-    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Refused, why).await?;
-    outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, why).await?;
+    let reason = Reason::by_vendor(code, why);
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Refused, &reason).await?;
+    outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, reason).await?;
     trouble_changed(tx, row).await?;
     audit(tx, app, row, attempt, Decision::Refused, why).await?;
     metrics::counter!("qdn_refused_total", "kind" => row.kind.to_string()).increment(1);

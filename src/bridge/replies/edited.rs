@@ -27,7 +27,9 @@ use crate::store::messages::{Message, NewMessage, Origin};
 use crate::store::outbox::Row;
 use crate::store::storable;
 use crate::store::{Tx, conversations, edits, held, messages, outbox, parked};
-use crate::vocabulary::{self, ConfirmationState, Decision, DeliveryState, EditState};
+use crate::vocabulary::{
+    self, ConfirmationState, Decision, DeliveryState, EditState, Reason, ReasonCode,
+};
 
 /// Whether this tells of a change or deletion of another message.
 pub(crate) fn is_one(message: &MessageEvent) -> bool {
@@ -95,7 +97,7 @@ fn key(message: &MessageEvent) -> String {
 
 /// Whether this part of a reply is there no more because its writer made it shorter.
 pub(crate) fn is_edited_away(row: &Row) -> bool {
-    row.state == DeliveryState::Dropped && row.why == EDITED_AWAY
+    row.state == DeliveryState::Dropped && row.is_because(ReasonCode::EditedAway)
 }
 
 /// How far a reply has got.
@@ -223,9 +225,6 @@ async fn follow(
     holding::hold(tx, app, &conversation, &reply, &rows, &why).await
 }
 
-/// Why a part of a reply was dropped that its writer has made shorter: it says nothing of what became of the rest.
-pub(crate) const EDITED_AWAY: &str = "its writer edited it";
-
 /// Puts other deliveries where these wait, among all `parts` of the message; the rows that wait there now.
 async fn replace(
     tx: &mut Tx,
@@ -237,7 +236,8 @@ async fn replace(
         return Ok(Vec::new());
     };
     for row in rest {
-        outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, EDITED_AWAY).await?;
+        let why = Reason::of(ReasonCode::EditedAway, "its writer edited it");
+        outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, why).await?;
         lanes::advance(tx, &row.lane).await?;
     }
     let lane = Lane {

@@ -8,9 +8,9 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::store::{Store, Tx, lanes, timestamp};
-use crate::vocabulary::{AttemptResult, Stored};
+use crate::vocabulary::{AttemptResult, Reason, ReasonCode, Stored};
 
-const ATTEMPTS: &str = "select n, started_at, finished_at, outcome, detail, remote_at from attempt where outbox_id = $1 order by n";
+const ATTEMPTS: &str = "select n, started_at, finished_at, outcome, detail, code, remote_at from attempt where outbox_id = $1 order by n";
 
 /// Every attempt at a delivery, inside a transaction.
 pub(crate) async fn attempts_in(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<Vec<Attempt>> {
@@ -41,8 +41,11 @@ pub struct Attempt {
     pub finished_at: Option<i64>,
     /// Empty while there is none.
     pub outcome: Stored<AttemptResult>,
-    /// More of it.
+    /// More of it, in words.
     pub detail: String,
+    /// The same as a code, where something depends on it.
+    #[serde(skip)]
+    pub(crate) code: String,
     /// When it began by Twilio's clock, where that was known.
     pub(crate) remote_at: Option<i64>,
 }
@@ -51,6 +54,11 @@ pub struct Attempt {
 const CLOCKS_AGREE: SignedDuration = SignedDuration::from_secs(5);
 
 impl Attempt {
+    /// Whether it ended as it did for this reason.
+    pub(crate) fn is_because(&self, code: ReasonCode) -> bool {
+        self.code == code.as_str()
+    }
+
     /// Whether the row was tried again though this may have been acted on: nothing of it was to be seen.
     pub(crate) fn is_in_vain(&self) -> bool {
         matches!(
@@ -68,6 +76,7 @@ impl Attempt {
             finished_at: None,
             outcome: outcome.into(),
             detail: detail.to_owned(),
+            code: String::new(),
             remote_at: None,
         }
     }
@@ -165,13 +174,14 @@ pub(crate) async fn finish_attempt(
     outbox_id: &str,
     n: i64,
     outcome: AttemptResult,
-    detail: &str,
+    detail: impl Into<Reason>,
 ) -> anyhow::Result<()> {
-    let now = tx.now_ms();
-    sqlx::query("update attempt set finished_at = $1, outcome = $2, detail = $3 where outbox_id = $4 and n = $5")
+    let (now, detail) = (tx.now_ms(), detail.into());
+    sqlx::query("update attempt set finished_at = $1, outcome = $2, detail = $3, code = $4 where outbox_id = $5 and n = $6")
         .bind(now)
         .bind(outcome.as_str())
-        .bind(detail)
+        .bind(detail.words)
+        .bind(detail.code)
         .bind(outbox_id)
         .bind(n)
         .execute(&mut *tx.inner)
@@ -212,7 +222,7 @@ pub(crate) async fn absences(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<i64
 /// One attempt.
 pub(crate) async fn attempt(tx: &mut Tx, outbox_id: &str, n: i64) -> anyhow::Result<Attempt> {
     sqlx::query_as(
-        "select n, started_at, finished_at, outcome, detail, remote_at from attempt where outbox_id = $1 and n = $2",
+        "select n, started_at, finished_at, outcome, detail, code, remote_at from attempt where outbox_id = $1 and n = $2",
     )
     .bind(outbox_id)
     .bind(n)
@@ -246,6 +256,7 @@ mod tests {
                 finished_at: None,
                 outcome: AttemptResult::UnderWay.into(),
                 detail: String::new(),
+                code: String::new(),
                 remote_at: remote_at.map(|seconds| at(seconds).as_millisecond()),
             };
             let found = attempt.waited(at(ours), remote_now.map(at));

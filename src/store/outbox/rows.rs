@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::store::{Tx, lanes, new_id, timestamp};
-use crate::vocabulary::{DeliveryState, Kind, Stored};
+use crate::vocabulary::{DeliveryState, Kind, Reason, ReasonCode, Stored};
 
 /// A delivery.
 #[derive(Debug, Clone, FromRow, Serialize)]
@@ -29,8 +29,11 @@ pub struct Row {
     pub attempts: i64,
     /// When it is next looked at, milliseconds since the Unix epoch.
     pub next_at: i64,
-    /// What went wrong last.
+    /// What went wrong last, in words.
     pub why: String,
+    /// The same as a code, where something depends on it.
+    #[serde(skip)]
+    pub(crate) code: String,
     pub(crate) told: i64,
     /// What the remote calls it: a MessageSid or a ts.
     pub external_id: String,
@@ -39,6 +42,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it stands where it stands for this reason.
+    pub(crate) fn is_because(&self, code: ReasonCode) -> bool {
+        self.code == code.as_str()
+    }
+
     /// When it was put in.
     pub(crate) fn created(&self) -> Timestamp {
         timestamp(self.created_at)
@@ -52,7 +60,7 @@ impl Row {
 }
 
 pub(in crate::store) const COLUMNS: &str = "id, lane, seq, part, conversation_id, message_id, kind, payload, state, attempts, \
-                                  next_at, why, told, external_id, created_at";
+                                  next_at, why, code, told, external_id, created_at";
 
 /// A delivery about to be put in.
 #[derive(Debug, Clone)]
@@ -109,14 +117,15 @@ pub(crate) async fn set_state(
     id: &str,
     state: DeliveryState,
     next_at: i64,
-    why: &str,
+    why: impl Into<Reason>,
 ) -> anyhow::Result<()> {
-    let now = tx.now_ms();
-    sqlx::query("update outbox set state = $1, pending = $2, next_at = $3, why = $4, updated_at = $5 where id = $6")
+    let (now, why) = (tx.now_ms(), why.into());
+    sqlx::query("update outbox set state = $1, pending = $2, next_at = $3, why = $4, code = $5, updated_at = $6 where id = $7")
         .bind(state.as_str())
         .bind(i64::from(state.is_pending()))
         .bind(next_at)
-        .bind(why)
+        .bind(why.words)
+        .bind(why.code)
         .bind(now)
         .bind(id)
         .execute(&mut *tx.inner)
@@ -130,7 +139,7 @@ pub(crate) async fn move_to_end(tx: &mut Tx, lane: &lanes::Lane, id: &str) -> an
     let seq = lanes::next_seq(tx, lane).await?;
     let now = tx.now_ms();
     sqlx::query(
-        "update outbox set seq = $1, part = 0, state = 'waiting', pending = 1, next_at = $2, why = '', told = 0,
+        "update outbox set seq = $1, part = 0, state = 'waiting', pending = 1, next_at = $2, why = '', code = '', told = 0,
              created_at = $2, updated_at = $2 where id = $3",
     )
     .bind(seq)

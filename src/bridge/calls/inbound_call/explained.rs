@@ -75,7 +75,7 @@ pub(super) fn decision(decision: &Decision, round: i64) -> Value {
                 let Availability { state, source, age } = availability;
                 json!({
                     "step": step + 1, "person": name, "availability": state, "source": source,
-                    "age_seconds": age.map(|age| age.as_secs()), "verdict": verdict.as_str(),
+                    "age_seconds": age.map(|age| age.as_secs()), "verdict": verdict.in_words(), "verdict_code": verdict,
                 })
             },
         )

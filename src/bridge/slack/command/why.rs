@@ -121,6 +121,14 @@ fn in_words(app: &App, call: &Call, name: Option<&str>, entries: &[Entry]) -> St
     told.join("\n")
 }
 
+/// Why somebody was rung or not. Rows of earlier versions have the sentence alone.
+fn verdict(one: &Value) -> Option<Verdict> {
+    match one["verdict_code"].as_str() {
+        Some(code) => code.parse().ok(),
+        None => Verdict::from_words(one["verdict"].as_str()?),
+    }
+}
+
 /// Everybody who was thought of, as the audit has it.
 fn considered(detail: &Value) -> Vec<Considered> {
     let people = detail["people"].as_array();
@@ -137,7 +145,7 @@ fn considered(detail: &Value) -> Vec<Considered> {
                     .as_i64()
                     .map(jiff::SignedDuration::from_secs),
             },
-            verdict: Verdict::parse(one["verdict"].as_str()?)?,
+            verdict: verdict(one)?,
         })
     };
     people.into_iter().flatten().filter_map(read).collect()
