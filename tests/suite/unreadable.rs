@@ -11,28 +11,25 @@ stories! {
     a_row_of_a_kind_or_state_that_is_not_known_is_shown_to_a_person,
 }
 
-impl Desk {
-    /// Changes the one delivery that holds these words behind the service's back.
-    async fn spoil(&self, words: &str, change: &str) {
-        let sql =
-            format!("update outbox set {change} where pending = 1 and payload like '%{words}%'");
-        let mut connection = self.connection().await;
-        let done = connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
-        connection.close().await.unwrap();
-        assert_eq!(done.rows_affected(), 1, "{words}");
-    }
+/// Changes the one delivery that holds these words behind the service's back.
+async fn spoil(desk: &Desk, words: &str, change: &str) {
+    let sql = format!("update outbox set {change} where pending = 1 and payload like '%{words}%'");
+    let mut connection = desk.connection().await;
+    let done = connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+    connection.close().await.unwrap();
+    assert_eq!(done.rows_affected(), 1, "{words}");
+}
 
-    /// Waits until that many deliveries of this kind wait.
-    async fn expect_waiting(&self, kind: &str, count: usize) {
-        let sql = format!("select seq from outbox where kind = '{kind}' and pending = 1");
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while self.numbers(sql.clone()).await.len() < count {
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "{count} {kind} wait"
-            );
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+/// Waits until that many deliveries of this kind wait.
+async fn expect_waiting(desk: &Desk, kind: &str, count: usize) {
+    let sql = format!("select seq from outbox where kind = '{kind}' and pending = 1");
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while desk.numbers(sql.clone()).await.len() < count {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "{count} {kind} wait"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }
 
@@ -59,9 +56,10 @@ async fn a_reply_that_cannot_be_read_is_told_once_and_the_next_one_leaves(databa
     );
     let spoiled = desk.reply(&root, "from a later version").await;
     desk.reply(&root, "and the next one").await;
-    desk.expect_waiting("sms", 2).await;
+    expect_waiting(&desk, "sms", 2).await;
     desk.relay().kill().await;
-    desk.spoil(
+    spoil(
+        &desk,
         "from a later version",
         r#"payload = '{"kind":"sms","v":99,"body":"from a later version"}'"#,
     )
@@ -118,10 +116,14 @@ async fn a_post_that_cannot_be_read_does_not_hold_up_its_thread(database: Databa
     desk.twilio.text(ALICE, LINE, "is not JSON any more").await;
     desk.expect_audited("unknown", 1).await;
     desk.twilio.text(ALICE, LINE, "shown all the same").await;
-    desk.expect_waiting("post", 2).await;
+    expect_waiting(&desk, "post", 2).await;
     desk.relay().kill().await;
-    desk.spoil("is not JSON any more", "payload = 'is not JSON any more'")
-        .await;
+    spoil(
+        &desk,
+        "is not JSON any more",
+        "payload = 'is not JSON any more'",
+    )
+    .await;
     faults.clear_all();
     desk.start_relay().await;
 
@@ -153,13 +155,17 @@ async fn a_row_of_a_kind_or_state_that_is_not_known_is_shown_to_a_person(databas
         desk.reply(root, &format!("spoiled for {}", root.ts)).await;
         desk.reply(root, "behind it").await;
     }
-    desk.expect_waiting("sms", 4).await;
+    expect_waiting(&desk, "sms", 4).await;
     desk.relay().kill().await;
     let kind = format!("spoiled for {}", roots[0].ts);
-    desk.spoil(&kind, r#"kind = 'fax', payload = '{"kind":"fax","v":1}'"#)
-        .await;
+    spoil(
+        &desk,
+        &kind,
+        r#"kind = 'fax', payload = '{"kind":"fax","v":1}'"#,
+    )
+    .await;
     let state = format!("spoiled for {}", roots[1].ts);
-    desk.spoil(&state, "state = 'paused'").await;
+    spoil(&desk, &state, "state = 'paused'").await;
     faults.clear("Messages.create");
     desk.start_relay().await;
 
