@@ -36,7 +36,7 @@ struct Dump {
 }
 
 /// The words of the head's lines that begin with `what`.
-fn head<'a>(what: &'a str) -> impl Iterator<Item = Vec<&'a str>> {
+fn head(what: &str) -> impl Iterator<Item = Vec<&str>> {
     BEFORE_10
         .lines()
         .filter_map(|line| line.strip_prefix("-- "))
@@ -71,7 +71,7 @@ impl Dump {
             ids.insert(file[2].to_owned(), media);
         }
         let made: i64 = head("made").next().unwrap()[1].parse().unwrap();
-        let later = jiff::Timestamp::now().as_millisecond() - made;
+        let later = qdn_relay::clock::Clock::System.now().as_millisecond() - made;
         let is_row = |line: &&str| !line.starts_with("--");
         let sql = BEFORE_10.lines().filter(is_row).map(|line| {
             // What the audit says is hashed: not a letter of it may change.
