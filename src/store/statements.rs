@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqlSafeStr, SqliteConnection};
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Expr, ItemConst, ItemMod, Lit, Macro, Token};
+use syn::{Attribute, Expr, ItemConst, ItemMod, ItemUse, Lit, Macro, Token, UseTree};
 
 use super::plans::postgres;
 use super::{Dialect, Store};
@@ -18,6 +18,7 @@ use crate::clock::Clock;
 
 /// An example of each value that is put into a statement at run time: file, name, value.
 const EXAMPLES: &[(&str, &str, &str)] = &[
+    ("audit.rs", "exact", " and subject = $4"),
     ("daily_stats.rs", "sums", "sum(texts)"),
     ("lanes.rs", "order", "seq, part"),
     ("tallies.rs", "sums", "sum(texts)"),
@@ -41,12 +42,17 @@ async fn sqlite_prepares_every_statement() {
         .close()
         .await;
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let mut problems = Vec::new();
     for (file, sql) in statements(Dialect::Sqlite) {
-        let prepared = connection
-            .prepare(AssertSqlSafe(sql.clone()).into_sql_str())
-            .await;
-        assert!(prepared.is_ok(), "{file}: {sql}\n{:?}", prepared.err());
+        let prepared = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str());
+        problems.extend(
+            prepared
+                .await
+                .err()
+                .map(|why| format!("{file}: {why}: {sql}")),
+        );
     }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 #[tokio::test]
@@ -60,12 +66,17 @@ async fn postgres_prepares_every_statement() {
         .close()
         .await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
+    let mut problems = Vec::new();
     for (file, sql) in statements(Dialect::Postgres) {
-        let prepared = connection
-            .prepare(AssertSqlSafe(sql.clone()).into_sql_str())
-            .await;
-        assert!(prepared.is_ok(), "{file}: {sql}\n{:?}", prepared.err());
+        let prepared = connection.prepare(AssertSqlSafe(sql.clone()).into_sql_str());
+        problems.extend(
+            prepared
+                .await
+                .err()
+                .map(|why| format!("{file}: {why}: {sql}")),
+        );
     }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
     connection.close().await.unwrap();
     let drop = AssertSqlSafe(format!("drop database {name} with (force)"));
     maintenance.execute(drop).await.unwrap();
@@ -74,19 +85,28 @@ async fn postgres_prepares_every_statement() {
 /// Every statement of this folder, as this database is sent it.
 fn statements(dialect: Dialect) -> BTreeSet<Statement> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
-    let mut sources: Vec<Source> = files(&folder)
+    let sources: Vec<Source> = files(&folder)
         .iter()
         .map(|file| Source::read(file))
         .collect();
     // A constant of one file may stand in a statement of another.
     let all: BTreeMap<String, String> = sources
         .iter()
-        .flat_map(|source| source.constants.clone())
+        .flat_map(|source| {
+            source
+                .constants
+                .iter()
+                .map(move |(name, value)| (source, name, value))
+        })
+        .flat_map(|(source, name, value)| {
+            let modules = source.modules.iter();
+            modules.map(move |module| (format!("{module}::{name}"), value.clone()))
+        })
         .collect();
     let mut found = BTreeSet::new();
-    for source in &mut sources {
-        for text in source.texts.clone() {
-            let sql = source.fill_in(&text, &all);
+    for source in &sources {
+        for text in &source.texts {
+            let sql = source.fill_in(text, &all);
             let begins = VERBS.iter().any(|verb| sql.trim_start().starts_with(verb));
             // A condition or an ending by itself is no statement, and pragmas are SQLite's alone.
             if begins && is_for(dialect, &sql) {
@@ -127,7 +147,11 @@ struct Text {
 /// What stands in one file outside its tests.
 struct Source {
     name: String,
+    /// What its constants are reached by: its own module and its folder's.
+    modules: Vec<String>,
     constants: BTreeMap<String, String>,
+    /// Constants of other files, with the module they are imported from.
+    imported: BTreeMap<String, String>,
     texts: Vec<Text>,
 }
 
@@ -137,11 +161,32 @@ impl Source {
         let code = syn::parse_file(&code).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
         let mut source = Source {
             name: file.file_name().unwrap().to_str().unwrap().to_owned(),
+            modules: [file.with_extension(""), file.parent().unwrap().to_owned()]
+                .iter()
+                .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+                .collect(),
             constants: BTreeMap::new(),
+            imported: BTreeMap::new(),
             texts: Vec::new(),
         };
         source.visit_file(&code);
         source
+    }
+
+    fn import(&mut self, module: &str, tree: &UseTree) {
+        match tree {
+            UseTree::Path(path) => self.import(&path.ident.to_string(), &path.tree),
+            UseTree::Name(name) => {
+                let name = name.ident.to_string();
+                self.imported
+                    .insert(name.clone(), format!("{module}::{name}"));
+            }
+            UseTree::Group(group) => group
+                .items
+                .iter()
+                .for_each(|tree| self.import(module, tree)),
+            UseTree::Rename(_) | UseTree::Glob(_) => {}
+        }
     }
 
     /// The text with everything put in that its statement puts in.
@@ -161,7 +206,8 @@ impl Source {
                 "" => arguments.next().map_or("", String::as_str),
                 name => name,
             };
-            let value = self.constants.get(name).or_else(|| all.get(name));
+            let imported = self.imported.get(name).map_or(name, String::as_str);
+            let value = self.constants.get(name).or_else(|| all.get(imported));
             let example = EXAMPLES
                 .iter()
                 .find(|(file, hole, _)| *file == self.name && *hole == name && !name.is_empty());
@@ -194,6 +240,10 @@ impl<'ast> Visit<'ast> for Source {
             self.constants.insert(item.ident.to_string(), text);
         }
         visit::visit_item_const(self, item);
+    }
+
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.import("", &item.tree);
     }
 
     fn visit_local(&mut self, local: &'ast syn::Local) {
@@ -248,18 +298,25 @@ fn formatted(made: &Macro) -> Option<Text> {
         .parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated)
         .ok()?;
     let template = literal(arguments.first()?)?;
-    let name = |expr: &Expr| match expr {
-        Expr::Path(path) => path
-            .path
-            .segments
-            .last()
-            .map_or_else(String::new, |last| last.ident.to_string()),
-        _ => String::new(),
-    };
     Some(Text {
         template,
         arguments: arguments.iter().skip(1).map(name).collect(),
     })
+}
+
+/// What an argument is called: a constant with its module, or the value that a method is called on.
+fn name(expr: &Expr) -> String {
+    match expr {
+        Expr::Path(path) => {
+            let segments = path.path.segments.iter().rev().take(2);
+            let mut names: Vec<String> =
+                segments.map(|segment| segment.ident.to_string()).collect();
+            names.reverse();
+            names.join("::")
+        }
+        Expr::MethodCall(call) => name(&call.receiver),
+        _ => String::new(),
+    }
 }
 
 fn is_for_tests(attributes: &[Attribute]) -> bool {
