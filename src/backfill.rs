@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::clients::Clients;
 use crate::config::Line;
 use crate::store::scrub::{self, Scrubbed};
-use crate::store::{facts, forget, upkeep};
+use crate::store::{forget, kv, upkeep};
 
 /// How far before its watermark a read begins. Twilio lists a message some time after it arrives.
 const MARGIN: SignedDuration = SignedDuration::from_mins(15);
@@ -156,7 +156,7 @@ fn report(what: &'static str, line: &Line, found: anyhow::Result<usize>) {
 
 /// Returns the time from which to read: the margin before the watermark `name`. The first time, sets the watermark to now.
 async fn begin(app: &App, clients: &Clients, name: &str) -> anyhow::Result<Timestamp> {
-    let Some(watermark) = facts::read(&app.store, name).await? else {
+    let Some(watermark) = kv::read(&app.store, name).await? else {
         let now = clock::now(app, clients);
         move_watermark(app, name, now).await?;
         return Ok(now.checked_sub(SignedDuration::from_secs(1))?);
@@ -178,6 +178,6 @@ fn left_to_webhook(app: &App) -> SignedDuration {
 async fn move_watermark(app: &App, name: &str, to: Timestamp) -> anyhow::Result<()> {
     crate::faultpoints::point("backfill.before_watermark");
     let mut tx = app.store.begin().await?;
-    facts::write(&mut tx, name, &to.as_millisecond().to_string()).await?;
+    kv::write(&mut tx, name, &to.as_millisecond().to_string()).await?;
     tx.commit().await
 }

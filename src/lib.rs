@@ -4,7 +4,7 @@
 //! transaction saves the message *and* the outbox row for its post → 200 → the worker in `outbox` → [`slack`].
 //!
 //! **Outbound.** A dispatcher's reply: `http` verifies Slack's signature → `bridge::replies::slack_reply` → one
-//! transaction → 200 → the worker → [`twilio`] → later a status callback → `bridge::deliveries::delivery_status` → an
+//! transaction → 200 → the worker → [`twilio`] → later a status callback → `bridge::deliveries::sms_status` → an
 //! outbox row → the mark on the reply.
 //!
 //! `bridge` has no client, so no request leaves without a durable row. Only `outbox` sends, and it passes the outcome of

@@ -98,19 +98,19 @@ impl Directory {
     /// Loads what Slack last reported from the database: our workspace, the bot's user, people's names, and the IDs of these
     /// channels.
     pub(crate) async fn recall(&self, store: &Store, channels: &[String]) -> anyhow::Result<()> {
-        if let Some(bot) = store::facts::read(store, BOT_FACT).await? {
+        if let Some(bot) = store::kv::read(store, BOT_FACT).await? {
             self.set_bot(UserId::new(bot));
         }
-        if let Some(team) = store::facts::read(store, TEAM_FACT).await? {
+        if let Some(team) = store::kv::read(store, TEAM_FACT).await? {
             self.set_team(TeamId::new(team));
         }
-        if let Some(url) = store::facts::read(store, TEAM_URL_FACT).await? {
+        if let Some(url) = store::kv::read(store, TEAM_URL_FACT).await? {
             self.set_team_url(url);
         }
         self.recall_people(store).await?;
         for channel in channels {
             let fact = format!("{CHANNEL_FACT}{channel}");
-            if let Some(id) = store::facts::read(store, &fact).await? {
+            if let Some(id) = store::kv::read(store, &fact).await? {
                 let id = ChannelId::new(id);
                 self.0.channels.insert(channel.clone(), id);
             }
@@ -128,20 +128,20 @@ impl Directory {
             .context("asking Slack who we are")?;
         if !self.is_bot(&identity.user_id) {
             let mut tx = store.begin().await?;
-            store::facts::write(&mut tx, BOT_FACT, identity.user_id.as_str()).await?;
+            store::kv::write(&mut tx, BOT_FACT, identity.user_id.as_str()).await?;
             tx.commit().await?;
             self.set_bot(identity.user_id);
         }
         if self.team().as_ref() != Some(&identity.team_id) {
             let mut tx = store.begin().await?;
-            store::facts::write(&mut tx, TEAM_FACT, identity.team_id.as_str()).await?;
+            store::kv::write(&mut tx, TEAM_FACT, identity.team_id.as_str()).await?;
             tx.commit().await?;
             self.set_team(identity.team_id);
         }
         let url = identity.url;
         if !url.is_empty() && self.0.team_url.read().is_ok_and(|known| *known != url) {
             let mut tx = store.begin().await?;
-            store::facts::write(&mut tx, TEAM_URL_FACT, &url).await?;
+            store::kv::write(&mut tx, TEAM_URL_FACT, &url).await?;
             tx.commit().await?;
             self.set_team_url(url);
         }
@@ -162,7 +162,7 @@ impl Directory {
         };
         let mut tx = store.begin().await?;
         let fact = format!("{CHANNEL_FACT}{configured}");
-        store::facts::write(&mut tx, &fact, found.id.as_str()).await?;
+        store::kv::write(&mut tx, &fact, found.id.as_str()).await?;
         tx.commit().await?;
         self.0
             .channels

@@ -121,7 +121,7 @@ fn imports_are_read_however_they_are_written() {
     };
     let known = [
         "bridge::desk",
-        "bridge::desk::away",
+        "bridge::desk::away_text",
         "bridge::desk::limits",
         "app",
         "store",

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{begin, clock, left_to_webhook, move_watermark};
 use crate::app::App;
-use crate::bridge::calls::found_call::{self, Found};
+use crate::bridge::calls::backfilled::{self, Found};
 use crate::clients::Clients;
 use crate::clock::BootInstant;
 use crate::config::Line;
@@ -100,5 +100,5 @@ async fn take_in(
         started,
         rang,
     };
-    found_call::receive(app, line, &found).await
+    backfilled::receive(app, line, &found).await
 }

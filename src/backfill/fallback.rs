@@ -7,7 +7,7 @@ use crate::bridge::slack::home::fallback_fact;
 use crate::bridge::wording::home::Fallback;
 use crate::clients::Clients;
 use crate::config::Line;
-use crate::store::{facts, homes};
+use crate::store::{home_views, kv};
 
 /// How often to look. Only people change the setting.
 pub(super) const EVERY: Duration = Duration::from_secs(600);
@@ -34,10 +34,10 @@ async fn look_at(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<()
         Fallback::Missing
     };
     let fact = fallback_fact(line);
-    if facts::read(&app.store, &fact).await?.as_deref() != Some(found.as_str()) {
+    if kv::read(&app.store, &fact).await?.as_deref() != Some(found.as_str()) {
         let mut tx = app.store.begin().await?;
-        facts::write(&mut tx, &fact, found.as_str()).await?;
-        homes::mark_stale(&mut tx).await?;
+        kv::write(&mut tx, &fact, found.as_str()).await?;
+        home_views::mark_stale(&mut tx).await?;
         tx.commit().await?;
     }
     Ok(())

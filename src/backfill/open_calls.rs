@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
-use crate::bridge::calls::unheard_call::{self, Unheard};
+use crate::bridge::calls::backfilled_end::{self, Unheard};
 use crate::clients::Clients;
 use crate::config::Line;
 use crate::phone::Address;
@@ -48,7 +48,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
             seconds: i64::from(call.duration.unwrap_or_default()),
             ended,
         };
-        unheard_call::receive(app, &unheard).await;
+        backfilled_end::receive(app, &unheard).await;
         found += 1;
     }
     Ok(found)

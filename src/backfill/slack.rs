@@ -19,7 +19,7 @@ use crate::delivery;
 use crate::log_limit::LogLimit;
 use crate::slack::MessageTs;
 use crate::store::threads::{self, Compared};
-use crate::store::{facts, order};
+use crate::store::{kv, order};
 use crate::thread_sync;
 
 /// The average time between reads: 24 a minute. With a `settle_after` below `APART_FROM` it shrinks in proportion, but with
@@ -170,15 +170,15 @@ pub(super) async fn catch_up(
 /// Stores, once, the time from which on threads are searched for replies. Earlier versions searched before that.
 async fn know_from(app: &App, number: &str, now: Timestamp) -> anyhow::Result<()> {
     let name = compared_from(number);
-    if facts::read(&app.store, &name).await?.is_some() {
+    if kv::read(&app.store, &name).await?.is_some() {
         return Ok(());
     }
-    let watermark = facts::read(&app.store, &format!("backfill.replies.{number}")).await?;
+    let watermark = kv::read(&app.store, &format!("backfill.replies.{number}")).await?;
     let watermark = watermark.and_then(|at| Timestamp::from_millisecond(at.parse().ok()?).ok());
     let from = watermark.unwrap_or(now).checked_sub(MARGIN)?;
     let mut tx = app.store.begin().await?;
     let from = MessageTs::from_timestamp(from);
-    facts::write_first(&mut tx, &name, from.as_str()).await?;
+    kv::write_first(&mut tx, &name, from.as_str()).await?;
     tx.commit().await
 }
 

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::app::App;
-use crate::bridge::deliveries::delivery_status;
+use crate::bridge::deliveries::sms_status;
 use crate::clients::Clients;
 use crate::remote::Failure;
 use crate::store::sms;
@@ -21,7 +21,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients) -> anyhow::Result<()>
     let patience = SignedDuration::try_from(app.config.delivery.backfill_every)?;
     for sid in sms::take_unfinished(&app.store, since, patience, AT_ONCE).await? {
         match clients.twilio.message(&MessageSid::parse(&sid)?).await {
-            Ok(message) => delivery_status::receive_looked_up(app, &message).await?,
+            Ok(message) => sms_status::receive_looked_up(app, &message).await?,
             // A text that Twilio has deleted must not keep the others from being polled.
             Err(failure @ Failure::Refused { .. }) => {
                 tracing::warn!(sid, %failure, "Twilio refuses to return the status of a text");

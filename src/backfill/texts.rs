@@ -14,7 +14,7 @@ use crate::config::Line;
 use crate::log_limit::LogLimit;
 use crate::phone::Address;
 use crate::remote::Failure;
-use crate::store::facts;
+use crate::store::kv;
 use crate::store::messages::{self, KeptText};
 use crate::twilio::AccountSid;
 use crate::twilio::client::MessageFilter;
@@ -26,7 +26,7 @@ static NOT_MARKED: LogLimit = LogLimit::per_minute();
 
 /// Saves every text to the line that Twilio's log has and we do not. Returns their number.
 pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyhow::Result<usize> {
-    let watermark = facts::texts_watermark(line.number.as_str());
+    let watermark = kv::texts_watermark(line.number.as_str());
     let since = begin(app, clients, &watermark).await?;
     let (begun, by_our_clock) = (BootInstant::now(), app.clock.now());
     let filter = MessageFilter {

@@ -14,7 +14,7 @@ use crate::slack::event::MessageEvent;
 use crate::slack::{ChannelId, MessageTs, TeamId};
 use crate::store::messages::{self, Origin};
 use crate::store::threads::{self, Compared};
-use crate::store::{facts, order};
+use crate::store::{kv, order};
 use crate::thread_sync;
 
 /// Reads the thread and saves its new replies and edits. Returns the number of new replies.
@@ -109,7 +109,7 @@ async fn since(app: &App, thread: &Compared, root: &MessageTs) -> anyhow::Result
     if newest.is_ok() {
         return Ok(since);
     }
-    let from = facts::read(&app.store, &compared_from(&thread.line)).await?;
+    let from = kv::read(&app.store, &compared_from(&thread.line)).await?;
     let from = from.and_then(|from| MessageTs::parse(&from).ok());
     Ok(from.map_or(since.clone(), |from| from.max(since)))
 }

@@ -4,18 +4,18 @@
 //! | event | file |
 //! |---|---|
 //! | a caller's text (webhook or backfill) | `texts/inbound_sms` |
-//! | a status of one of our texts | `deliveries/delivery_status` |
-//! | a call comes in, or a ring ends | `calls/inbound_call` |
-//! | somebody picks up, presses a key, hangs up | `calls/call_screening` |
+//! | a status of one of our texts | `deliveries/sms_status` |
+//! | a call comes in, or a ring ends | `calls/ring` |
+//! | somebody picks up, presses a key, hangs up | `calls/screening` |
 //! | a recording, its file, its transcription | `calls/voicemail` |
-//! | a call that only Twilio's log knows | `calls/found_call`, its end `calls/unheard_call` |
+//! | a call that only Twilio's log knows | `calls/backfilled`, its end `calls/backfilled_end` |
 //! | a message in a thread, its edit or deletion | `replies/slack_reply`, `replies/edited` |
 //! | a slash command | `slack/command` |
 //! | a button | `slack/button` |
 //! | the *New text* shortcut and its form | `replies/text_first` |
 //! | the app's Home tab is opened | `slack/home` |
 //! | an attempt or a look for a delivery ended | `deliveries/outcome` |
-//! | time passes | `desk/reminder`, `desk/away`, `desk/newcomers`, `desk/stuck`, `replies/held`, `slack/home` |
+//! | time passes | `desk/reminder`, `desk/away_text`, `desk/newcomers`, `desk/stuck`, `replies/confirmation`, `slack/home` |
 //!
 //! Folders import downwards only: `slack`, `deliveries`, then `calls`, `replies`, `texts`, then `desk`, then `wording`.
 

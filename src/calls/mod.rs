@@ -1,11 +1,11 @@
 //! The calls of this process: what it remembers of them, and where it puts what they leave behind.
 
-pub(crate) mod call_ledger;
-pub(crate) mod call_memory;
+pub(crate) mod cache;
 pub(crate) mod event;
+pub(crate) mod write_queue;
 
-use self::call_ledger::{CallLedger, Unwritten};
-use self::call_memory::CallMemory;
+use self::cache::CallMemory;
+use self::write_queue::{CallLedger, Unwritten};
 
 /// What is known of calls before it is written down; cloning it costs nothing.
 #[derive(Debug, Clone)]

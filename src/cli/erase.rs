@@ -18,7 +18,7 @@ use crate::private_files;
 use crate::store::audit::NewEntry;
 use crate::store::forget::{self, Forgotten};
 use crate::store::scrub::{self, Scrubbed};
-use crate::store::{Store, conversations, pages};
+use crate::store::{Store, conversations, escalations};
 use crate::vocabulary::Decision;
 
 /// How often to try to truncate the write-ahead log before leaving that to the service.
@@ -64,7 +64,7 @@ pub(super) async fn run(
     let known = conversations::all_of_caller(&mut tx, number.as_str()).await?;
     let mut about = Vec::new();
     for conversation in &known {
-        about.extend(pages::sids_about(&mut tx, &conversation.id).await?);
+        about.extend(escalations::sids_about(&mut tx, &conversation.id).await?);
     }
     drop(tx);
     if known.is_empty() && twilio.is_none() {

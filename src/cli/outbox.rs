@@ -10,7 +10,7 @@ use crate::config::{Config, Environment};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::outbox::{self, Row};
-use crate::store::{Store, conversations, held, lanes};
+use crate::store::{Store, confirmations, conversations, lanes};
 use crate::vocabulary::{AttemptResult, ConfirmationState, Decision, DeliveryState, Kind};
 
 /// What `outbox` takes.
@@ -197,7 +197,7 @@ async fn move_to(
             DeliveryState::Waiting => ConfirmationState::Sent,
             _ => ConfirmationState::Gone,
         };
-        held::close(&mut tx, &row.message_id, answer).await?;
+        confirmations::close(&mut tx, &row.message_id, answer).await?;
     }
     let mut entry = NewEntry {
         subject: row.id.clone(),

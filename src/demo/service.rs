@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::availability::sources::Sources;
 use crate::bridge::slack::command;
-use crate::calls::call_memory;
+use crate::calls::cache;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::phone::Address;
@@ -68,7 +68,7 @@ impl Service {
     /// Returns whom a call would ring now, in the words of `/qdn who`.
     async fn who(&self) -> anyhow::Result<String> {
         let now = Clock::System.now();
-        let since = now.checked_sub(call_memory::LONGEST_TALK).unwrap_or(now);
+        let since = now.checked_sub(cache::LONGEST_TALK).unwrap_or(now);
         let (everybody, talking) = tokio::join!(
             self.sources.read(&self.config, &self.store, &Clock::System),
             calls::talking(&self.store, since),

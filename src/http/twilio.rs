@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use super::error::AppError;
 use super::signed::{TwilioCallback, TwilioForm};
 use crate::app::App;
-use crate::bridge::calls::inbound_call::{LegOf, Progress, recovered};
+use crate::bridge::calls::ring::{LegOf, Progress, recovered};
 use crate::bridge::calls::voicemail::MessageOf;
-use crate::bridge::calls::{call_screening, inbound_call, voicemail};
-use crate::bridge::deliveries::delivery_status;
-use crate::bridge::deliveries::delivery_status::Echo;
+use crate::bridge::calls::{ring, screening, voicemail};
+use crate::bridge::deliveries::sms_status;
+use crate::bridge::deliveries::sms_status::Echo;
 use crate::bridge::texts::inbound_sms;
 use crate::twilio::form::{
     CallProgress, DialResult, FormError, GatherResult, InboundCall, InboundSms, MessageStatus,
@@ -49,7 +49,7 @@ pub(super) async fn dispatch_route(
         };
     }
     let call = InboundCall::from_params(&params);
-    Ok(Twiml(inbound_call::receive(&app, &call).await).into_response())
+    Ok(Twiml(ring::receive(&app, &call).await).into_response())
 }
 
 /// Answers the test request of `qdn-relay check`, which shows that a signed request arrives unchanged.
@@ -63,7 +63,7 @@ pub(super) async fn status(
     TwilioCallback(echo, params): TwilioCallback<Echo>,
 ) -> Result<StatusCode, AppError> {
     let status = MessageStatus::from_params(&params)?;
-    within(delivery_status::receive(&app, &status, echo.as_ref())).await?;
+    within(sms_status::receive(&app, &status, echo.as_ref())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn dial(
     TwilioCallback(progress, params): TwilioCallback<Progress>,
 ) -> Twiml {
     let result = DialResult::from_params(&params);
-    Twiml(inbound_call::dial_ended(&app, &result, progress).await)
+    Twiml(ring::dial_ended(&app, &result, progress).await)
 }
 
 /// Handles a pickup on a screened line: asks the callee to press 1.
@@ -86,7 +86,7 @@ pub(super) async fn screen(
         Some(of) => of,
         None => recovered::leg(&app, leg.parent_call_sid.as_ref(), &leg.to).await,
     };
-    Twiml(call_screening::picked_up(&app, &leg, &of).await)
+    Twiml(screening::picked_up(&app, &leg, &of).await)
 }
 
 /// Handles the key that the callee pressed.
@@ -99,7 +99,7 @@ pub(super) async fn key(
         Some(of) => of,
         None => recovered::leg(&app, pressed.parent_call_sid.as_ref(), &pressed.to).await,
     };
-    Twiml(call_screening::key_pressed(&app, &pressed, &of).await)
+    Twiml(screening::key_pressed(&app, &pressed, &of).await)
 }
 
 /// Handles the status callback of a dialed leg.
@@ -112,7 +112,7 @@ pub(super) async fn leg(
         Some(of) => of,
         None => recovered::leg(&app, progress.parent_call_sid.as_ref(), &progress.to).await,
     };
-    call_screening::progressed(&app, &progress, &of).await;
+    screening::progressed(&app, &progress, &of).await;
     StatusCode::NO_CONTENT
 }
 

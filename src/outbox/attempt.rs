@@ -12,9 +12,9 @@ use super::mark::mark;
 use super::post::{self, Thread};
 use super::{call_message, copies, enclosure, picture, recording, settle};
 use crate::app::App;
-use crate::bridge::deliveries::delivery_status::Echo;
-use crate::bridge::desk::plainer::{self, Form};
-use crate::bridge::desk::root::{self, Neighbours};
+use crate::bridge::deliveries::sms_status::Echo;
+use crate::bridge::desk::post_form::{self, Form};
+use crate::bridge::desk::thread_header::{self, Neighbours};
 use crate::bridge::desk::{newcomers, opt_out};
 use crate::bridge::replies::slack_reply;
 use crate::bridge::slack::home;
@@ -130,7 +130,7 @@ async fn deliver_once(
         true => timeout_at(ends, outbox::attempts(&app.store, &row.id)).await??,
         false => Vec::new(),
     };
-    let form = plainer::form(&before, attempt.n);
+    let form = post_form::form(&before, attempt.n);
     let answered = match timeout_at(ends, deliver(app, clients, row, attempt, form)).await {
         Ok(answered) => answered?,
         Err(_) => Err(Failure::Unknown {
@@ -178,8 +178,8 @@ async fn deliver(
                 let listed = listed::waiting(&app.store, &conversation.id).await?;
                 body = newcomers::above(app, &listed, body)?;
             }
-            let body = plainer::content(form, &body, &row.id);
-            let reply = plainer::content(form, &reply, &row.id);
+            let body = post_form::content(form, &body, &row.id);
+            let reply = post_form::content(form, &reply, &row.id);
             let neighbours = Neighbours {
                 channel: &conversation.channel,
                 previous_ts: if new_thread {
@@ -189,7 +189,7 @@ async fn deliver(
                 },
                 next_ts: "",
             };
-            let mut root = root::compose(app, &conversation, &body, neighbours).await?;
+            let mut root = thread_header::compose(app, &conversation, &body, neighbours).await?;
             if form == Form::Plain {
                 root.blocks = None;
             }
@@ -210,7 +210,7 @@ async fn deliver(
             content,
             thread_ts,
         } => {
-            let content = plainer::content(form, &content, &row.id);
+            let content = post_form::content(form, &content, &row.id);
             post::announce(app, clients, row, attempt, (&channel, &thread_ts), &content).await
         }
         Delivery::Words {
@@ -221,17 +221,17 @@ async fn deliver(
         } => show_words(app, clients, &of, (&channel, &user, &thread_ts)).await?,
         Delivery::List { line } => match newcomers::compose(app, &row.id).await? {
             Some(list) => {
-                let list = plainer::content(form, &list, &row.id);
+                let list = post_form::content(form, &list, &row.id);
                 post::list(app, clients, row, attempt, (&line, &list)).await
             }
             None => Ok(done(String::new(), None)),
         },
-        Delivery::Listing { list } => super::root::edit_list(app, clients, &list).await?,
+        Delivery::Listing { list } => super::thread_header::edit_list(app, clients, &list).await?,
         Delivery::Copies { of, channel, root } => {
             copies::clear(app, clients, &of, (&channel, &root)).await?
         }
         Delivery::Root { channel, ts } => {
-            super::root::bring_up_to_date(app, clients, row, &channel, &ts).await?
+            super::thread_header::bring_up_to_date(app, clients, row, &channel, &ts).await?
         }
         Delivery::Home { person, notice } => {
             let person = UserId::new(person);
@@ -336,7 +336,7 @@ async fn show_words(
     (channel, user, thread_ts): (&str, &str, &str),
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let posted = outbox::read(&app.store, of).await?;
-    let mut words = posted.map_or_else(String::new, |row| plainer::words(&row));
+    let mut words = posted.map_or_else(String::new, |row| post_form::words(&row));
     let listed = listed::opened_by(&app.store, of).await?;
     if !listed.is_empty() {
         words = newcomers::above(app, &listed, words.into())?.text;

@@ -4,17 +4,17 @@
 //! same as doing it once.
 
 use super::attempt;
-use super::root::{edit, is_beyond_editing};
+use super::thread_header::{edit, is_beyond_editing};
 use crate::app::App;
-use crate::bridge::calls::call_thread::Scene;
+use crate::bridge::calls::thread::Scene;
 use crate::bridge::desk::newcomers;
-use crate::bridge::desk::root::{self, Neighbours};
+use crate::bridge::desk::thread_header::{self, Neighbours};
 use crate::clients::Clients;
 use crate::delivery::Outcome;
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::Row;
-use crate::store::{call_turns, calls, conversations, listed, outbox, threads};
+use crate::store::{calls, conversations, listed, outbox, ring_outcomes, threads};
 
 pub(super) async fn bring_up_to_date(
     app: &App,
@@ -34,7 +34,7 @@ pub(super) async fn bring_up_to_date(
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
     let is_root = conversations::is_root(&app.store, &conversation.channel, &posted).await?;
     let scene = Scene {
-        turns: call_turns::read(&app.store, &call.sid).await?,
+        turns: ring_outcomes::read(&app.store, &call.sid).await?,
         call,
         conversation,
         config: &app.config,
@@ -50,7 +50,7 @@ pub(super) async fn bring_up_to_date(
             let listed = listed::opened_by(&app.store, &scene.call.post_id).await?;
             let body = newcomers::above(app, &listed, scene.as_root())?;
             let neighbours = neighbours.unwrap_or_default();
-            root::compose(app, &scene.conversation, &body, neighbours).await?
+            thread_header::compose(app, &scene.conversation, &body, neighbours).await?
         }
         false => scene.as_reply(),
     };

@@ -39,7 +39,7 @@ pub(super) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
         }
         if away_at <= Instant::now() {
             away_at = Instant::now() + AWAY;
-            ended.push(bridge::desk::away::tick(&app).await);
+            ended.push(bridge::desk::away_text::tick(&app).await);
         }
         for error in ended.into_iter().filter_map(Result::err) {
             if warnings.record().is_some() {

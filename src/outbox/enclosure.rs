@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
 use super::failed::back_off;
-use super::fit;
+use super::resize;
 use crate::app::App;
 use crate::clients::Clients;
 use crate::delivery::{Enclosing, Fate, Medium, Outcome, Unfit};
@@ -80,7 +80,7 @@ pub(super) async fn prepare(
     let permit = ONE_AT_A_TIME.acquire().await?;
     let fitted = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        fit::fit(bytes, &content_type, most)
+        resize::fit(bytes, &content_type, most)
     });
     match fitted.await? {
         Err(unfit) => prepared(Fate::Unfit(unfit)),

@@ -7,21 +7,21 @@
 
 mod attempt;
 mod call_message;
+mod clock_jump;
 mod copies;
 mod desk;
 mod enclosure;
 pub(crate) mod failed;
-mod fit;
-#[cfg(test)]
-mod machine;
 mod mark;
+#[cfg(test)]
+mod model_test;
 mod pace;
 mod picture;
 mod post;
 mod recording;
-mod root;
+mod resize;
 mod settle;
-mod step;
+mod thread_header;
 mod worker;
 
 use std::sync::Arc;
@@ -75,7 +75,7 @@ pub(crate) fn start(app: &App, clients: &Clients, stop: &watch::Receiver<bool>) 
     workers.spawn(open_newcomers(app.clone(), stop.clone()));
     workers.spawn(clear_media(app.clone(), stop.clone()));
     workers.spawn(desk::watch(app.clone(), stop.clone()));
-    workers.spawn(step::watch(app.clone(), stop.clone()));
+    workers.spawn(clock_jump::watch(app.clone(), stop.clone()));
     workers
 }
 
@@ -155,7 +155,7 @@ async fn tell_stuck(app: App, mut stop: watch::Receiver<bool>) {
             continue;
         };
         let told = match bridge::desk::stuck::tell(&app, since).await {
-            Ok(()) => bridge::replies::held::remind(&app, asked).await,
+            Ok(()) => bridge::replies::confirmation::remind(&app, asked).await,
             failed => failed,
         };
         match told {

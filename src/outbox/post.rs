@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::attempt::done;
 use crate::app::App;
-use crate::bridge::desk::plainer::{self, Form};
+use crate::bridge::desk::post_form::{self, Form};
 use crate::clients::Clients;
 use crate::delivery::{Content, Outcome, PostedIn};
 use crate::remote::Failure;
@@ -143,7 +143,7 @@ pub(super) async fn post_in_thread(
             // The root was deleted: Slack has put this into the channel, without an error. It is the root now,
             // and should say who is texting; if that cannot be changed it still works as one.
             if let Err(failure) =
-                super::root::edit(clients, &posted.channel, &posted.ts, thread.root).await
+                super::thread_header::edit(clients, &posted.channel, &posted.ts, thread.root).await
             {
                 tracing::warn!(outbox = row.id, %failure, "a new root keeps the words of a reply");
             }
@@ -220,7 +220,7 @@ pub(super) async fn post_plainer(
         code = refused,
         "Slack refused a message's blocks or length: it is posted as bare text"
     );
-    let plain = plainer::content(
+    let plain = post_form::content(
         Form::Plain,
         &Content {
             text: post.text.clone(),

@@ -104,7 +104,7 @@ impl Directory {
     }
 
     pub(super) async fn recall_people(&self, store: &Store) -> anyhow::Result<()> {
-        let known = store::facts::read(store, PEOPLE_FACT).await?;
+        let known = store::kv::read(store, PEOPLE_FACT).await?;
         for (user, names) in read(known) {
             let called = &self.0.people.called;
             called.insert(user, (Timestamp::UNIX_EPOCH, names));
@@ -160,12 +160,12 @@ impl Directory {
             return Ok(());
         }
         let mut tx = store.begin().await?;
-        let mut known = read(store::facts::read_in(&mut tx, PEOPLE_FACT).await?);
+        let mut known = read(store::kv::read_in(&mut tx, PEOPLE_FACT).await?);
         for entry in &people.called {
             known.insert(entry.key().clone(), entry.value().1.clone());
         }
         known.retain(|_, names| !names.is_empty());
-        store::facts::write(&mut tx, PEOPLE_FACT, &serde_json::to_string(&known)?).await?;
+        store::kv::write(&mut tx, PEOPLE_FACT, &serde_json::to_string(&known)?).await?;
         tx.commit().await
     }
 }

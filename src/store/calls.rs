@@ -4,7 +4,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use sqlx::FromRow;
 
-use super::tallies::{self, Tally};
+use super::daily_stats::{self, Tally};
 use super::{Store, Tx, timestamp};
 use crate::vocabulary::CallState;
 
@@ -82,7 +82,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewCall<'_>) -> anyhow::Result<()>
             calls: 1,
             ..Tally::default()
         };
-        tallies::add(tx, new.line, new.started.as_millisecond(), more).await?;
+        daily_stats::add(tx, new.line, new.started.as_millisecond(), more).await?;
     }
     Ok(())
 }
@@ -174,7 +174,7 @@ pub(crate) async fn advance(
             missed: i64::from(state.is_missed()) - i64::from(before.state().is_missed()),
             ..Tally::default()
         };
-        tallies::add(tx, &before.line, before.started_at, more).await?;
+        daily_stats::add(tx, &before.line, before.started_at, more).await?;
     }
     Ok(has_moved)
 }

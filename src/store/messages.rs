@@ -4,7 +4,7 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::FromRow;
 
-use super::tallies::{self, Tally};
+use super::daily_stats::{self, Tally};
 use super::{Store, Tx, new_id};
 
 /// Where a message was written.
@@ -106,7 +106,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<
             replies: i64::from(new.origin == Origin::Slack && !new.kept_inside),
             ..Tally::default()
         };
-        tallies::add_to(tx, new.conversation_id, now, more).await?;
+        daily_stats::add_to(tx, new.conversation_id, now, more).await?;
     }
     Ok(kept)
 }
@@ -274,7 +274,7 @@ pub(crate) async fn keep_inside(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
             replies: -1,
             ..Tally::default()
         };
-        tallies::add_to(tx, &conversation_id, created_at, less).await?;
+        daily_stats::add_to(tx, &conversation_id, created_at, less).await?;
     }
     Ok(())
 }

@@ -8,22 +8,24 @@
 pub(crate) mod ahead;
 pub mod audit;
 pub(crate) mod availability;
-pub(crate) mod away;
+pub(crate) mod away_periods;
 pub(crate) mod call_events;
-pub(crate) mod call_turns;
 pub(crate) mod calls;
+pub(crate) mod confirmations;
 mod connect;
+pub(crate) mod conversation_status;
 pub(crate) mod conversations;
+pub(crate) mod daily_stats;
+pub(crate) mod deferred;
 pub(crate) mod edits;
+pub(crate) mod escalations;
 mod examine;
-pub(crate) mod facts;
 pub(crate) mod forget;
-pub(crate) mod held;
-pub(crate) mod homes;
+pub(crate) mod home_views;
 mod id;
+pub(crate) mod kv;
 pub(crate) mod lanes;
 pub(crate) mod listed;
-pub(crate) mod matters;
 pub(crate) mod media;
 pub(crate) mod messages;
 pub(crate) mod missed_texts;
@@ -32,17 +34,15 @@ pub(crate) mod opt_outs;
 pub(crate) mod order;
 pub mod outbox;
 pub(crate) mod overview;
-pub(crate) mod pages;
-pub(crate) mod parked;
 #[cfg(test)]
 mod plans;
 pub(crate) mod restored;
+pub(crate) mod ring_outcomes;
 pub(crate) mod scrub;
 pub(crate) mod sms;
 #[cfg(test)]
 mod statements;
 pub(crate) mod taken;
-pub(crate) mod tallies;
 pub(crate) mod text_counts;
 pub(crate) mod threads;
 pub(crate) mod upkeep;
@@ -173,7 +173,7 @@ impl Store {
         sqlx::query("select 1").execute(&self.reader).await?;
         let mut tx = self.begin().await?;
         let now = tx.now().as_millisecond().to_string();
-        facts::write(&mut tx, "readyz", &now).await?;
+        kv::write(&mut tx, "readyz", &now).await?;
         tx.commit().await
     }
 

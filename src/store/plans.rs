@@ -3,13 +3,13 @@
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use super::audit::Filter;
-use super::matters::{self, Alarm};
-use super::{Dialect, Store, tallies};
+use super::conversation_status::{self, Alarm};
+use super::{Dialect, Store, daily_stats};
 use crate::clock::Clock;
 
 /// Each statement with the number of its parameters and the index it begins with.
 fn statements() -> Vec<(String, usize, &'static str)> {
-    let [waiting, waiting_count] = matters::waiting_sql(2);
+    let [waiting, waiting_count] = conversation_status::waiting_sql(2);
     let audit = |subject: Option<&str>, number: Option<&str>| {
         Filter {
             subject: subject.map(str::to_owned),
@@ -19,16 +19,20 @@ fn statements() -> Vec<(String, usize, &'static str)> {
         .page_sql()
     };
     vec![
-        (tallies::since_sql(2), 3, "tally"),
-        (tallies::REFUSED.to_owned(), 1, "outbox_refused"),
+        (daily_stats::since_sql(2), 3, "tally"),
+        (daily_stats::REFUSED.to_owned(), 1, "outbox_refused"),
         (waiting, 3, "matter_waiting"),
         (waiting_count, 2, "matter_waiting"),
         (
-            matters::due_sql(Alarm::Remind).to_owned(),
+            conversation_status::due_sql(Alarm::Remind).to_owned(),
             3,
             "matter_remind",
         ),
-        (matters::due_sql(Alarm::Page).to_owned(), 3, "matter_page"),
+        (
+            conversation_status::due_sql(Alarm::Page).to_owned(),
+            3,
+            "matter_page",
+        ),
         (audit(None, Some("+16195550142")), 5, "audit_number"),
         (audit(Some("CA1"), None), 5, "audit_subject"),
         (audit(Some("CA1"), Some("+16195550142")), 6, "audit_"),

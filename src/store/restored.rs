@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::audit::NewEntry;
-use super::{Store, Tx, facts};
+use super::{Store, Tx, kv};
 use crate::vocabulary::Decision;
 
 /// When the database was last put in place of a later one, milliseconds since the Unix epoch.
@@ -34,7 +34,7 @@ pub(crate) async fn doubt_everything(store: &Store) -> anyhow::Result<u64> {
     .context("doubting what waits")?
     .rows_affected();
     let now = tx.now().as_millisecond();
-    facts::write(&mut tx, RESTORED_AT, &now.to_string()).await?;
+    kv::write(&mut tx, RESTORED_AT, &now.to_string()).await?;
     tx.audit(NewEntry {
         subject: "database".into(),
         reason: "a copy was put in place on the command line".into(),
@@ -69,7 +69,7 @@ async fn ask_about_replies(tx: &mut Tx) -> anyhow::Result<()> {
 
 /// Before when a reply may have been sent by a database that is not there any more.
 pub(crate) async fn at(tx: &mut Tx) -> anyhow::Result<Option<Timestamp>> {
-    let at = facts::read_in(tx, RESTORED_AT).await?;
+    let at = kv::read_in(tx, RESTORED_AT).await?;
     at.map(|at| Ok(Timestamp::from_millisecond(at.parse()?)?))
         .transpose()
 }

@@ -7,7 +7,7 @@
 
 use anyhow::Context;
 
-use super::{Dialect, Store, Tx, facts, new_id};
+use super::{Dialect, Store, Tx, kv, new_id};
 
 /// The fact that something was taken away and may still stand in the log. Its value tells one wish from the next.
 const WANTED: &str = "scrub.wanted";
@@ -30,7 +30,7 @@ pub(crate) enum Scrubbed {
 /// Notes in the transaction that takes something away that the log has to be truncated.
 pub(crate) async fn want(tx: &mut Tx) -> anyhow::Result<()> {
     match tx.dialect {
-        Dialect::Sqlite => facts::write(tx, WANTED, &new_id()).await,
+        Dialect::Sqlite => kv::write(tx, WANTED, &new_id()).await,
         Dialect::Postgres => Ok(()),
     }
 }
@@ -38,14 +38,14 @@ pub(crate) async fn want(tx: &mut Tx) -> anyhow::Result<()> {
 /// Notes that a database that was just made has had `secure_delete` on from the beginning.
 pub(super) async fn is_new(store: &Store) -> anyhow::Result<()> {
     let mut tx = store.begin().await?;
-    facts::write(&mut tx, CLEAN, "").await?;
+    kv::write(&mut tx, CLEAN, "").await?;
     tx.commit().await
 }
 
 /// Writes a database anew, once, that an earlier version has written: what it removed may stand in free space. For a
 /// process that has the database to itself, since nobody else can write meanwhile.
 pub(crate) async fn overwrite_free_space(store: &Store) -> anyhow::Result<()> {
-    if store.dialect != Dialect::Sqlite || facts::read(store, CLEAN).await?.is_some() {
+    if store.dialect != Dialect::Sqlite || kv::read(store, CLEAN).await?.is_some() {
         return Ok(());
     }
     tracing::info!(
@@ -56,7 +56,7 @@ pub(crate) async fn overwrite_free_space(store: &Store) -> anyhow::Result<()> {
         .await
         .context("writing the database anew")?;
     let mut tx = store.begin().await?;
-    facts::write(&mut tx, CLEAN, "").await?;
+    kv::write(&mut tx, CLEAN, "").await?;
     // The old pages stand in the file until the new ones are copied over them.
     want(&mut tx).await?;
     tx.commit().await
@@ -67,10 +67,10 @@ pub(crate) async fn run(store: &Store) -> anyhow::Result<Scrubbed> {
     if store.dialect != Dialect::Sqlite {
         return Ok(Scrubbed::Done);
     }
-    let Some(wish) = facts::read(store, WANTED).await? else {
+    let Some(wish) = kv::read(store, WANTED).await? else {
         return Ok(Scrubbed::Done);
     };
-    if !truncate(store).await? || facts::read(store, CLEAN).await?.is_none() {
+    if !truncate(store).await? || kv::read(store, CLEAN).await?.is_none() {
         return Ok(Scrubbed::NotYet);
     }
     let mut tx = store.begin().await?;

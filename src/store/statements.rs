@@ -21,6 +21,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("audit.rs", "exact", " and subject = $4"),
     ("daily_stats.rs", "sums", "sum(texts)"),
     ("lanes.rs", "order", "seq, part"),
+    ("queries.rs", "texts", "'sms'"),
     ("tallies.rs", "sums", "sum(texts)"),
     ("text_counts.rs", "whose", "line = $1 and author = ''"),
 ];

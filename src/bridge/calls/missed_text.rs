@@ -6,9 +6,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::call_thread::Scene;
-use crate::bridge::desk::away;
-use crate::bridge::desk::{limits, opt_out, own_text};
+use super::thread::Scene;
+use crate::bridge::desk::away_text;
+use crate::bridge::desk::{automatic_text, limits, opt_out};
 use crate::config::Line;
 use crate::store::audit::NewEntry;
 use crate::store::{Tx, calls, missed_texts};
@@ -43,7 +43,8 @@ pub(crate) async fn send(
     }
     let conversation = &scene.conversation;
     let (number, key) = (&conversation.line, format!("missed:{}", scene.call.sid));
-    let Some(message) = own_text::send(tx, number, &conversation.id, &key, words).await? else {
+    let Some(message) = automatic_text::send(tx, number, &conversation.id, &key, words).await?
+    else {
         return Ok(());
     };
     limits::spend_machine(tx, number, &conversation.caller, words).await?;
@@ -73,7 +74,7 @@ async fn why_not(
         return Ok(Some("there is no number that takes texts"));
     }
     // Whom a call comes from can be forged: it must not be a way to have others texted, at a price.
-    if !away::is_served(line, &caller) {
+    if !away_text::is_served(line, &caller) {
         return Ok(Some("the number is in a country the line does not serve"));
     }
     // Two lines that forward to each other would text each other.
@@ -98,7 +99,7 @@ async fn why_not(
     if missed_texts::texted_since(tx, conversation, since).await? {
         return Ok(Some("the last such text was less than an hour ago"));
     }
-    if !away::may_be_texted_automatically(tx, caller.as_str()).await? {
+    if !away_text::may_be_texted_automatically(tx, caller.as_str()).await? {
         return Ok(Some("the caller was sent enough automatic texts for a day"));
     }
     if limits::is_machine_spent(tx, scene.config, line, words).await? {

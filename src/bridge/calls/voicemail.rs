@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::inbound_call::{OfCall, address, line_of, recovered};
+use super::ring::{OfCall, address, line_of, recovered};
 use crate::app::App;
 use crate::bridge::wording;
 use crate::calls::event::{Change, Fact};

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::aside::Aside;
-use super::call_record;
-use crate::calls::call_ledger::{Pending, Unwritten};
+use super::apply;
 use crate::calls::event::Fact;
+use crate::calls::write_queue::{Pending, Unwritten};
 use crate::config::Config;
 use crate::store::Store;
 
@@ -94,14 +94,14 @@ impl Writer {
     async fn write(&self, batch: &[Pending]) -> anyhow::Result<()> {
         let mut tx = self.store.begin().await?;
         for pending in batch {
-            call_record::apply(&mut tx, &self.config, &pending.fact).await?;
+            apply::apply(&mut tx, &self.config, &pending.fact).await?;
         }
         tx.commit().await
     }
 
     async fn write_one(&self, fact: &Fact) -> anyhow::Result<()> {
         let mut tx = self.store.begin().await?;
-        call_record::apply(&mut tx, &self.config, fact).await?;
+        apply::apply(&mut tx, &self.config, fact).await?;
         tx.commit().await
     }
 

@@ -3,7 +3,7 @@
 
 use super::row;
 use crate::app::App;
-use crate::bridge::desk::{newcomers, plainer};
+use crate::bridge::desk::{newcomers, post_form};
 use crate::bridge::wording;
 use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
@@ -19,7 +19,7 @@ pub(crate) async fn receive(
     why: &str,
     was_plain: bool,
 ) -> anyhow::Result<()> {
-    let outcome = plainer::outcome(was_plain);
+    let outcome = post_form::outcome(was_plain);
     outbox::finish_attempt(tx, &row.id, attempt.n, outcome, why).await?;
     metrics::counter!("qdn_not_taken_total", "kind" => row.kind.to_string()).increment(1);
     warn(tx, app, row, attempt, why).await
@@ -34,7 +34,7 @@ pub(crate) async fn warn(
     why: &str,
 ) -> anyhow::Result<()> {
     let attempts = outbox::attempts_in(tx, &row.id).await?;
-    if !plainer::is_last_but_placeholder(&attempts, attempt.n) {
+    if !post_form::is_last_but_placeholder(&attempts, attempt.n) {
         return Ok(());
     }
     if row.kind == Kind::List {

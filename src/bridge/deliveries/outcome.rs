@@ -7,10 +7,10 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::deliveries::row::{audit, entry, give_up, is_taken_away, trouble_changed};
-use crate::bridge::deliveries::{copies, delivery_status, not_taken, settlement, unreadable};
-use crate::bridge::desk::{limits, matter, newcomers, opt_out, page};
-use crate::bridge::replies::{counted, pictures_out, slack_reply};
-use crate::bridge::texts::pictures_in;
+use crate::bridge::deliveries::{copies, not_taken, settlement, sms_status, unreadable};
+use crate::bridge::desk::{escalation, limits, newcomers, opt_out, status};
+use crate::bridge::replies::{counted, files, slack_reply};
+use crate::bridge::texts::inbound_media;
 use crate::bridge::wording::{opt_outs, pictures};
 use crate::bridge::{self, wording};
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
@@ -18,7 +18,9 @@ use crate::slack::refusal;
 use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Claimed, Lane, Lease, Work};
 use crate::store::outbox::{Attempt, Row};
-use crate::store::{Tx, conversations, held, matters, messages, outbox, threads};
+use crate::store::{
+    Tx, confirmations, conversation_status, conversations, messages, outbox, threads,
+};
 use crate::twilio::error_code::{self, Meaning};
 use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind, Reason};
 
@@ -82,13 +84,13 @@ async fn follow(
         Outcome::Resolved(bodies) => resolved(tx, app, row, attempt, bodies).await,
         Outcome::Prepared(enclosing) => {
             outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Prepared, "").await?;
-            pictures_out::keep(tx, row, enclosing).await?;
+            files::keep(tx, row, enclosing).await?;
             let next = Delivery::Enclosing(enclosing.clone());
             outbox::set_payload(tx, id, next.kind(), &next.payload()).await?;
             outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(Duration::ZERO), "").await
         }
         Outcome::Cleared { answered } => copies::cleared(tx, app, (row, attempt), answered).await,
-        Outcome::Uploaded(file) => pictures_in::uploaded(tx, row, attempt, file.as_deref()).await,
+        Outcome::Uploaded(file) => inbound_media::uploaded(tx, row, attempt, file.as_deref()).await,
         Outcome::Again { after, why } => {
             outbox::finish_attempt(tx, id, attempt.n, AttemptResult::NotSent, why).await?;
             if is_taken_away(tx, row).await? {
@@ -182,7 +184,7 @@ async fn delivered(
     proof: &str,
 ) -> anyhow::Result<()> {
     if row.kind == Kind::Sms {
-        return delivery_status::bind(tx, app, row, attempt.n, external_id, proof).await;
+        return sms_status::bind(tx, app, row, attempt.n, external_id, proof).await;
     }
     if row.state == DeliveryState::Delivered && row.external_id == external_id {
         // A late answer says what a look has found, or a commit whose success was not heard is made again.
@@ -258,7 +260,7 @@ async fn began(
     before: &Conversation,
     (channel, root): (&str, &str),
 ) -> anyhow::Result<()> {
-    let matter = matters::of(tx, &before.id).await?;
+    let matter = conversation_status::of(tx, &before.id).await?;
     if matter.changed() >= attempt.started() {
         delivery::enqueue_root(tx, &before.id, channel, root).await?;
     }
@@ -318,17 +320,17 @@ async fn resolved(
     bodies: &[String],
 ) -> anyhow::Result<()> {
     outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Resolved, "").await?;
-    let texts = pictures_out::pack(row, bodies)?;
+    let texts = files::pack(row, bodies)?;
     if texts.is_empty() {
         let why = wording::nothing_to_send();
         outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, &why).await?;
         audit(tx, app, row, attempt, Decision::Refused, &why).await?;
         // What is wrong with each file says enough.
-        if !pictures_out::tell_left_out(tx, row).await? {
+        if !files::tell_left_out(tx, row).await? {
             let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
             delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
         }
-        matter::text_lost(tx, &app.config.desk, row).await?;
+        status::text_lost(tx, &app.config.desk, row).await?;
         return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
     // What its writer was asked about counts as an answer since they decided.
@@ -337,7 +339,10 @@ async fn resolved(
     let (words, author) = (|| bodies.iter().map(String::as_str), &message.author);
     let parts = limits::parts(words());
     let before = counted::before(row);
-    let is_decided = before > 0 || held::of_message(tx, &row.message_id).await?.is_some();
+    let is_decided = before > 0
+        || confirmations::of_message(tx, &row.message_id)
+            .await?
+            .is_some();
     // What a person decided about was counted then, or before that was noted as one part.
     let more = match is_decided {
         true => parts.saturating_sub(before.max(1)),
@@ -345,14 +350,16 @@ async fn resolved(
     };
     let why = match more {
         0 => None,
-        more => bridge::replies::held::over_limit(tx, app, &conversation, author, more).await?,
+        more => {
+            bridge::replies::confirmation::over_limit(tx, app, &conversation, author, more).await?
+        }
     };
     let why = match is_decided {
         true => why,
-        false => why.or_else(|| bridge::replies::held::too_long(app, words())),
+        false => why.or_else(|| bridge::replies::confirmation::too_long(app, words())),
     };
     if let Some(why) = why {
-        let reply = bridge::replies::held::Reply {
+        let reply = bridge::replies::confirmation::Reply {
             message_id: &message.id,
             external_id: &message.external_id,
             writer: &message.author,
@@ -361,13 +368,14 @@ async fn resolved(
             ts: &message.ts,
         };
         let rows = [row.id.clone()];
-        return bridge::replies::held::hold(tx, app, &conversation, &reply, &rows, &why).await;
+        return bridge::replies::confirmation::hold(tx, app, &conversation, &reply, &rows, &why)
+            .await;
     }
     if !is_decided {
-        matter::answered(tx, &conversation, &format!("<@{author}>")).await?;
+        status::answered(tx, &conversation, &format!("<@{author}>")).await?;
     }
     if more > 0 {
-        bridge::replies::held::spend(tx, &conversation, author, more).await?;
+        bridge::replies::confirmation::spend(tx, &conversation, author, more).await?;
     }
     take_its_place(tx, app, row, attempt, &texts).await
 }
@@ -379,7 +387,7 @@ async fn take_its_place(
     attempt: &Attempt,
     texts: &[Delivery],
 ) -> anyhow::Result<()> {
-    pictures_out::tell_left_out(tx, row).await?;
+    files::tell_left_out(tx, row).await?;
     let mut parts = Vec::with_capacity(texts.len());
     let lane = Lane {
         id: row.lane.clone(),
@@ -443,8 +451,8 @@ async fn refused(
             opt_outs::OPTED_OUT => opt_outs::not_sent(),
             _ => wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number),
         };
-        page::notice(tx, row, sentence.into()).await?;
-        matter::text_lost(tx, &app.config.desk, row).await?;
+        escalation::notice(tx, row, sentence.into()).await?;
+        status::text_lost(tx, &app.config.desk, row).await?;
         drop_later_parts(tx, app, row, attempt).await?;
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     } else if row.kind == Kind::Form {
@@ -473,7 +481,7 @@ async fn refused(
         );
         not_taken::cannot_be_shown(tx, app, row).await?;
     } else if row.kind == Kind::Picture {
-        pictures_in::lost(tx, row, code).await?;
+        inbound_media::lost(tx, row, code).await?;
     } else {
         tracing::error!(
             outbox = row.id,

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::desk::matter;
+use crate::bridge::desk::status;
 use crate::store::audit::NewEntry;
 use crate::store::outbox::{Attempt, Row};
-use crate::store::{Tx, conversations, homes, messages, outbox};
+use crate::store::{Tx, conversations, home_views, messages, outbox};
 use crate::vocabulary::{Decision, DeliveryState, Kind};
 
 /// Whether the writer of what would be sent again has deleted it meanwhile.
@@ -26,7 +26,7 @@ pub(crate) async fn give_up(
 ) -> anyhow::Result<()> {
     let why = "its writer deleted it before it left";
     outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, why).await?;
-    matter::text_lost(tx, &app.config.desk, row).await?;
+    status::text_lost(tx, &app.config.desk, row).await?;
     audit(tx, app, row, attempt, Decision::Dropped, why).await
 }
 
@@ -35,7 +35,7 @@ pub(crate) async fn trouble_changed(tx: &mut Tx, row: &Row) -> anyhow::Result<()
     if row.kind == Kind::Home {
         return Ok(());
     }
-    homes::mark_stale(tx).await
+    home_views::mark_stale(tx).await
 }
 
 /// Adds what happened to a delivery to the audit trail.

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use super::not_taken;
 use super::row::{audit, give_up, is_taken_away, trouble_changed};
 use crate::app::App;
-use crate::bridge::desk::plainer;
-use crate::bridge::desk::{matter, page};
+use crate::bridge::desk::post_form;
+use crate::bridge::desk::{escalation, status};
 use crate::bridge::wording;
 use crate::delivery;
 use crate::store::lanes::{Claimed, Work};
@@ -78,7 +78,7 @@ pub(crate) async fn absent(
     let age = Duration::try_from(tx.now().duration_since(row.created())).unwrap_or_default();
     let is_too_late = outbox::absences(tx, &row.id).await? >= ABSENT_ONCE
         || age >= app.config.delivery.stale_reply;
-    let looked = plainer::absent_because(row, attempt);
+    let looked = post_form::absent_because(row, attempt);
     outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Absent, &looked).await?;
     if is_sms && is_too_late {
         return did_not_leave(tx, app, row, attempt).await;
@@ -146,7 +146,7 @@ pub(crate) async fn not_read(
     }
     if row.kind == Kind::Sms && row.told == 0 {
         outbox::set_told(tx, &row.id).await?;
-        page::notice(tx, row, wording::being_looked_for().into()).await?;
+        escalation::notice(tx, row, wording::being_looked_for().into()).await?;
     }
     look_again(tx, app, row, claimed, why, rest.unwrap_or_default()).await
 }
@@ -165,7 +165,7 @@ pub(crate) async fn undecided(
     audit(tx, app, row, attempt, Decision::Undecided, why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     let question = wording::undecided(&row.id, &row.words());
-    page::ask(tx, row, question).await?;
+    escalation::ask(tx, row, question).await?;
     delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
 }
 
@@ -176,8 +176,8 @@ async fn did_not_leave(tx: &mut Tx, app: &App, row: &Row, attempt: &Attempt) -> 
     trouble_changed(tx, row).await?;
     audit(tx, app, row, attempt, Decision::Undecided, why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
-    matter::text_lost(tx, &app.config.desk, row).await?;
-    page::ask(tx, row, wording::did_not_leave(&row.id, &row.words())).await?;
+    status::text_lost(tx, &app.config.desk, row).await?;
+    escalation::ask(tx, row, wording::did_not_leave(&row.id, &row.words())).await?;
     delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
 }
 

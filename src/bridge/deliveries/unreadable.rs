@@ -5,7 +5,7 @@
 
 use super::row::{audit, trouble_changed};
 use crate::app::App;
-use crate::bridge::desk::{matter, page};
+use crate::bridge::desk::{escalation, status};
 use crate::bridge::wording;
 use crate::delivery::{self, Unreadable};
 use crate::store::lanes::{Claimed, Work};
@@ -37,13 +37,13 @@ pub(super) async fn set_aside(
     if row.conversation_id.is_empty() {
         return Ok(());
     }
-    page::notice(tx, row, wording::delivery::unreadable(&row.id).into()).await?;
+    escalation::notice(tx, row, wording::delivery::unreadable(&row.id).into()).await?;
     if row.message_id.is_empty() {
         return Ok(());
     }
     // It has never left: its caller still waits for an answer.
     if matches!(claimed.work, Work::Attempt(_)) && tried.n == 1 {
-        matter::text_lost(tx, &app.config.desk, row).await?;
+        status::text_lost(tx, &app.config.desk, row).await?;
     }
     delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
 }

@@ -4,15 +4,15 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::desk::decision::{Stop, decide_or_tell};
-use crate::bridge::desk::matter;
+use crate::bridge::desk::status;
 use crate::bridge::wording::desk::{
     self, BUTTON_CLAIM, BUTTON_CLOSE, BUTTON_RELEASE, BUTTON_REOPEN,
 };
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
+use crate::store::conversation_status::Matter;
 use crate::store::conversations::Conversation;
-use crate::store::matters::Matter;
-use crate::store::{Tx, conversations, matters};
+use crate::store::{Tx, conversation_status, conversations};
 use crate::vocabulary::Decision;
 
 /// Whether a button is one of these.
@@ -38,14 +38,14 @@ pub(crate) async fn receive(
                 .link(&conversation.channel, &conversation.thread_ts);
             return Err(Stop::Refused(desk::is_over(link.as_deref())));
         }
-        let stands = matters::of(tx, &conversation.id).await?;
+        let stands = conversation_status::of(tx, &conversation.id).await?;
         let decision = decision(&stands, action, user).map_err(Stop::Refused)?;
         let (now, desk) = (tx.now(), &app.config.desk);
-        matter::change(tx, &conversation, false, |matter| {
+        status::change(tx, &conversation, false, |matter| {
             apply(matter, decision, user);
             // Nobody has it, and its caller still waits.
             if decision == Decision::Released && matter.waiting_since.is_some() {
-                matter::start_clock(matter, now, desk);
+                status::start_clock(matter, now, desk);
             }
         })
         .await?;
@@ -99,14 +99,14 @@ fn apply(matter: &mut Matter, decision: Decision, user: &str) {
     match decision {
         Decision::Claimed => {
             user.clone_into(&mut matter.claimed_by);
-            matter::stop_clock(matter);
+            status::stop_clock(matter);
         }
         Decision::Released => matter.claimed_by.clear(),
         Decision::Closed => {
             matter.closed_by = format!("<@{user}>");
             // Since when the caller waits is kept: it may be reopened.
             matter.claimed_by.clear();
-            matter::stop_clock(matter);
+            status::stop_clock(matter);
         }
         _ => {
             matter.closed_by.clear();
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_press_has_one_effect() {
         let matter = |claimed: &str, closed: &str| {
-            let mut matter = matters::fresh("c1");
+            let mut matter = conversation_status::fresh("c1");
             matter.claimed_by = claimed.into();
             matter.closed_by = closed.into();
             matter.waiting_since = Some(1);

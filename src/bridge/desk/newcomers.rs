@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::bridge::desk::decision::{Stop, decide_or_tell};
-use crate::bridge::desk::root;
+use crate::bridge::desk::thread_header;
 use crate::bridge::wording::{Moment, newcomers as wording};
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
@@ -164,7 +164,7 @@ pub(crate) async fn compose(app: &App, list: &str) -> anyhow::Result<Option<Cont
     for (id, texts) in callers {
         let conversation = conversations::by_id(&app.store, id).await?;
         let caller = Address::new(&conversation.caller);
-        let name = root::name(&app.store, &app.config, &caller).await?;
+        let name = thread_header::name(&app.store, &app.config, &caller).await?;
         let who = wording::who(&caller, name.as_deref(), &conversation.place);
         if texts.iter().all(|text| text.is_opened()) {
             let link = app

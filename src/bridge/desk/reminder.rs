@@ -9,17 +9,17 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::root;
+use super::thread_header;
 use crate::app::App;
-use crate::bridge::desk::{matter, page};
+use crate::bridge::desk::{escalation, status};
 use crate::bridge::wording::desk::{self, Unanswered};
 use crate::config::Line;
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
+use crate::store::conversation_status::{self, Alarm, Matter};
 use crate::store::conversations::Conversation;
-use crate::store::matters::{self, Alarm, Matter};
-use crate::store::{Tx, conversations, facts, messages};
+use crate::store::{Tx, conversations, kv, messages};
 use crate::vocabulary::Decision;
 
 /// How many are looked at in one transaction.
@@ -58,7 +58,7 @@ struct Due {
 
 async fn strike(app: &App, line: &Line, alarm: Alarm) -> anyhow::Result<()> {
     let number = line.number.as_str();
-    let ids = matters::due(&app.store, number, alarm, AT_ONCE).await?;
+    let ids = conversation_status::due(&app.store, number, alarm, AT_ONCE).await?;
     if ids.is_empty() {
         return Ok(());
     }
@@ -81,13 +81,13 @@ async fn strike(app: &App, line: &Line, alarm: Alarm) -> anyhow::Result<()> {
         tx.audit(entry(line, one, alarm));
     }
     let now = tx.now().as_millisecond().to_string();
-    facts::write(&mut tx, &struck(line, alarm), &now).await?;
+    kv::write(&mut tx, &struck(line, alarm), &now).await?;
     tx.commit().await
 }
 
 /// Whether the last time was long enough ago.
 async fn may_strike(tx: &mut Tx, app: &App, line: &Line, alarm: Alarm) -> anyhow::Result<bool> {
-    let last = facts::read_in(tx, &struck(line, alarm)).await?;
+    let last = kv::read_in(tx, &struck(line, alarm)).await?;
     let last = last.and_then(|at| at.parse().ok());
     let last = last.and_then(|at| Timestamp::from_millisecond(at).ok());
     let gathered = delivery::scaled(app.config.delivery.settle_after, GATHERED);
@@ -107,24 +107,24 @@ fn struck(line: &Line, alarm: Alarm) -> String {
 
 /// Stops the clock of a conversation, if it is still due.
 async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<Option<Due>> {
-    let mut matter = matters::of(tx, id).await?;
+    let mut matter = conversation_status::of(tx, id).await?;
     let now = tx.now().as_millisecond();
     let since = matter.clock_since.unwrap_or_default();
     let desk = &app.config.desk;
     let (at, of_text) = match alarm {
-        Alarm::Remind => (&mut matter.remind_at, matter::remind_at(since, desk)),
-        Alarm::Page => (&mut matter.page_at, matter::page_at(since, desk)),
+        Alarm::Remind => (&mut matter.remind_at, status::remind_at(since, desk)),
+        Alarm::Page => (&mut matter.page_at, status::page_at(since, desk)),
     };
     let Some(due) = at.take_if(|at| *at <= now) else {
         return Ok(None);
     };
-    matters::keep(tx, &matter).await?;
+    conversation_status::keep(tx, &matter).await?;
     let Some(conversation) = conversations::find(tx, id).await? else {
         return Ok(None);
     };
     let caller = Address::new(&conversation.caller);
     Ok(Some(Due {
-        name: root::name_in(tx, &app.config, &caller).await?,
+        name: thread_header::name_in(tx, &app.config, &caller).await?,
         words: messages::last_text(tx, id).await?,
         is_found_late: due.saturating_sub(of_text) >= LATE,
         conversation,
@@ -165,14 +165,14 @@ async fn page(tx: &mut Tx, app: &App, line: &Line, due: &[Due]) -> anyhow::Resul
         return page_together(tx, app, line, (first, due.len())).await;
     }
     for one in due {
-        let people = page::people(&app.config, line, &one.conversation.caller);
+        let people = escalation::people(&app.config, line, &one.conversation.caller);
         if people.is_empty() {
             continue;
         }
         let words = desk::page_one(&line.name, &one.told(tx, app));
         for person in &people {
             let (id, occasion) = (&one.conversation.id, one.occasion());
-            page::send(tx, line, person, id, &occasion, &words).await?;
+            escalation::send(tx, line, person, id, &occasion, &words).await?;
         }
         let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
         let notice = desk::paged(&names, one.matter.unanswered_for(tx.now()));
@@ -189,14 +189,14 @@ async fn page_together(
     line: &Line,
     (first, count): (&Due, usize),
 ) -> anyhow::Result<()> {
-    let people = page::people(&app.config, line, "");
+    let people = escalation::people(&app.config, line, "");
     if people.is_empty() {
         return Ok(());
     }
     let words = desk::page_many(&line.name, count, first.told(tx, app).link.as_deref());
     for person in &people {
         let occasion = first.occasion();
-        page::send(tx, line, person, &first.conversation.id, &occasion, &words).await?;
+        escalation::send(tx, line, person, &first.conversation.id, &occasion, &words).await?;
     }
     let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
     let announce = Delivery::Announce {

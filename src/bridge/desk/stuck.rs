@@ -1,7 +1,7 @@
 //! Work that got stuck shows itself: a reply that has not left says so in its thread, once.
 
 use crate::app::App;
-use crate::bridge::desk::page;
+use crate::bridge::desk::escalation;
 use crate::bridge::wording;
 use crate::store::outbox;
 use crate::vocabulary::DeliveryState;
@@ -25,7 +25,7 @@ pub(crate) async fn tell(app: &App, since: jiff::Timestamp) -> anyhow::Result<()
             continue;
         }
         outbox::set_told(&mut tx, &row.id).await?;
-        page::notice(&mut tx, &row, sentence.into()).await?;
+        escalation::notice(&mut tx, &row, sentence.into()).await?;
         tx.commit().await?;
     }
     Ok(())

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::desk::decision::{Stop, decide_or_tell};
-use crate::bridge::desk::{limits, matter, opt_out};
+use crate::bridge::desk::{limits, opt_out, status};
+use crate::bridge::replies::confirmation::{self, Reply};
 use crate::bridge::replies::counted;
-use crate::bridge::replies::held::{self as holding, Reply};
 use crate::bridge::replies::slack_reply::{self, Received};
 use crate::bridge::wording::{self, replies};
 use crate::conversation::confirmation::Why;
@@ -20,13 +20,13 @@ use crate::slack::TeamId;
 use crate::slack::event::{BlockActions, MessageEvent};
 use crate::slack::mrkdwn::{Names, plain_text};
 use crate::store::audit::NewEntry;
+use crate::store::confirmations::Held;
 use crate::store::conversations::Conversation;
-use crate::store::held::Held;
 use crate::store::lanes::{self, Lane};
 use crate::store::messages::{Message, NewMessage, Origin};
 use crate::store::outbox::Row;
 use crate::store::storable;
-use crate::store::{Tx, conversations, edits, held, messages, outbox, parked};
+use crate::store::{Tx, confirmations, conversations, deferred, edits, messages, outbox};
 use crate::vocabulary::{
     self, ConfirmationState, Decision, DeliveryState, EditState, Reason, ReasonCode,
 };
@@ -71,7 +71,7 @@ pub(crate) async fn change(
     let mut tx = app.store.begin().await?;
     let Some(known) = messages::by_external_id(&mut tx, Origin::Slack, &key(message)).await? else {
         // Its own event is late, or waits for its root: what is told of it there is older than this.
-        parked::forget(&mut tx, message.channel.as_str(), message.ts.as_str()).await?;
+        deferred::forget(&mut tx, message.channel.as_str(), message.ts.as_str()).await?;
         tx.commit().await?;
         return match slack_reply::is_live(app, message)? {
             true => slack_reply::receive_late(app, team, message, app.clock.now()).await,
@@ -184,9 +184,9 @@ async fn follow(
     };
     if deliveries.is_empty() {
         drop_rows(tx, &open).await?;
-        matter::taken_back(tx, &app.config.desk, &open).await?;
+        status::taken_back(tx, &app.config.desk, &open).await?;
         messages::keep_inside(tx, &known.id).await?;
-        held::close(tx, &known.id, ConfirmationState::Inside).await?;
+        confirmations::close(tx, &known.id, ConfirmationState::Inside).await?;
         audit(
             tx,
             app,
@@ -200,7 +200,7 @@ async fn follow(
     }
     let parts = outbox::of_message_in(tx, &known.id).await?;
     let rows = replace(tx, &open, &parts, &deliveries).await?;
-    let asked = held::of_message(tx, &known.id).await?;
+    let asked = confirmations::of_message(tx, &known.id).await?;
     if let Some(asked) = asked.filter(Held::is_open) {
         let question = replies::still_held(&asked.writer, &known.id, body);
         return delivery::reword(tx, &conversation, &asked.notice, question).await;
@@ -211,7 +211,7 @@ async fn follow(
     let why = match written.kind {
         Kind::ToColleague => Some(Why::Colleague),
         Kind::Command => Some(Why::Command),
-        _ => holding::too_long(app, words.iter().map(String::as_str)),
+        _ => confirmation::too_long(app, words.iter().map(String::as_str)),
     };
     let Some(why) = why else { return Ok(()) };
     let reply = Reply {
@@ -222,7 +222,7 @@ async fn follow(
         root: written.root.as_str(),
         ts: message.ts.as_str(),
     };
-    holding::hold(tx, app, &conversation, &reply, &rows, &why).await
+    confirmation::hold(tx, app, &conversation, &reply, &rows, &why).await
 }
 
 /// Puts other deliveries where these wait, among all `parts` of the message; the rows that wait there now.
@@ -345,11 +345,11 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
     let texts = slack_reply::to_texts(app, &edit.body, &Names::default());
     let parts = limits::parts(texts.iter().map(String::as_str));
     if let Some(Why::Limit { reached, at }) =
-        holding::over_limit(tx, app, &conversation, user, parts).await?
+        confirmation::over_limit(tx, app, &conversation, user, parts).await?
     {
         return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
     }
-    holding::spend(tx, &conversation, user, parts).await?;
+    confirmation::spend(tx, &conversation, user, parts).await?;
     let known = messages::by_id_in(tx, &edit.message_id).await?;
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mut rows = Vec::new();
@@ -391,7 +391,7 @@ async fn delete(
     let external_id = format!("{}:{}", event.channel.as_str(), ts.as_str());
     let mut tx = app.store.begin().await?;
     let Some(known) = messages::by_external_id(&mut tx, Origin::Slack, &external_id).await? else {
-        if parked::forget(&mut tx, event.channel.as_str(), ts.as_str()).await? {
+        if deferred::forget(&mut tx, event.channel.as_str(), ts.as_str()).await? {
             tx.commit().await?;
             return Ok(Received::Known);
         }
@@ -430,12 +430,12 @@ async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()
     let open: Vec<Row> = rows.iter().filter(|row| waits(row)).cloned().collect();
     drop_rows(tx, &open).await?;
     if reached == Reached::Nowhere {
-        matter::taken_back(tx, &app.config.desk, &open).await?;
+        status::taken_back(tx, &app.config.desk, &open).await?;
     }
-    if let Some(asked) = held::of_message(tx, &known.id).await?
+    if let Some(asked) = confirmations::of_message(tx, &known.id).await?
         && asked.is_open()
     {
-        held::close(tx, &known.id, ConfirmationState::Gone).await?;
+        confirmations::close(tx, &known.id, ConfirmationState::Gone).await?;
         let sentence = replies::deleted_unsent();
         delivery::reword(tx, &conversation, &asked.notice, sentence.into()).await?;
     }

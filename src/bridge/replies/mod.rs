@@ -1,9 +1,9 @@
 //! What dispatchers write to callers, and what becomes of it in the desk's hands.
 
+pub(crate) mod confirmation;
 pub(crate) mod counted;
 pub(crate) mod edited;
-pub(crate) mod held;
-pub(crate) mod pictures_out;
+pub(crate) mod files;
 pub(crate) mod slack_reply;
 pub(crate) mod text_first;
 pub(crate) mod undecided;

@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::desk::{matter, newcomers, opt_out};
-use crate::bridge::replies::held;
-use crate::bridge::replies::{counted, edited, pictures_out, text_first};
+use crate::bridge::desk::{newcomers, opt_out, status};
+use crate::bridge::replies::confirmation;
+use crate::bridge::replies::{counted, edited, files, text_first};
 use crate::bridge::wording;
 use crate::conversation::confirmation::Why;
 use crate::conversation::{self, Kind, Written, colleague};
@@ -19,7 +19,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::messages::{NewMessage, Origin};
 use crate::store::storable;
-use crate::store::{Tx, conversations, messages, order, outbox, parked, restored};
+use crate::store::{Tx, conversations, deferred, messages, order, outbox, restored};
 use crate::thread_sync;
 use crate::twilio;
 use crate::vocabulary::{self, Decision, DeliveryState};
@@ -72,7 +72,7 @@ pub(crate) async fn receive(
         }
         None if is_recent(&written.root, tx.now()) && may_be_of_a_line(app, &message.channel) => {
             // Our own post may be in Slack before its answer is here: then this is a reply to a caller.
-            parked::park(&mut tx, channel, root, message.ts.as_str(), event).await?;
+            deferred::park(&mut tx, channel, root, message.ts.as_str(), event).await?;
             Received::Parked
         }
         None => Received::Ignored("not in a thread of ours"),
@@ -117,7 +117,7 @@ pub(crate) async fn receive_parked(
     let Some(team) = app.directory.team() else {
         return Ok(());
     };
-    for event in parked::unpark(tx, channel, root).await? {
+    for event in deferred::unpark(tx, channel, root).await? {
         let Envelope::EventCallback(callback) = Envelope::parse(event.as_bytes())? else {
             continue;
         };
@@ -143,7 +143,7 @@ pub(crate) async fn parked_writers(
         return Ok(Vec::new());
     };
     let mut writers = Vec::new();
-    for event in parked::unpark(tx, channel, root).await? {
+    for event in deferred::unpark(tx, channel, root).await? {
         let Envelope::EventCallback(callback) = Envelope::parse(event.as_bytes())? else {
             continue;
         };
@@ -266,7 +266,7 @@ async fn keep(
         true => Vec::new(),
         false => send(tx, app, conversation, &message_id, message, &text).await?,
     };
-    let reply = held::Reply {
+    let reply = confirmation::Reply {
         message_id: &message_id,
         external_id: &external_id,
         writer: written.user.as_str(),
@@ -275,7 +275,7 @@ async fn keep(
         ts: message.ts.as_str(),
     };
     if let Some(why) = question(tx, app, conversation, written, age, &reply, &rows).await? {
-        held::hold(tx, app, conversation, &reply, &rows, &why).await?;
+        confirmation::hold(tx, app, conversation, &reply, &rows, &why).await?;
         crate::faultpoints::point("reply.row_kept");
         return Ok(Received::Reply);
     }
@@ -287,9 +287,9 @@ async fn keep(
     let is_resolved = texts.iter().all(|row| row.kind != vocabulary::Kind::Reply);
     if age == Age::Live && !rows.is_empty() && is_resolved {
         let by = format!("<@{}>", written.user.as_str());
-        matter::answered(tx, conversation, &by).await?;
+        status::answered(tx, conversation, &by).await?;
         let parts = counted::parts(app, &texts);
-        held::spend(tx, conversation, reply.writer, parts).await?;
+        confirmation::spend(tx, conversation, reply.writer, parts).await?;
     }
     if age == Age::Stale && !rows.is_empty() {
         for row in &rows {
@@ -332,7 +332,7 @@ async fn put_in_order(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
-    reply: &held::Reply<'_>,
+    reply: &confirmation::Reply<'_>,
     rows: &[String],
 ) -> anyhow::Result<()> {
     if app.thread_sync.needs_sync(reply.channel, reply.root) {
@@ -353,7 +353,7 @@ async fn question(
     conversation: &Conversation,
     written: &Written,
     age: Age,
-    reply: &held::Reply<'_>,
+    reply: &confirmation::Reply<'_>,
     rows: &[String],
 ) -> anyhow::Result<Option<Why>> {
     if rows.is_empty() {
@@ -370,13 +370,13 @@ async fn question(
     }
     let texts = outbox::of_message_in(tx, reply.message_id).await?;
     let parts = counted::parts(app, &texts);
-    if let Some(why) = held::over_limit(tx, app, conversation, reply.writer, parts).await? {
+    if let Some(why) = confirmation::over_limit(tx, app, conversation, reply.writer, parts).await? {
         return Ok(Some(why));
     }
     let words = counted::bodies(app, &texts);
-    match held::too_long(app, words.iter().map(String::as_str)) {
+    match confirmation::too_long(app, words.iter().map(String::as_str)) {
         Some(why) => Ok(Some(why)),
-        None => held::collision(tx, app, conversation, reply).await,
+        None => confirmation::collision(tx, app, conversation, reply).await,
     }
 }
 
@@ -438,7 +438,7 @@ pub(crate) fn deliveries(app: &App, text: &str, files: &[File]) -> Vec<Delivery>
     let mentions = mrkdwn::mentions(text);
     if !files.is_empty() {
         // Only the worker may fetch them.
-        vec![pictures_out::enclose(text, files)]
+        vec![files::enclose(text, files)]
     } else if mentions.users.is_empty() && mentions.channels.is_empty() {
         let bodies = to_texts(app, text, &Names::default()).into_iter();
         bodies.map(|body| Delivery::Sms { body }).collect()

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{counted, held};
+use super::{confirmation, counted};
 use crate::app::App;
 use crate::bridge::desk::decision::{Stop, decide_or_tell};
 use crate::bridge::desk::tell::replace_buttons;
-use crate::bridge::desk::{matter, opt_out};
+use crate::bridge::desk::{opt_out, status};
 use crate::bridge::wording::{self, replies};
 use crate::conversation::confirmation::Why;
 use crate::delivery;
@@ -46,11 +46,11 @@ pub(crate) async fn decide(
             }
             let parts = counted::uncounted(app, &open);
             if let Some(Why::Limit { reached, at }) =
-                held::over_limit(tx, app, &conversation, user, parts).await?
+                confirmation::over_limit(tx, app, &conversation, user, parts).await?
             {
                 return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
             }
-            held::spend(tx, &conversation, user, parts).await?;
+            confirmation::spend(tx, &conversation, user, parts).await?;
             counted::note(tx, app, &open).await?;
         }
         let (state, decision) = match action {
@@ -77,7 +77,7 @@ pub(crate) async fn decide(
         });
         // A text that nobody wrote answers nobody.
         if action == wording::BUTTON_SEND && !message.author.is_empty() {
-            matter::answered(tx, &conversation, &format!("<@{user}>")).await?;
+            status::answered(tx, &conversation, &format!("<@{user}>")).await?;
         }
         delivery::enqueue_mark(tx, &conversation.id, message_id).await?;
         replace_buttons(

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::bridge::deliveries::not_taken;
 use crate::bridge::desk::{claim, membership, newcomers, tell};
-use crate::bridge::replies::{edited, held, undecided};
+use crate::bridge::replies::{confirmation, edited, undecided};
 use crate::bridge::slack::{home, opt_out};
 use crate::bridge::wording::{self, replies};
 use crate::slack::event::BlockActions;
@@ -36,7 +36,7 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
                 undecided::decide(app, pressed, id, value).await?;
             }
             id @ (replies::HELD_SEND | replies::HELD_INSIDE) => {
-                held::decide(app, pressed, id, value).await?;
+                confirmation::decide(app, pressed, id, value).await?;
             }
             id @ (wording::opt_outs::BUTTON_OUT | wording::opt_outs::BUTTON_IN) => {
                 opt_out::press(app, pressed, id, value).await?;
@@ -71,7 +71,7 @@ async fn about(app: &App, action: &str, value: &str) -> anyhow::Result<Option<Co
             rows.into_iter().next().map(|row| row.conversation_id)
         }
         replies::HELD_SEND | replies::HELD_INSIDE => {
-            let held = store::held::of_message(&mut tx, value).await?;
+            let held = store::confirmations::of_message(&mut tx, value).await?;
             held.map(|held| held.conversation_id)
         }
         replies::CORRECT => {

@@ -18,7 +18,7 @@ use crate::config::Line;
 use crate::delivery::{self, Delivery};
 use crate::slack::UserId;
 use crate::slack::event::BlockActions;
-use crate::store::{self, Tx, facts, homes, tallies};
+use crate::store::{self, Tx, daily_stats, home_views, kv};
 use crate::vocabulary::DeliveryState;
 
 /// How often it is looked whether a home is out of date.
@@ -39,7 +39,7 @@ const LISTED: i64 = 15;
 /// Somebody opened their home.
 pub(crate) async fn receive(app: &App, user: &UserId) -> anyhow::Result<()> {
     let mut tx = app.store.begin().await?;
-    homes::opened(&mut tx, user.as_str()).await?;
+    home_views::opened(&mut tx, user.as_str()).await?;
     enqueue(&mut tx, user.as_str(), "").await?;
     tx.commit().await
 }
@@ -77,14 +77,14 @@ pub(crate) async fn press(
         None => home::person_is_gone(),
     };
     let mut tx = app.store.begin().await?;
-    homes::opened(&mut tx, pressed.user.as_str()).await?;
+    home_views::opened(&mut tx, pressed.user.as_str()).await?;
     enqueue(&mut tx, pressed.user.as_str(), &notice).await?;
     tx.commit().await
 }
 
 /// Brings those homes up to date that are not.
 pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
-    if !homes::any_stale(&app.store).await? {
+    if !home_views::any_stale(&app.store).await? {
         return Ok(());
     }
     let mut tx = app.store.begin().await?;
@@ -92,7 +92,7 @@ pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
         tx.now().checked_sub(OPEN_FOR)?,
         tx.now().checked_sub(APART)?,
     );
-    for person in homes::take_stale(&mut tx, opened_after, published_before, PEOPLE).await? {
+    for person in home_views::take_stale(&mut tx, opened_after, published_before, PEOPLE).await? {
         enqueue(&mut tx, &person, "").await?;
     }
     tx.commit().await
@@ -124,8 +124,8 @@ pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::R
     let now = app.store.now();
     let midnight = midnight(now, zone)?;
     let numbers: Vec<&str> = lines.iter().map(|line| line.number.as_str()).collect();
-    let tally = tallies::since(&app.store, &numbers, midnight).await?;
-    let refused = tallies::refused(&app.store, midnight).await?;
+    let tally = daily_stats::since(&app.store, &numbers, midnight).await?;
+    let refused = daily_stats::refused(&app.store, midnight).await?;
     let depths = store::outbox::depths(&app.store).await?;
     let stuck = |state: DeliveryState| {
         let found = depths.iter().find(|depth| depth.state == state);
@@ -133,7 +133,7 @@ pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::R
     };
     let mut fallbacks = Vec::new();
     for line in &lines {
-        let known = facts::read(&app.store, &fallback_fact(line)).await?;
+        let known = kv::read(&app.store, &fallback_fact(line)).await?;
         fallbacks.push((line.name.as_str(), Fallback::parse(known.as_deref())));
     }
     Ok(home::page(&Page {

@@ -6,7 +6,7 @@ use super::command::{name, why};
 use crate::app::App;
 use crate::bridge::desk::decision::{self, Stop, decide_or_tell};
 use crate::bridge::desk::opt_out::kept;
-use crate::bridge::desk::{matter, membership, tell};
+use crate::bridge::desk::{membership, status, tell};
 use crate::bridge::wording::{self as sentences, opt_outs as wording};
 use crate::config::Line;
 use crate::delivery::{self, Content};
@@ -144,7 +144,7 @@ async fn record(tx: &mut Tx, app: &App, change: &Change<'_>) -> Result<(), Stop>
     if let (true, Some(conversation)) = (change.leaves, change.conversation) {
         // Whoever opts a caller out has read what they want.
         let by = format!("<@{}>", change.by);
-        matter::answered(tx, conversation, &by).await?;
+        status::answered(tx, conversation, &by).await?;
     }
     let id = change.conversation.map(|conversation| &conversation.id);
     tx.audit(NewEntry {

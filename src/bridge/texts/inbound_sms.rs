@@ -5,10 +5,10 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::desk::opt_out;
-use crate::bridge::desk::{away, matter, newcomers};
-use crate::bridge::texts::flood;
+use crate::bridge::desk::{away_text, newcomers, status};
+use crate::bridge::texts::coalesce;
+use crate::bridge::texts::inbound_media::{self, Enclosed, Words};
 use crate::bridge::texts::late::Found;
-use crate::bridge::texts::pictures_in::{self, Enclosed, Words};
 use crate::bridge::wording::{self, Moment, TextIn};
 use crate::config::Line;
 use crate::conversation;
@@ -16,7 +16,7 @@ use crate::delivery::{self, Delivery};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::messages::{NewMessage, Origin};
-use crate::store::{conversations, facts, messages, storable};
+use crate::store::{conversations, kv, messages, storable};
 use crate::twilio::form::{self, InboundSms};
 use crate::vocabulary::Decision;
 
@@ -45,7 +45,7 @@ pub(crate) async fn receive(
         // Once the number is a line, what came before is looked for from here on.
         let mut tx = app.store.begin().await?;
         let now = tx.now().as_millisecond().to_string();
-        facts::write_first(&mut tx, &facts::texts_watermark(sms.to.as_str()), &now).await?;
+        kv::write_first(&mut tx, &kv::texts_watermark(sms.to.as_str()), &now).await?;
         tx.commit().await?;
         return Ok(Received::NoSuchLine);
     };
@@ -54,7 +54,7 @@ pub(crate) async fn receive(
     let body = storable(&sms.body);
     // A text that is found late is answered by people.
     let is_away = match found {
-        None => away::of(app, line).await,
+        None => away_text::of(app, line).await,
         Some(_) => None,
     };
     let mut tx = app.store.begin().await?;
@@ -101,7 +101,7 @@ pub(crate) async fn receive(
     };
     let idle_for = app.config.desk.new_thread_after;
     let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);
-    matter::text_came(&mut tx, app, &conversation, sms, new_thread, came_at).await?;
+    status::text_came(&mut tx, app, &conversation, sms, new_thread, came_at).await?;
     let post = Delivery::Post {
         root: Some(wording::root(&from, &text)),
         reply: wording::text_in(&text),
@@ -120,7 +120,7 @@ pub(crate) async fn receive(
     let is_listed = listed.is_some();
     let mut together = listed;
     if together.is_none() && sms.media.is_empty() {
-        together = flood::gather(&mut tx, &lane, &post, &app.config.desk.timezone).await?;
+        together = coalesce::gather(&mut tx, &lane, &post, &app.config.desk.timezone).await?;
     }
     let row = match together {
         Some(row) => row,
@@ -130,12 +130,12 @@ pub(crate) async fn receive(
         true => Words::Listed(&row),
         false => Words::Posted(&row),
     };
-    pictures_in::enqueue(&mut tx, &conversation, (&message_id, words), sms, &enclosed).await?;
+    inbound_media::enqueue(&mut tx, &conversation, (&message_id, words), sms, &enclosed).await?;
     let as_of = came_at.unwrap_or(tx.now());
     opt_out::hear(&mut tx, app, &conversation, sms, as_of).await?;
     crate::faultpoints::point("sms.row_kept");
     if let Some(is_away) = is_away {
-        away::text_the_caller(&mut tx, app, line, &conversation, &body, is_away).await?;
+        away_text::text_the_caller(&mut tx, app, line, &conversation, &body, is_away).await?;
     }
     newcomers::give_way(&mut tx, &conversation).await?;
     tx.audit(NewEntry {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::bridge::desk::newcomers;
-use crate::bridge::desk::plainer;
+use crate::bridge::desk::post_form;
 use crate::bridge::wording::{Moment, found};
 use crate::delivery::{self, Content, Delivery};
 use crate::slack::blocks;
@@ -127,7 +127,7 @@ async fn as_posted(
     whole: Content,
     sentence: &str,
 ) -> anyhow::Result<Content> {
-    let posted = plainer::as_posted(&app.store, row, whole).await?;
+    let posted = post_form::as_posted(&app.store, row, whole).await?;
     Ok(match posted.text.ends_with(sentence) {
         true => posted,
         false => with_sentence(&posted, sentence, 0).unwrap_or(posted),

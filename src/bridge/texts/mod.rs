@@ -1,6 +1,6 @@
 //! What callers write.
 
-pub(crate) mod flood;
+pub(crate) mod coalesce;
+pub(crate) mod inbound_media;
 pub(crate) mod inbound_sms;
 pub(crate) mod late;
-pub(crate) mod pictures_in;

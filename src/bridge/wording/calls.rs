@@ -6,8 +6,8 @@ use crate::delivery::Content;
 use crate::phone::Address;
 use crate::slack::blocks;
 use crate::slack::mrkdwn::escape;
-use crate::store::call_turns::TurnRow;
 use crate::store::calls::Call;
+use crate::store::ring_outcomes::TurnRow;
 
 use super::desk;
 use crate::vocabulary::{CallState, Turn};

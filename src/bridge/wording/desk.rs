@@ -7,8 +7,8 @@ use crate::delivery::Content;
 use crate::phone::Address;
 use crate::slack::blocks::{self, Button};
 use crate::slack::mrkdwn::escape;
-use crate::store::matters::Matter;
-use crate::store::matters::Standing;
+use crate::store::conversation_status::Matter;
+use crate::store::conversation_status::Standing;
 
 /// The buttons of a root.
 pub(crate) const BUTTON_CLAIM: &str = "desk_claim";

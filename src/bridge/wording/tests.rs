@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use qdn_sandbox::slack::Message;
 
 use super::*;
-use crate::store::matters::Standing;
+use crate::store::conversation_status::Standing;
 
 /// Pieces of everything that Slack would act on, and of what breaks it apart.
 fn words() -> impl Strategy<Value = String> {
@@ -87,12 +87,12 @@ proptest! {
         let media = [pictures::name(&kind, 1)];
         for (caller, media) in [(Address::new("+16195550142"), &media[..0]), (Address::new(&from), &media[..])] {
             let text = TextIn { body: &body, media, late: None };
-            let matter = crate::store::matters::Matter::default();
+            let matter = crate::store::conversation_status::Matter::default();
             let head = desk::Head {
                 caller: &caller, name: Some(&place), place: &place, line: Some(&place), standing: Standing::Waiting,
                 matter: &matter, previous: None, next: None, is_over: false,
             };
-            let contents = [desk::root(&head, &root(&caller, &text)), text_in(&text)];
+            let contents = [desk::thread_header(&head, &root(&caller, &text)), text_in(&text)];
             for content in &contents {
                 prop_assert_eq!(acts(content), None);
             }

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{FIRST, Typed, refused};
 use crate::app::App;
-use crate::bridge::desk::{limits, matter, opt_out};
-use crate::bridge::replies::held::{self, Reply};
+use crate::bridge::desk::{limits, opt_out, status};
+use crate::bridge::replies::confirmation::{self, Reply};
 use crate::bridge::replies::slack_reply;
 use crate::bridge::wording::{self, Moment, replies};
 use crate::config::Line;
@@ -71,7 +71,7 @@ pub(super) async fn begin(
     let Some(message) = messages::insert(&mut tx, &new).await? else {
         return Ok(Ok(wording::done_already()));
     };
-    let asked = held::too_long(app, texts());
+    let asked = confirmation::too_long(app, texts());
     let mut rows = match &asked {
         Some(_) => Vec::new(),
         None => {
@@ -95,7 +95,7 @@ pub(super) async fn begin(
             root: "",
             ts: "",
         };
-        held::hold(&mut tx, app, &conversation, &reply, &rows, &why).await?;
+        confirmation::hold(&mut tx, app, &conversation, &reply, &rows, &why).await?;
         tx.commit().await?;
         return Ok(Ok(replies::asked_about_length(text.parts, &line.channel)));
     }
@@ -132,7 +132,7 @@ pub(crate) async fn show(
     };
     conversations::touch(tx, &conversation.id).await?;
     let by = format!("<@{author}>");
-    matter::texted_first(tx, conversation, &by, new_thread).await?;
+    status::texted_first(tx, conversation, &by, new_thread).await?;
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
     delivery::enqueue(tx, &lane, &conversation.id, &message.id, &post).await
 }

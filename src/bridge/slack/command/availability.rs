@@ -9,7 +9,7 @@ use serde_json::json;
 use super::asked::{self, NotUnderstood};
 use crate::app::App;
 use crate::availability::{Availability, State};
-use crate::bridge::desk::away;
+use crate::bridge::desk::away_text;
 use crate::bridge::desk::membership;
 use crate::bridge::wording::{self, Announced, Moment};
 use crate::config::{Config, Line, Person};
@@ -170,7 +170,7 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         )
         .await?;
     }
-    store::homes::mark_stale(&mut tx).await?;
+    store::home_views::mark_stale(&mut tx).await?;
     tx.audit(NewEntry {
         line: String::new(),
         number: String::new(),
@@ -189,7 +189,7 @@ pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
     tokio::spawn(async move {
         // A call that finds the database locked goes by what this process heard last.
         app.sources.overrides.read(&app.store).await;
-        if let Err(error) = away::tick(&app).await {
+        if let Err(error) = away_text::tick(&app).await {
             tracing::warn!(
                 error = format!("{error:#}"),
                 "whether everybody is away is seen later"
@@ -211,7 +211,7 @@ async fn is_new(
         return Ok(true);
     };
     let fact = format!("slack.commands.{}", person.name);
-    let kept = store::facts::read(&app.store, &fact).await?;
+    let kept = store::kv::read(&app.store, &fact).await?;
     let mut done: Vec<(i64, String)> = kept
         .and_then(|kept| serde_json::from_str(&kept).ok())
         .unwrap_or_default();
@@ -224,7 +224,7 @@ async fn is_new(
         .map_or(i64::MIN, |at| at.as_millisecond());
     done.retain(|(at, _)| *at > forgotten);
     done.push((now.as_millisecond(), trigger.to_owned()));
-    store::facts::write(tx, &fact, &serde_json::to_string(&done)?).await?;
+    store::kv::write(tx, &fact, &serde_json::to_string(&done)?).await?;
     Ok(true)
 }
 

@@ -12,7 +12,7 @@ use crate::slack::event::SlashCommand;
 use crate::slack::mrkdwn::{Names, plain_text};
 use crate::store::audit::NewEntry;
 use crate::store::storable;
-use crate::store::{conversations, homes, names};
+use crate::store::{conversations, home_views, names};
 use crate::vocabulary::Decision;
 
 /// Most characters of a name: it stands in one line with the number.
@@ -81,7 +81,7 @@ async fn change(
         let (channel, ts) = (&conversation.channel, &conversation.thread_ts);
         delivery::enqueue_root(&mut tx, &conversation.id, channel, ts).await?;
     }
-    homes::mark_stale(&mut tx).await?;
+    home_views::mark_stale(&mut tx).await?;
     tx.audit(NewEntry {
         line: String::new(),
         number: number.as_str().to_owned(),

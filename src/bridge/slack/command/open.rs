@@ -3,12 +3,12 @@
 use super::why;
 use crate::app::App;
 use crate::bridge::desk::membership;
-use crate::bridge::desk::root;
+use crate::bridge::desk::thread_header;
 use crate::bridge::wording::{self, desk};
 use crate::config::Line;
 use crate::phone::Address;
 use crate::slack::event::SlashCommand;
-use crate::store::matters;
+use crate::store::conversation_status;
 
 /// How many are listed; of the others it is said how many they are.
 const LISTED: i64 = 20;
@@ -33,12 +33,12 @@ pub(super) async fn answer(app: &App, command: &SlashCommand) -> String {
 /// A line of text each for those who wait, and one for the others.
 pub(crate) async fn list(app: &App, lines: &[&Line], limit: i64) -> anyhow::Result<Vec<String>> {
     let numbers: Vec<&str> = lines.iter().map(|line| line.number.as_str()).collect();
-    let (waiting, count) = matters::waiting(&app.store, &numbers, limit).await?;
+    let (waiting, count) = conversation_status::waiting(&app.store, &numbers, limit).await?;
     let now = app.store.now();
     let mut listed = Vec::with_capacity(waiting.len());
     for one in &waiting {
         let caller = Address::new(&one.caller);
-        let name = root::name(&app.store, &app.config, &caller).await?;
+        let name = thread_header::name(&app.store, &app.config, &caller).await?;
         let line = app.line_name(&one.line);
         listed.push(desk::waits(&desk::Waits {
             who: desk::who_bold(&caller, name.as_deref()),

@@ -1,13 +1,13 @@
 //! `/qdn who`: whom a call would ring now, and why.
 
 use crate::app::App;
-use crate::bridge::calls::inbound_call;
+use crate::bridge::calls::ring;
 use crate::bridge::wording;
 use crate::config::{Config, Line};
 use crate::routing::{self, Considered, Next, Situation};
 
 pub(super) async fn answer(app: &App) -> String {
-    let situation = inbound_call::situation(app, "").await;
+    let situation = ring::situation(app, "").await;
     let of_line = |line: &Line| {
         let name = (app.config.lines.len() > 1).then_some(line.name.as_str());
         on_line(&app.config, line, name, situation.clone())

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::availability::{Availability, Source, State};
 use crate::bridge::desk::membership;
-use crate::bridge::desk::root;
+use crate::bridge::desk::thread_header;
 use crate::bridge::wording;
 use crate::config::Line;
 use crate::phone::Address;
@@ -65,7 +65,7 @@ async fn explain(app: &App, lines: &[&Line], digits: &str) -> anyhow::Result<Opt
     };
     let entries = app.store.audit_page(&filter, 0).await?;
     let caller = Address::new(&call.caller);
-    let name = root::name(&app.store, &app.config, &caller).await?;
+    let name = thread_header::name(&app.store, &app.config, &caller).await?;
     Ok(Some(in_words(app, &call, name.as_deref(), &entries)))
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::desk::decision::{Stop, decide_or_tell};
 use crate::bridge::desk::limits;
-use crate::bridge::desk::{matter, opt_out};
+use crate::bridge::desk::{opt_out, status};
 use crate::bridge::replies::counted;
 use crate::bridge::replies::text_first;
 use crate::bridge::wording::{self, Moment, replies};
@@ -17,10 +17,10 @@ use crate::conversation::confirmation::Why;
 use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
+use crate::store::confirmations::Held;
 use crate::store::conversations::Conversation;
-use crate::store::held::Held;
 use crate::store::outbox::Row;
-use crate::store::{Tx, conversations, held, messages, outbox};
+use crate::store::{Tx, confirmations, conversations, messages, outbox};
 use crate::twilio::segments;
 use crate::vocabulary::{ConfirmationState, Decision, DeliveryState};
 
@@ -124,7 +124,7 @@ pub(crate) async fn hold(
     texts.retain(|row| rows.contains(&row.id));
     let words = counted::bodies(app, &texts);
     let long = too_long(app, words.iter().map(String::as_str));
-    held::open(
+    confirmations::open(
         tx,
         reply.message_id,
         &conversation.id,
@@ -156,9 +156,9 @@ pub(crate) async fn hold(
 
 /// Asks in the thread about every reply whose writer was asked before `since` and has not answered.
 pub(crate) async fn remind(app: &App, since: jiff::Timestamp) -> anyhow::Result<()> {
-    for message_id in held::undecided(&app.store, since).await? {
+    for message_id in confirmations::undecided(&app.store, since).await? {
         let mut tx = app.store.begin().await?;
-        let Some(open) = held::of_message(&mut tx, &message_id).await? else {
+        let Some(open) = confirmations::of_message(&mut tx, &message_id).await? else {
             continue;
         };
         if !open.is_open() || !open.notice.is_empty() {
@@ -168,7 +168,7 @@ pub(crate) async fn remind(app: &App, since: jiff::Timestamp) -> anyhow::Result<
         let message = messages::by_id_in(&mut tx, &message_id).await?;
         let question = replies::still_held(&open.writer, &message_id, &message.body);
         let notice = delivery::enqueue_question(&mut tx, &conversation, question).await?;
-        held::set_notice(&mut tx, &message_id, &notice).await?;
+        confirmations::set_notice(&mut tx, &message_id, &notice).await?;
         tx.commit().await?;
     }
     Ok(())
@@ -183,7 +183,7 @@ pub(crate) async fn decide(
 ) -> anyhow::Result<()> {
     let user = pressed.user.as_str();
     decide_or_tell(app, pressed, async |tx| {
-        let Some(held) = held::of_message(tx, message_id).await? else {
+        let Some(held) = confirmations::of_message(tx, message_id).await? else {
             return Err(Stop::Refused(replies::nothing_held()));
         };
         if let Some(sentence) = refusal(&held, user) {
@@ -222,7 +222,7 @@ pub(crate) async fn decide(
         } else {
             ConfirmationState::Inside
         };
-        held::close(tx, message_id, state).await?;
+        confirmations::close(tx, message_id, state).await?;
         tx.audit(NewEntry {
             line: app.line_name(&conversation.line),
             number: conversation.caller.clone(),
@@ -242,7 +242,7 @@ pub(crate) async fn decide(
         if sends && message.external_id.starts_with(text_first::FIRST) {
             text_first::show(tx, app, &conversation, &message).await?;
         } else if sends {
-            matter::answered(tx, &conversation, &format!("<@{}>", held.writer)).await?;
+            status::answered(tx, &conversation, &format!("<@{}>", held.writer)).await?;
         }
         delivery::enqueue_mark(tx, &conversation.id, message_id).await?;
         let decided = replies::held_decided(sends, user);

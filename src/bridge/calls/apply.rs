@@ -3,16 +3,16 @@
 
 use anyhow::Context;
 
-use crate::bridge::calls::{call_thread, missed_text, unheard_call};
-use crate::bridge::desk::{matter, newcomers};
+use crate::bridge::calls::{backfilled_end, missed_text, thread};
+use crate::bridge::desk::{newcomers, status};
 use crate::calls::event::{Change, Fact, Then};
 use crate::config::{Config, Line};
 use crate::conversation;
 use crate::phone::Address;
 use crate::slack::mrkdwn::escape;
-use crate::store::call_turns::TurnRow;
 use crate::store::calls::{self, Call, NewCall};
-use crate::store::{Tx, call_events, call_turns, conversations};
+use crate::store::ring_outcomes::TurnRow;
+use crate::store::{Tx, call_events, conversations, ring_outcomes};
 use crate::vocabulary::{CallState, Turn};
 
 /// Writes a fact down; nothing happens if it is known already.
@@ -21,11 +21,11 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
         return Ok(());
     }
     let (call, begins_thread) = open(tx, config, fact).await?;
-    if unheard_call::is_outdated(fact, &call) {
+    if backfilled_end::is_outdated(fact, &call) {
         return Ok(());
     }
-    let turns = call_turns::of_call(tx, &call.sid).await?;
-    let before = call_thread::story(&call, &turns);
+    let turns = ring_outcomes::of_call(tx, &call.sid).await?;
+    let before = thread::story(&call, &turns);
     let mut then = Vec::new();
     for change in &fact.changes {
         then.extend(make(tx, &call.sid, change).await?);
@@ -33,15 +33,15 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
     for change in &fact.changes {
         if let Change::Talking { person } | Change::Answered { person, .. } = change {
             let conversation = conversations::by_id_in(tx, &call.conversation_id).await?;
-            matter::answered(tx, &conversation, &escape(person)).await?;
+            status::answered(tx, &conversation, &escape(person)).await?;
         }
     }
     for entry in &fact.audit {
         tx.audit_logged(entry.clone());
     }
-    let mut scene = call_thread::Scene {
+    let mut scene = thread::Scene {
         call: reread(tx, &call.sid).await?,
-        turns: call_turns::of_call(tx, &call.sid).await?,
+        turns: ring_outcomes::of_call(tx, &call.sid).await?,
         conversation: conversations::by_id_in(tx, &call.conversation_id).await?,
         config,
     };
@@ -51,12 +51,12 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
     if then.iter().any(|then| matches!(then, Then::Missed { .. })) {
         missed_text::send(tx, &mut scene, fact.at).await?;
     }
-    call_thread::show(tx, &mut scene, &before, begins_thread).await?;
+    thread::show(tx, &mut scene, &before, begins_thread).await?;
     if scene.caller().is_withheld() {
         newcomers::give_way(tx, &scene.conversation).await?;
     }
     for then in then {
-        call_thread::follow(tx, &scene, then).await?;
+        thread::follow(tx, &scene, then).await?;
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ pub(crate) async fn open(
     };
     calls::insert(tx, &new).await?;
     if begins_thread {
-        matter::call_began(tx, &conversation).await?;
+        status::call_began(tx, &conversation).await?;
     }
     Ok((reread(tx, &fact.call).await?, begins_thread))
 }
@@ -131,7 +131,7 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
     match change {
         Change::Round { round, turns } => {
             for (person, outcome) in turns {
-                call_turns::put(tx, call, *round, person, "", "", *outcome).await?;
+                ring_outcomes::put(tx, call, *round, person, "", "", *outcome).await?;
             }
         }
         Change::Turn {
@@ -141,18 +141,18 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
             keys,
             outcome,
         } => {
-            let turns = call_turns::of_call(tx, call).await?;
+            let turns = ring_outcomes::of_call(tx, call).await?;
             let known = turns
                 .iter()
                 .find(|turn| turn.round == *round && turn.person == *person);
             let outcome = known.map_or(*outcome, |known| later(known.outcome(), *outcome));
-            call_turns::put(tx, call, *round, person, leg, keys, outcome).await?;
+            ring_outcomes::put(tx, call, *round, person, leg, keys, outcome).await?;
         }
         Change::RoundEnded { round, others } => {
-            let turns = call_turns::of_call(tx, call).await?;
+            let turns = ring_outcomes::of_call(tx, call).await?;
             for turn in turns.iter().filter(|turn| turn.round == *round) {
                 if let Some(outcome) = ended(turn, *others) {
-                    call_turns::put(tx, call, *round, &turn.person, "", "", outcome).await?;
+                    ring_outcomes::put(tx, call, *round, &turn.person, "", "", outcome).await?;
                 }
             }
         }
@@ -168,7 +168,7 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
         Change::Answered { person, seconds } => {
             calls::advance(tx, call, CallState::Answered, person, *seconds).await?;
         }
-        Change::Over { talked } => return unheard_call::end(tx, call, *talked).await,
+        Change::Over { talked } => return backfilled_end::end(tx, call, *talked).await,
         Change::HungUp => {
             let hung_up = true;
             let moved = calls::advance(tx, call, CallState::HungUp, "", 0).await?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::app::App;
-use crate::bridge::desk::{matter, opt_out, page};
+use crate::bridge::desk::{escalation, opt_out, status};
 use crate::bridge::wording;
 use crate::delivery;
 use crate::store::audit::NewEntry;
@@ -112,7 +112,7 @@ pub(crate) async fn bind(
             Decision::DuplicateDetected,
             "one reply led to two texts",
         ));
-        page::notice(tx, row, wording::sent_twice().into()).await?;
+        escalation::notice(tx, row, wording::sent_twice().into()).await?;
     }
     outbox::set_external_id(tx, &row.id, sid).await?;
     outbox::finish_attempt(tx, &row.id, attempt, AttemptResult::Delivered, proof).await?;
@@ -171,8 +171,8 @@ pub(crate) async fn raise(
     if failed && !sms::another_failed(tx, known).await? {
         let sentence =
             wording::not_delivered(error_code::meaning(code), (code != 0).then_some(code));
-        page::notice(tx, &row, sentence.into()).await?;
-        matter::text_lost(tx, &app.config.desk, &row).await?;
+        escalation::notice(tx, &row, sentence.into()).await?;
+        status::text_lost(tx, &app.config.desk, &row).await?;
     }
     delivery::enqueue_mark(tx, &row.conversation_id, &known.message_id).await
 }

@@ -10,8 +10,8 @@ use crate::config::Line;
 use crate::phone::Address;
 use crate::store::Tx;
 use crate::store::audit::NewEntry;
-use crate::store::call_turns;
 use crate::store::calls::{self, Call};
+use crate::store::ring_outcomes;
 use crate::vocabulary::{CallState, Decision, Turn};
 
 /// A call as Twilio's log has it.
@@ -68,7 +68,7 @@ pub(crate) async fn end(
     call: &str,
     talked: Option<i64>,
 ) -> anyhow::Result<Option<Then>> {
-    let turns = call_turns::of_call(tx, call).await?;
+    let turns = ring_outcomes::of_call(tx, call).await?;
     let is_taken = turns.iter().any(|turn| turn.outcome() == Turn::Took);
     for turn in turns {
         let came_to = match turn.outcome() {
@@ -77,7 +77,7 @@ pub(crate) async fn end(
             Turn::PickedUp => Turn::NotTaken,
             _ => continue,
         };
-        call_turns::put(tx, call, turn.round, &turn.person, "", "", came_to).await?;
+        ring_outcomes::put(tx, call, turn.round, &turn.person, "", "", came_to).await?;
     }
     if let Some(seconds) = talked {
         // Who it was stands in the turns, where it is known.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::dial::Progress;
 use crate::availability::{Availability, State};
-use crate::calls::call_memory::Leg;
+use crate::calls::cache::Leg;
 use crate::routing::{Considered, Decision, Next, Verdict};
 use crate::twilio::form::DialResult;
 use crate::vocabulary::Turn;

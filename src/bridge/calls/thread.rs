@@ -3,15 +3,15 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::bridge::desk::{matter, root};
+use crate::bridge::desk::{status, thread_header};
 use crate::bridge::wording;
 use crate::calls::event::Then;
 use crate::config::Config;
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
-use crate::store::call_turns::TurnRow;
 use crate::store::calls::{self, Call};
 use crate::store::conversations::Conversation;
+use crate::store::ring_outcomes::TurnRow;
 use crate::store::{Tx, outbox};
 use crate::vocabulary::{CallState, Kind};
 
@@ -121,7 +121,7 @@ async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow:
 pub(crate) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow::Result<()> {
     match then {
         Then::Missed { hung_up } => {
-            let name = root::name_in(tx, scene.config, &scene.caller()).await?;
+            let name = thread_header::name_in(tx, scene.config, &scene.caller()).await?;
             let notice = Delivery::Post {
                 reply: wording::calls::missed(
                     &scene.caller(),
@@ -134,11 +134,11 @@ pub(crate) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow
                 new_thread: false,
                 broadcast: !is_root(tx, scene).await?,
             };
-            matter::call_missed(tx, &scene.conversation).await?;
+            status::call_missed(tx, &scene.conversation).await?;
             enqueue(tx, scene, &notice).await?;
         }
         Then::Recording { sid } => {
-            matter::call_missed(tx, &scene.conversation).await?;
+            status::call_missed(tx, &scene.conversation).await?;
             let conversation = &scene.conversation;
             let lane = delivery::recording_lane(&conversation.line, &sid);
             let zone = &scene.config.desk.timezone;

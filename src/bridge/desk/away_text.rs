@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::availability::State;
-use crate::bridge::desk::{limits, opt_out, own_text};
+use crate::bridge::desk::{automatic_text, limits, opt_out};
 use crate::bridge::wording::desk;
 use crate::config::Line;
 use crate::conversation::auto_reply;
@@ -19,7 +19,7 @@ use crate::delivery;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
-use crate::store::{Tx, away};
+use crate::store::{Tx, away_periods};
 use crate::vocabulary::Decision;
 
 /// How many texts a caller is sent automatically in a day: two machines that answer each other stop there.
@@ -49,9 +49,9 @@ pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
             continue;
         };
         let number = line.number.as_str();
-        if away::is_noted(&app.store, number).await? != is_away {
+        if away_periods::is_noted(&app.store, number).await? != is_away {
             let mut tx = app.store.begin().await?;
-            away::note(&mut tx, number, is_away).await?;
+            away_periods::note(&mut tx, number, is_away).await?;
             tx.commit().await?;
         }
     }
@@ -69,7 +69,7 @@ pub(crate) async fn text_the_caller(
 ) -> anyhow::Result<()> {
     let number = line.number.as_str();
     let (Some(since), Some(words)) = (
-        away::note(tx, number, is_away).await?,
+        away_periods::note(tx, number, is_away).await?,
         line.away_text.as_deref(),
     ) else {
         return Ok(());
@@ -84,12 +84,13 @@ pub(crate) async fn text_the_caller(
         || wish(body) == Wish::SoundsLikeStop
         || !may_be_texted_automatically(tx, caller).await?
         || limits::is_machine_spent(tx, &app.config, line, words).await?
-        || !away::tell(tx, number, caller, since).await?
+        || !away_periods::tell(tx, number, caller, since).await?
     {
         return Ok(());
     }
     let key = format!("away:{}:{since}", conversation.id);
-    let Some(message) = own_text::send(tx, number, &conversation.id, &key, words).await? else {
+    let Some(message) = automatic_text::send(tx, number, &conversation.id, &key, words).await?
+    else {
         return Ok(());
     };
     limits::spend_machine(tx, number, caller, words).await?;
@@ -129,5 +130,5 @@ pub(crate) fn is_served(line: &Line, caller: &Address) -> bool {
 /// Whether the caller has not had all the automatic texts of a day yet.
 pub(crate) async fn may_be_texted_automatically(tx: &mut Tx, caller: &str) -> anyhow::Result<bool> {
     let since = tx.now().checked_sub(SignedDuration::from_hours(24))?;
-    Ok(away::automatic_texts(tx, caller, since).await? < A_DAY)
+    Ok(away_periods::automatic_texts(tx, caller, since).await? < A_DAY)
 }

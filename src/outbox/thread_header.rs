@@ -5,7 +5,7 @@
 use super::attempt;
 use crate::app::App;
 use crate::bridge::desk::newcomers;
-use crate::bridge::desk::root::{self, Neighbours};
+use crate::bridge::desk::thread_header::{self, Neighbours};
 use crate::clients::Clients;
 use crate::delivery::{Content, Delivery, Outcome};
 use crate::remote::Failure;
@@ -27,7 +27,10 @@ pub(super) async fn bring_up_to_date(
         return Ok(Ok(done));
     };
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
-    let (Some(body), Ok(at)) = (root::body(app, &thread).await?, MessageTs::parse(ts)) else {
+    let (Some(body), Ok(at)) = (
+        thread_header::body(app, &thread).await?,
+        MessageTs::parse(ts),
+    ) else {
         return Ok(Ok(done));
     };
     let neighbours = Neighbours {
@@ -35,7 +38,7 @@ pub(super) async fn bring_up_to_date(
         previous_ts: &thread.previous_ts,
         next_ts: &thread.next_ts,
     };
-    let content = root::compose(app, &conversation, &body, neighbours).await?;
+    let content = thread_header::compose(app, &conversation, &body, neighbours).await?;
     let is_over = conversation.channel != channel || conversation.thread_ts != ts;
     let channel = ChannelId::new(channel);
     Ok(match edit(clients, &channel, &at, &content).await {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::calls::call_memory::{self, Leg};
+use crate::calls::cache::{self, Leg};
 use crate::routing::Situation;
-use crate::store::call_turns;
 use crate::store::calls::Call;
+use crate::store::ring_outcomes;
 use crate::store::{call_events, calls};
 use crate::vocabulary::Turn;
 
@@ -38,7 +38,7 @@ pub(super) async fn call(app: &App, sid: &str) -> Option<Call> {
 
 /// The last round in which this person was thought of.
 pub(super) async fn last_round_of(app: &App, sid: &str, person: &str) -> Option<i64> {
-    let turns = within(call_turns::read(&app.store, sid), "who was rung").await?;
+    let turns = within(ring_outcomes::read(&app.store, sid), "who was rung").await?;
     let of_person = turns.iter().filter(|turn| turn.person == person);
     of_person.map(|turn| turn.round).max()
 }
@@ -46,7 +46,7 @@ pub(super) async fn last_round_of(app: &App, sid: &str, person: &str) -> Option<
 /// What is known of a call's legs, here and in the database, by CallSid.
 pub(super) async fn legs(app: &App, sid: &str) -> HashMap<String, Leg> {
     let store = app.store.for_calls();
-    let read = call_turns::read(&store, sid);
+    let read = ring_outcomes::read(&store, sid);
     let mut legs: HashMap<String, Leg> = within(read, "who picked up")
         .await
         .unwrap_or_default()
@@ -97,7 +97,7 @@ pub(crate) async fn situation(app: &App, sid: &str) -> Situation {
     let now = app.clock.now();
     let store = app.store.for_calls();
     let talking = async {
-        let since = now.checked_sub(call_memory::LONGEST_TALK).unwrap_or(now);
+        let since = now.checked_sub(cache::LONGEST_TALK).unwrap_or(now);
         within(calls::talking(&store, since), "who is on the phone")
             .await
             .unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::bridge::desk::newcomers;
-use crate::bridge::desk::plainer;
+use crate::bridge::desk::post_form;
 use crate::bridge::wording;
 use crate::bridge::wording::desk::{self, Head};
 use crate::config::Config;
@@ -10,7 +10,7 @@ use crate::delivery::{Content, Delivery};
 use crate::phone::Address;
 use crate::store::conversations::Conversation;
 use crate::store::threads::Thread;
-use crate::store::{Store, Tx, call_turns, calls, listed, matters, names, outbox};
+use crate::store::{Store, Tx, calls, conversation_status, listed, names, outbox, ring_outcomes};
 
 /// Where a root stands among its conversation's threads.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,7 +29,7 @@ pub(crate) async fn compose(
     body: &Content,
     neighbours: Neighbours<'_>,
 ) -> anyhow::Result<Content> {
-    let matter = matters::read(&app.store, &conversation.id).await?;
+    let matter = conversation_status::read(&app.store, &conversation.id).await?;
     let caller = Address::new(&conversation.caller);
     let name = name(&app.store, &app.config, &caller).await?;
     let link = |ts: &str| match ts.is_empty() {
@@ -61,7 +61,7 @@ pub(crate) async fn body(app: &App, thread: &Thread) -> anyhow::Result<Option<Co
     if let Some(call) = calls::read(&app.store, &row.message_id).await?
         && call.post_id == row.id
     {
-        let turns = call_turns::read(&app.store, &call.sid).await?;
+        let turns = ring_outcomes::read(&app.store, &call.sid).await?;
         let story = wording::calls::story(&call, &turns);
         let header = wording::calls::root(&Address::new(&call.caller), &story);
         return Ok(Some(newcomers::above(app, &listed, header)?));
@@ -70,7 +70,7 @@ pub(crate) async fn body(app: &App, thread: &Thread) -> anyhow::Result<Option<Co
     Ok(match row.delivery() {
         Ok(Delivery::Post { reply, root, .. }) => {
             let body = newcomers::above(app, &listed, root.unwrap_or(reply))?;
-            Some(plainer::as_posted(&app.store, &row, body).await?)
+            Some(post_form::as_posted(&app.store, &row, body).await?)
         }
         _ => None,
     })

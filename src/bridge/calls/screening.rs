@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::inbound_call::{LegOf, address};
+use super::ring::{LegOf, address};
 use crate::app::App;
 use crate::bridge::wording;
-use crate::calls::call_memory::{Leg, TAKES};
+use crate::calls::cache::{Leg, TAKES};
 use crate::calls::event::{Change, Fact};
 use crate::config::Line;
 use crate::phone::Address;

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use crate::app::App;
 use crate::bridge;
-use crate::bridge::deliveries::delivery_status::Echo;
+use crate::bridge::deliveries::sms_status::Echo;
 use crate::clock::Clock;
 use crate::config::{Config, Environment, Secrets};
 use crate::delivery::{self, Delivery, Outcome};
@@ -373,7 +373,7 @@ impl Machine {
             outbox_id: text.outbox_id,
             attempt: text.attempt,
         };
-        bridge::deliveries::delivery_status::receive(&self.app, &status, Some(&echo))
+        bridge::deliveries::sms_status::receive(&self.app, &status, Some(&echo))
             .await
             .unwrap();
     }

@@ -13,10 +13,10 @@ use crate::config::Desk;
 use crate::conversation::auto_reply;
 use crate::delivery;
 use crate::phone::Address;
+use crate::store::conversation_status::{self, Matter, Standing};
 use crate::store::conversations::Conversation;
-use crate::store::matters::{self, Matter, Standing};
 use crate::store::outbox::Row;
-use crate::store::{Tx, conversations, homes};
+use crate::store::{Tx, conversations, home_views};
 use crate::twilio::form::{InboundSms, OptOut};
 use crate::vocabulary::DeliveryState;
 
@@ -120,7 +120,7 @@ pub(crate) async fn not_answered(
 
 /// The same of a text of ours that was refused or got lost, if it was the last answer.
 pub(crate) async fn text_lost(tx: &mut Tx, desk: &Desk, row: &Row) -> anyhow::Result<()> {
-    if !matters::is_last_answer(tx, &row.message_id).await? {
+    if !conversation_status::is_last_answer(tx, &row.message_id).await? {
         return Ok(());
     }
     let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
@@ -147,7 +147,7 @@ pub(crate) async fn change(
     anew: bool,
     make: impl FnOnce(&mut Matter),
 ) -> anyhow::Result<()> {
-    let before = matters::of(tx, &conversation.id).await?;
+    let before = conversation_status::of(tx, &conversation.id).await?;
     let mut matter = match anew {
         true => begun_anew(&before),
         false => before.clone(),
@@ -156,8 +156,8 @@ pub(crate) async fn change(
     if matter == before {
         return Ok(());
     }
-    matters::keep(tx, &matter).await?;
-    homes::mark_stale(tx).await?;
+    conversation_status::keep(tx, &matter).await?;
+    home_views::mark_stale(tx).await?;
     // A new root shows it when it is posted; the old one's time is over.
     if shown(&matter) != shown(&before) && !anew {
         let Conversation {
@@ -173,7 +173,7 @@ pub(crate) async fn change(
 
 /// Nobody has it any more; a caller whom nobody has answered waits on.
 fn begun_anew(before: &Matter) -> Matter {
-    let mut anew = matters::fresh(&before.conversation_id);
+    let mut anew = conversation_status::fresh(&before.conversation_id);
     if before.closed_by.is_empty() {
         anew.waiting_since = before.waiting_since;
         anew.clock_since = before.clock_since;
@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     fn matter(claimed: &str, answered: &str, closed: &str, waits: bool) -> Matter {
-        let mut matter = matters::fresh("c1");
+        let mut matter = conversation_status::fresh("c1");
         matter.claimed_by = claimed.into();
         matter.answered_by = answered.into();
         matter.closed_by = closed.into();
@@ -294,6 +294,6 @@ mod tests {
         let clock = |matter: &Matter| (matter.clock_since, matter.remind_at, matter.page_at);
         assert_eq!(clock(&anew), clock(&before));
         "<@U1>".clone_into(&mut before.closed_by);
-        assert_eq!(begun_anew(&before), matters::fresh("c1"));
+        assert_eq!(begun_anew(&before), conversation_status::fresh("c1"));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::dial::Progress;
-use crate::calls::call_memory::Leg;
+use crate::calls::cache::Leg;
 use crate::config::Line;
 use crate::twilio::form::{DialCallStatus, DialResult};
 

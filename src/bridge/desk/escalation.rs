@@ -3,13 +3,13 @@
 //! It goes out as every text does, in the conversation of their own number, so what they text back is an ordinary
 //! conversation of theirs and never reaches the caller. What becomes of it is told in the caller's thread.
 
-use super::own_text;
+use super::automatic_text;
 use crate::bridge::wording::desk;
 use crate::config::{Config, Line, Person};
 use crate::delivery::{self, Content};
 use crate::store::conversations::Conversation;
 use crate::store::outbox::Row;
-use crate::store::{Tx, conversations, pages};
+use crate::store::{Tx, conversations, escalations};
 
 /// The people of the line's last ring step, but for whoever has this telephone.
 pub(crate) fn people<'a>(config: &'a Config, line: &Line, but: &str) -> Vec<&'a Person> {
@@ -33,10 +33,10 @@ pub(crate) async fn send(
     let (number, phone) = (line.number.as_str(), person.phone.as_str());
     let own = conversations::begin_unnoticed(tx, number, phone).await?;
     let key = format!("page:{conversation_id}:{occasion}:{phone}");
-    let Some(message) = own_text::send(tx, number, &own.id, &key, words).await? else {
+    let Some(message) = automatic_text::send(tx, number, &own.id, &key, words).await? else {
         return Ok(());
     };
-    pages::insert(tx, &message, conversation_id, &person.name).await
+    escalations::insert(tx, &message, conversation_id, &person.name).await
 }
 
 /// Puts a sentence about a text of ours where it belongs: into the thread of its caller, and for a text to one of our own
@@ -60,7 +60,7 @@ async fn place(
     row: &Row,
     content: Content,
 ) -> anyhow::Result<(Conversation, Content)> {
-    let (id, content) = match pages::of(tx, &row.message_id).await? {
+    let (id, content) = match escalations::of(tx, &row.message_id).await? {
         Some((about, person)) => (about, desk::about_page(&person, content)),
         None => (row.conversation_id.clone(), content),
     };

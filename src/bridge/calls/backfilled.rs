@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::call_record;
-use super::call_thread::Scene;
+use super::apply;
+use super::thread::Scene;
 use crate::app::App;
 use crate::bridge::calls::missed_text;
-use crate::bridge::desk::matter;
+use crate::bridge::desk::status;
 use crate::bridge::wording::{self, Moment, found::Rang};
 use crate::calls::event::Fact;
 use crate::config::Line;
@@ -44,14 +44,14 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
         changes: Vec::new(),
         audit: Vec::new(),
     };
-    let (_, begins_thread) = call_record::open(&mut tx, &app.config, &fact).await?;
+    let (_, begins_thread) = apply::open(&mut tx, &app.config, &fact).await?;
     let talked = found.rang.iter().find_map(|(_, talked)| *talked);
     let (state, seconds) = match talked {
         Some(seconds) => (CallState::Answered, i64::from(seconds)),
         None => (CallState::Missed, 0),
     };
     calls::advance(&mut tx, found.sid, state, "", seconds).await?;
-    let call = call_record::reread(&mut tx, found.sid).await?;
+    let call = apply::reread(&mut tx, found.sid).await?;
     let mut scene = Scene {
         conversation: conversations::by_id_in(&mut tx, &call.conversation_id).await?,
         turns: Vec::new(),
@@ -60,7 +60,7 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
     };
     if state == CallState::Missed {
         missed_text::send(&mut tx, &mut scene, found.started).await?;
-        matter::call_missed(&mut tx, &scene.conversation).await?;
+        status::call_missed(&mut tx, &scene.conversation).await?;
     }
     let at = Moment::new(found.started, tx.now(), &app.config.desk.timezone);
     let rang: Vec<Rang> = found.rang.iter().map(|rang| named(app, rang)).collect();
