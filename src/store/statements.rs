@@ -22,7 +22,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("daily_stats.rs", "sums", "sum(texts)"),
     ("lanes.rs", "order", "seq, part"),
     ("queries.rs", "texts", "'sms'"),
-    ("tallies.rs", "sums", "sum(texts)"),
+    ("upkeep.rs", "Kind::sql_list", "'post'"),
     ("text_counts.rs", "whose", "line = $1 and author = ''"),
 ];
 
@@ -316,6 +316,7 @@ fn name(expr: &Expr) -> String {
             names.join("::")
         }
         Expr::MethodCall(call) => name(&call.receiver),
+        Expr::Call(call) => name(&call.func),
         _ => String::new(),
     }
 }
