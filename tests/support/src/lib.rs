@@ -24,9 +24,10 @@ mod raw;
 mod replies;
 mod standing;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use qdn_sandbox::slack::{self, SlackStandIn};
@@ -122,7 +123,9 @@ impl Builder {
             slack.url()
         );
         let config = folder.path().join("qdn.toml");
-        std::fs::write(&config, format!("{}\n{apis}", self.toml)).unwrap();
+        let listen = format!("listen = \"{}:0\"", own_address());
+        let toml = self.toml.replace("listen = \"127.0.0.1:0\"", &listen);
+        std::fs::write(&config, format!("{toml}\n{apis}")).unwrap();
         Desk {
             twilio,
             slack,
@@ -135,6 +138,19 @@ impl Builder {
             expected_errors: Vec::new(),
         }
     }
+}
+
+/// Where this desk's services listen. What is sent to one that is gone must not reach the service of another desk, which can
+/// have its port by then. Linux has a whole network for loopback, other systems a single address.
+fn own_address() -> Ipv4Addr {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    if !cfg!(target_os = "linux") {
+        return Ipv4Addr::LOCALHOST;
+    }
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let [_, a, b, c] = (std::process::id() << 10).wrapping_add(count).to_be_bytes();
+    // 127.0.0.1 is the stand-ins', and the last of a network is a broadcast.
+    Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254))
 }
 
 /// For requests of a story's own. Every story has a runtime of its own, so no connection is kept from one to the next.
