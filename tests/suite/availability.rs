@@ -21,8 +21,9 @@ stories! {
     why_tells_where_the_last_call_went,
 }
 
-/// Longer than no answer to a call may take: a budget each for reading and writing, and room for a busy machine.
-const AT_MOST: Duration = Duration::from_millis(1_500);
+/// Longer than no answer to a call may take. The sources that are silent here are so for good, and whoever waited for the
+/// database would do so for 5 s; the rest is room for a busy machine.
+const AT_MOST: Duration = Duration::from_secs(4);
 
 /// A desk where Sergio has another name, for which Redis can be asked.
 fn with_name(database: Database, name: &str) -> Builder {
@@ -191,9 +192,9 @@ async fn a_redis_that_comes_back_is_heard_again(database: Database) {
 
 async fn a_status_page_is_believed_for_a_while(database: Database) {
     let page = StatusPage::start("dnd").await;
-    let desk = Desk::on(database)
+    let mut desk = Desk::on(database)
         .toml(&format!(
-            "\n[availability]\nttl = \"1500ms\"\n[availability.status_urls]\nSergio = \"{}\"\n",
+            "\n[availability]\nttl = \"1h\"\n[availability.status_urls]\nSergio = \"{}\"\n",
             page.url()
         ))
         .start()
@@ -207,6 +208,11 @@ async fn a_status_page_is_believed_for_a_while(database: Database) {
     assert!(is(&person, "dnd", &json!({"source": "status_url"})));
     desk.twilio.call(BOB, LINE).await;
     assert!(page.asked() <= 2, "it was asked {} times", page.asked());
+    // For a while only.
+    let config = std::fs::read_to_string(&desk.config).unwrap();
+    std::fs::write(&desk.config, config.replace("\"1h\"", "\"1s\"")).unwrap();
+    desk.relay().terminate().await;
+    desk.start_relay().await;
     page.says("online");
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while first(&desk).await.0 != [SERGIO_PHONE] {

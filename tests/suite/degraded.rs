@@ -14,11 +14,14 @@ stories! {
     calls_find_their_way_while_everything_else_stands_still [busy],
 }
 
-/// As many as one desk gets in a bad week.
-const CALLS: usize = 1_000;
+/// How many calls come: a busy hour of one desk.
+const CALLS: usize = 200;
+
+/// As many as one desk gets in a bad week, for the benchmark.
+const MANY_CALLS: usize = 1_000;
 
 /// How many go on at a time.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 16;
 
 /// Holds the whole database: nothing can be written, and on Postgres nothing read.
 async fn lock(desk: &Desk, database: Database) -> AnyConnection {
@@ -99,24 +102,24 @@ async fn expect_calls(desk: &Desk, count: i64) {
     }
 }
 
-async fn thousand_calls(database: Database) -> (Desk, Vec<CallStory>) {
+async fn calls_while_all_stands_still(database: Database, count: usize) -> (Desk, Vec<CallStory>) {
     let desk = desk_with_silent_sources(database).await;
     desk.slack
         .command(DORA, CHANNEL, "/qdn", "away Sergio")
         .await;
     let mut holder = lock(&desk, database).await;
     desk.slack.down().await;
-    let stories = calls(&desk, CALLS).await;
+    let stories = calls(&desk, count).await;
     expect_right(&stories);
     holder.execute("rollback").await.unwrap();
     holder.close().await.unwrap();
     // What could not be written is written after. Slack stays away: it takes a message a second and would be at it for long.
-    expect_calls(&desk, CALLS as i64).await;
+    expect_calls(&desk, count as i64).await;
     (desk, stories)
 }
 
 async fn calls_find_their_way_while_everything_else_stands_still(database: Database) {
-    let (desk, _) = thousand_calls(database).await;
+    let (desk, _) = calls_while_all_stands_still(database, CALLS).await;
     desk.close().await;
 }
 
@@ -124,7 +127,7 @@ async fn calls_find_their_way_while_everything_else_stands_still(database: Datab
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a benchmark"]
 async fn calls_are_answered_in_time_while_everything_else_stands_still() {
-    let (desk, stories) = thousand_calls(Database::Sqlite).await;
+    let (desk, stories) = calls_while_all_stands_still(Database::Sqlite, MANY_CALLS).await;
     let mut took: Vec<Duration> = stories
         .iter()
         .flat_map(|story| story.exchanges.iter().map(|exchange| exchange.took))

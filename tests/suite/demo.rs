@@ -139,9 +139,9 @@ impl Demo {
         let open = self.http.get(format!("{}/events", self.address));
         let _open = open.send().await.unwrap();
         signal(self.child.id().unwrap(), by).await;
-        let status = tokio::time::timeout(Duration::from_secs(10), self.child.wait())
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
             .await
-            .expect("it ends at once")
+            .expect("it ends")
             .unwrap();
         assert_eq!(status.code(), Some(0), "{by}");
         let mut more = String::new();
