@@ -127,6 +127,17 @@ async fn channels_are_known_while_slack_is_down(database: Database) {
     let mut desk = Desk::on(database).start().await;
     let root = desk.open(ALICE).await;
     desk.expect_quiet().await;
+    // The service stores the IDs in the background.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let stored =
+        "select count(*) from fact where name = 'slack.team_id' or name like 'slack.channel_id.%'";
+    while desk.query_one(stored).await < 2 {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "the IDs are not stored"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     desk.relay().kill().await;
     for method in ["auth.test", "conversations.list"] {
         desk.slack
@@ -202,10 +213,7 @@ async fn what_is_not_signed_is_refused_before_its_body_comes(database: Database)
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = [0; 12];
         let read = stream.read_exact(&mut answer);
-        tokio::time::timeout(Duration::from_secs(5), read)
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
         assert_eq!(&answer, b"HTTP/1.1 403");
     }
     desk.close().await;

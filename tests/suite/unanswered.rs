@@ -138,6 +138,7 @@ async fn many_at_once_are_told_together(database: Database) {
             .await;
     }
     desk.expect_roots(7).await;
+    desk.expect_quiet().await;
     desk.relay().kill().await;
     hours_pass(&desk).await;
     desk.start_relay().await;
@@ -157,7 +158,8 @@ async fn many_at_once_are_told_together(database: Database) {
     assert!(page.body.contains("7 callers have waited"), "{}", page.body);
     desk.expect_quiet().await;
     for root in &roots[..7] {
-        assert!(desk.replies(&root.ts).is_empty(), "nothing in each thread");
+        let replies = desk.replies(&root.ts);
+        assert!(replies.is_empty(), "nothing in each thread: {replies:?}");
     }
     assert_eq!(desk.audited("paged").await, 7);
     desk.close().await;
