@@ -92,7 +92,7 @@ proptest! {
                 caller: &caller, name: Some(&place), place: &place, line: Some(&place), standing: Standing::Waiting,
                 matter: &matter, previous: None, next: None, is_over: false,
             };
-            let contents = [desk::thread_header(&head, &root(&caller, &text)), text_in(&text)];
+            let contents = [desk::root(&head, &root(&caller, &text)), text_in(&text)];
             for content in &contents {
                 prop_assert_eq!(acts(content), None);
             }
