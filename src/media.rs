@@ -33,7 +33,7 @@ const PURPOSE: &[u8] = b"qdn-relay: addresses of media";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fitness {
     /// A picture that Twilio resizes for the recipient's phone.
-    Picture,
+    InboundFile,
     /// A picture that has to be converted to another format first.
     OtherPicture,
     /// It is sent unchanged.
@@ -82,7 +82,7 @@ pub(crate) fn essence(content_type: &str) -> String {
 /// Returns whether and how a file of this MIME type can be texted.
 pub(crate) fn fitness(content_type: &str) -> Fitness {
     match essence(content_type).as_str() {
-        "image/jpeg" | "image/jpg" | "image/png" | "image/gif" => Fitness::Picture,
+        "image/jpeg" | "image/jpg" | "image/png" | "image/gif" => Fitness::InboundFile,
         "image/webp" => Fitness::OtherPicture,
         other if AS_IT_IS.contains(&other) => Fitness::AsItIs,
         _ => Fitness::No,

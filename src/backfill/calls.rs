@@ -44,7 +44,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         let Some(started) = call.start_time else {
             continue;
         };
-        if app.calls.memory.knows(sid) || is_open(app, clients, &call, started) {
+        if app.calls.cache.knows(sid) || is_open(app, clients, &call, started) {
             // The call is being saved or is in progress. It may last longer than the margin, so the watermark stays before it.
             complete_to = complete_to.min(started);
             continue;

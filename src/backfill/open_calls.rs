@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::App;
-use crate::bridge::calls::backfilled_end::{self, Unheard};
+use crate::bridge::calls::backfilled_end::{self, EndedCall};
 use crate::clients::Clients;
 use crate::config::Line;
 use crate::phone::Address;
@@ -40,7 +40,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         {
             continue;
         }
-        let unheard = Unheard {
+        let unheard = EndedCall {
             sid: call.sid.as_str(),
             line,
             from: &call.from,

@@ -24,7 +24,7 @@ const SWEEP_EVERY: usize = 64;
 
 /// The calls, by CallSid; cloning it costs nothing.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct CallMemory(Arc<Inner>);
+pub(crate) struct CallCache(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -64,7 +64,7 @@ impl Leg {
     }
 }
 
-impl CallMemory {
+impl CallCache {
     /// The answer to this request of a call: `decide` makes it the first time, and whoever comes meanwhile waits for that.
     pub(crate) async fn answer_once(
         &self,
@@ -207,7 +207,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_that_come_at_once_get_one_answer() {
-        let memory = CallMemory::default();
+        let memory = CallCache::default();
         let decided = AtomicUsize::new(0);
         let ask = || {
             memory.answer_once("CA1", "start", at(0), async {
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn whoever_talks_is_on_the_phone_until_their_call_is_over() {
-        let memory = CallMemory::default();
+        let memory = CallCache::default();
         memory.talks("Sergio", "CA1", at(0));
         let seen_by = |call: &str, now| {
             let mut names: Vec<String> = memory

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
-use crate::vocabulary::Turn;
+use crate::vocabulary::RingOutcome;
 
 /// Something that became known of a call. It counts once, by `call` and `event`.
 #[derive(Debug, Clone)]
-pub(crate) struct Fact {
+pub(crate) struct CallEvent {
     /// The CallSid of the caller's side.
     pub(crate) call: String,
     /// What Twilio told: `start`, `dial:1`, `leg:CA…:completed`, ….
@@ -32,21 +32,21 @@ pub(crate) enum Change {
     /// A round of ringing begins: everybody who was thought of, and whether they ring.
     Round {
         round: i64,
-        turns: Vec<(String, Turn)>,
+        turns: Vec<(String, RingOutcome)>,
     },
     /// Something is newly known of one person's telephone.
-    Turn {
+    RingOutcome {
         round: i64,
         person: String,
         leg: String,
         keys: String,
-        outcome: Turn,
+        outcome: RingOutcome,
     },
     /// A round is over: what still rings has stopped.
     RoundEnded {
         round: i64,
         /// What became of those of whom nothing else is known.
-        others: Turn,
+        others: RingOutcome,
     },
     /// Somebody talks with the caller.
     Talking { person: String },
@@ -69,7 +69,7 @@ pub(crate) enum Change {
 }
 
 /// What has to be done once the call's own message is up to date.
-pub(crate) enum Then {
+pub(crate) enum FollowUp {
     Missed { hung_up: bool },
     Recording { sid: String },
     Transcription { words: String },

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::event::Fact;
+use super::event::CallEvent;
 use crate::log_limit::LogLimit;
 
 /// How long a call waits for what it leaves behind. It is inaudible, and an idle SQLite needs a tenth of it.
@@ -21,13 +21,13 @@ const QUEUE: usize = 20_000;
 
 /// A fact in the queue, and whom to tell once it is written.
 pub(crate) struct Pending {
-    pub(crate) fact: Fact,
+    pub(crate) event: CallEvent,
     pub(crate) written: oneshot::Sender<()>,
 }
 
 /// The way into the ledger; cloning it costs nothing.
 #[derive(Debug, Clone)]
-pub(crate) struct CallLedger {
+pub(crate) struct CallWriteQueue {
     queue: mpsc::Sender<Pending>,
     full: Arc<LogLimit>,
     /// Whether the database is late: then nobody waits for it until it has written something.
@@ -62,12 +62,12 @@ impl Writing {
     }
 }
 
-impl CallLedger {
+impl CallWriteQueue {
     /// The way in, and what the task that writes takes from.
-    pub(crate) fn new() -> (CallLedger, Unwritten) {
+    pub(crate) fn new() -> (CallWriteQueue, Unwritten) {
         let (queue, facts) = mpsc::channel(QUEUE);
         let behind = Arc::new(AtomicBool::new(false));
-        let ledger = CallLedger {
+        let ledger = CallWriteQueue {
             queue,
             full: Arc::new(LogLimit::per_minute()),
             behind: behind.clone(),
@@ -76,12 +76,12 @@ impl CallLedger {
     }
 
     /// Puts a fact at the end of the queue and its audit rows into the log.
-    pub(crate) fn put(&self, fact: Fact) -> Writing {
-        for entry in &fact.audit {
+    pub(crate) fn put(&self, event: CallEvent) -> Writing {
+        for entry in &event.audit {
             entry.log();
         }
         let (written, wait) = oneshot::channel();
-        if let Err(error) = self.queue.try_send(Pending { fact, written }) {
+        if let Err(error) = self.queue.try_send(Pending { event, written }) {
             metrics::counter!("qdn_call_facts_given_up_total").increment(1);
             if let Some(times) = self.full.record() {
                 tracing::error!(

@@ -191,7 +191,7 @@ async fn move_to(
     let now = tx.now().as_millisecond();
     outbox::set_state(&mut tx, &row.id, state, now, "").await?;
     lanes::advance(&mut tx, &row.lane).await?;
-    if row.state == DeliveryState::Asked {
+    if row.state == DeliveryState::AwaitingWriter {
         // This answers the question to the writer, so close it.
         let answer = match state {
             DeliveryState::Waiting => ConfirmationState::Sent,

@@ -69,8 +69,8 @@ fn mark_of_part(part: &Part, now: Timestamp) -> (Mark, Option<Timestamp>) {
         }
         DeliveryState::Waiting
         | DeliveryState::Sending
-        | DeliveryState::Held
-        | DeliveryState::Asked => {
+        | DeliveryState::Blocked
+        | DeliveryState::AwaitingWriter => {
             return (Mark::None, None);
         }
         DeliveryState::Delivered => {}
@@ -133,7 +133,7 @@ mod tests {
                 vec![part(DeliveryState::Undecided, None)],
                 Mark::NotConfirmed,
             ),
-            (vec![part(DeliveryState::Asked, None)], Mark::None),
+            (vec![part(DeliveryState::AwaitingWriter, None)], Mark::None),
             (
                 vec![delivered(), part(DeliveryState::Waiting, None)],
                 Mark::None,

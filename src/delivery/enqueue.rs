@@ -84,7 +84,7 @@ pub(crate) async fn reword(
         return Ok(());
     };
     match asked.state.known() {
-        Some(DeliveryState::Waiting | DeliveryState::Held) => {
+        Some(DeliveryState::Waiting | DeliveryState::Blocked) => {
             let reply = Delivery::Post {
                 reply: content,
                 root: None,

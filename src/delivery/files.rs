@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A file of a caller's text, of whatever kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Picture {
+pub(crate) struct InboundFile {
     /// The text at Twilio, and the file's own SID there.
     pub(crate) message_sid: String,
     pub(crate) media_sid: String,
@@ -23,7 +23,7 @@ pub(crate) struct Picture {
 
 /// A dispatcher's words and files on their way to becoming texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Enclosing {
+pub(crate) struct ReplyWithFiles {
     pub(crate) slack_text: String,
     pub(crate) files: Vec<Enclosure>,
     /// How many parts of it were counted when a person decided about it; 0 where nobody did.
@@ -46,15 +46,15 @@ pub(crate) struct Enclosure {
     pub(crate) size: Option<u64>,
     /// Where Slack gives it to the bot.
     pub(crate) url: String,
-    pub(crate) fate: Fate,
+    pub(crate) fate: FileState,
 }
 
 /// How far a file is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Fate {
+pub(crate) enum FileState {
     Waiting,
-    Ready(Medium),
+    Ready(OutboundMedia),
     Unfit(Unfit),
 }
 
@@ -76,7 +76,7 @@ pub(crate) enum Unfit {
 
 /// A file made fit for a phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Medium {
+pub(crate) struct OutboundMedia {
     pub(crate) id: String,
     pub(crate) content_type: String,
     /// Bytes.

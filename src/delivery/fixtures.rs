@@ -5,7 +5,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{Content, Delivery, Enclosing, Enclosure, Fate, Medium, Picture, Unfit, Unreadable};
+use super::{
+    Content, Delivery, Enclosure, FileState, InboundFile, OutboundMedia, ReplyWithFiles, Unfit,
+    Unreadable,
+};
 
 /// The folders of the payloads of each version, oldest first. Those of version 0 carry none.
 const VERSIONS: [&str; 2] = ["v0", "v1"];
@@ -34,11 +37,11 @@ fn variant(delivery: &Delivery) -> &'static str {
         Delivery::Form { .. } => "form",
         Delivery::Mark => "mark",
         Delivery::Reply { .. } => "reply",
-        Delivery::Enclosing(_) => "enclosing",
+        Delivery::ReplyWithFiles(_) => "enclosing",
         Delivery::Sms { .. } => "sms",
         Delivery::Mms { .. } => "mms",
         Delivery::Call { .. } => "call",
-        Delivery::Picture(_) => "picture",
+        Delivery::InboundFile(_) => "picture",
         Delivery::Recording { .. } => "recording",
     }
 }
@@ -60,7 +63,7 @@ fn fixtures() -> Vec<(&'static str, &'static str, Delivery)> {
         fate,
     };
     let picture = |behind: &str, uploaded: Option<&str>| {
-        Delivery::Picture(Picture {
+        Delivery::InboundFile(InboundFile {
             message_sid: "MM00000000000000000000000000000001".into(),
             media_sid: "ME00000000000000000000000000000001".into(),
             content_type: "image/jpeg".into(),
@@ -221,21 +224,21 @@ fn fixtures() -> Vec<(&'static str, &'static str, Delivery)> {
         (
             "enclosing",
             "reply",
-            Delivery::Enclosing(Enclosing {
+            Delivery::ReplyWithFiles(ReplyWithFiles {
                 slack_text: "The map".into(),
                 files: vec![
-                    file(Fate::Waiting),
-                    file(Fate::Ready(Medium {
+                    file(FileState::Waiting),
+                    file(FileState::Ready(OutboundMedia {
                         id: "m1".into(),
                         content_type: "image/jpeg".into(),
                         size: 1_024,
                     })),
-                    file(Fate::Unfit(Unfit::Deleted)),
-                    file(Fate::Unfit(Unfit::Elsewhere)),
-                    file(Fate::Unfit(Unfit::OfNoKind)),
-                    file(Fate::Unfit(Unfit::TooLarge)),
-                    file(Fate::Unfit(Unfit::Unreadable)),
-                    file(Fate::Unfit(Unfit::Unreachable)),
+                    file(FileState::Unfit(Unfit::Deleted)),
+                    file(FileState::Unfit(Unfit::Elsewhere)),
+                    file(FileState::Unfit(Unfit::OfNoKind)),
+                    file(FileState::Unfit(Unfit::TooLarge)),
+                    file(FileState::Unfit(Unfit::Unreadable)),
+                    file(FileState::Unfit(Unfit::Unreachable)),
                 ],
                 counted: 0,
             }),
@@ -243,11 +246,11 @@ fn fixtures() -> Vec<(&'static str, &'static str, Delivery)> {
         (
             "enclosing-counted",
             "reply",
-            Delivery::Enclosing(Enclosing {
+            Delivery::ReplyWithFiles(ReplyWithFiles {
                 slack_text: String::new(),
                 files: vec![Enclosure {
                     size: None,
-                    ..file(Fate::Waiting)
+                    ..file(FileState::Waiting)
                 }],
                 counted: 2,
             }),
@@ -369,7 +372,7 @@ fn every_variant_has_a_fixture_and_every_fixture_a_variant() {
 fn payloads_from_before_a_field_was_added_are_read() {
     let picture = r#"{"kind":"picture","message_sid":"MM1","media_sid":"ME1","content_type":"image/png","name":"a.png","after":"x","uploaded":null}"#;
     let read = Delivery::read(picture).unwrap();
-    assert!(matches!(read, Delivery::Picture(picture) if picture.behind.is_empty()));
+    assert!(matches!(read, Delivery::InboundFile(picture) if picture.behind.is_empty()));
     let announce = r#"{"kind":"announce","channel":"C0","content":{"text":"words"}}"#;
     let read = Delivery::read(announce).unwrap();
     assert!(matches!(read, Delivery::Announce { thread_ts, .. } if thread_ts.is_empty()));

@@ -96,7 +96,7 @@ pub(crate) enum Delivery {
         counted: usize,
     },
     /// The same with files, which still have to be fetched and made fit.
-    Enclosing(Enclosing),
+    ReplyWithFiles(ReplyWithFiles),
     /// An SMS.
     Sms { body: String },
     /// The same with files, by their ids.
@@ -104,7 +104,7 @@ pub(crate) enum Delivery {
     /// Bring the message of a call up to date with what became of it.
     Call { call: String },
     /// A file of a caller's text into the thread.
-    Picture(Picture),
+    InboundFile(InboundFile),
     /// A caller's recorded message into the thread: its SID at Twilio, its file's name and title.
     Recording {
         recording: String,
@@ -131,11 +131,11 @@ impl Delivery {
             Delivery::Respond { .. } => Kind::Respond,
             Delivery::Form { .. } => Kind::Form,
             Delivery::Mark => Kind::Mark,
-            Delivery::Reply { .. } | Delivery::Enclosing(_) => Kind::Reply,
+            Delivery::Reply { .. } | Delivery::ReplyWithFiles(_) => Kind::Reply,
             // To all but the request itself they are the same.
             Delivery::Sms { .. } | Delivery::Mms { .. } => Kind::Sms,
             Delivery::Call { .. } => Kind::Call,
-            Delivery::Picture(_) => Kind::Picture,
+            Delivery::InboundFile(_) => Kind::InboundFile,
             Delivery::Recording { .. } => Kind::Recording,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Enclosing, Unreadable};
+use super::{ReplyWithFiles, Unreadable};
 use crate::vocabulary::Reason;
 
 /// How a try at a delivery, or a look for what became of one, ended.
@@ -27,14 +27,14 @@ pub(crate) enum Outcome {
     /// Copies of a post were taken away. These were left, because people have answered under them: threads of its conversation.
     Cleared { answered: Vec<PostedIn> },
     /// One more file of a dispatcher's reply is fit to be sent, or known not to be.
-    Prepared(Enclosing),
+    Prepared(ReplyWithFiles),
     /// A caller's file is at Slack under this id and can be shown; `None`: it is not there any more.
     Uploaded(Option<String>),
     /// Not acted on; try again after this long.
     Again { after: Duration, why: Reason },
     /// Not acted on because of the channel or the account, until somebody mends that; `is_of_gate`: so is whatever else leaves
     /// by the same gate.
-    Held { why: String, is_of_gate: bool },
+    Blocked { why: String, is_of_gate: bool },
     /// Slack does not take it in this form; it is tried again and then made plainer. `was_plain`: it was bare text.
     NotTaken {
         after: Duration,

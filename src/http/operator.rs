@@ -70,7 +70,7 @@ fn publish(app: &App, depths: &[outbox::Depth]) {
         DeliveryState::Waiting,
         DeliveryState::Sending,
         DeliveryState::Unknown,
-        DeliveryState::Held,
+        DeliveryState::Blocked,
         DeliveryState::Undecided,
         DeliveryState::Refused,
     ] {

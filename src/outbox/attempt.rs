@@ -299,7 +299,7 @@ async fn deliver(
         }
         Delivery::Mark => mark(app, clients, row, attempt).await?,
         Delivery::Call { call } => call_message::bring_up_to_date(app, clients, row, &call).await?,
-        Delivery::Enclosing(enclosing) => {
+        Delivery::ReplyWithFiles(enclosing) => {
             match enclosure::prepare(app, clients, row, attempt, &enclosing).await? {
                 Some(prepared) => prepared,
                 None => resolve(app, &enclosing.slack_text).await,
@@ -309,7 +309,9 @@ async fn deliver(
             let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
             text(app, clients, row, attempt, &conversation, body, &media).await?
         }
-        Delivery::Picture(shown) => picture::deliver(app, clients, row, attempt, &shown).await?,
+        Delivery::InboundFile(shown) => {
+            picture::deliver(app, clients, row, attempt, &shown).await?
+        }
         Delivery::Recording {
             recording,
             file,

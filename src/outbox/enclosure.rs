@@ -12,7 +12,7 @@ use super::failed::back_off;
 use super::resize;
 use crate::app::App;
 use crate::clients::Clients;
-use crate::delivery::{Enclosing, Fate, Medium, Outcome, Unfit};
+use crate::delivery::{FileState, OutboundMedia, Outcome, ReplyWithFiles, Unfit};
 use crate::media::{self, MOST_BYTES, MOST_FILES};
 use crate::remote::Failure;
 use crate::store::new_id;
@@ -30,14 +30,14 @@ pub(super) async fn prepare(
     clients: &Clients,
     row: &Row,
     attempt: &Attempt,
-    enclosing: &Enclosing,
+    enclosing: &ReplyWithFiles,
 ) -> anyhow::Result<Option<Result<Outcome, Failure>>> {
-    let waits = |fate: &Fate| matches!(fate, Fate::Waiting);
+    let waits = |fate: &FileState| matches!(fate, FileState::Waiting);
     let Some(index) = enclosing.files.iter().position(|file| waits(&file.fate)) else {
         return Ok(None);
     };
     let file = &enclosing.files[index];
-    let prepared = |fate: Fate| {
+    let prepared = |fate: FileState| {
         let mut prepared = enclosing.clone();
         prepared.files[index].fate = fate;
         Ok(Some(Ok(Outcome::Prepared(prepared))))
@@ -46,14 +46,14 @@ pub(super) async fn prepare(
         Ok(fetched) if is_page(&fetched.content_type) => None,
         Ok(fetched) => Some(fetched),
         Err(Failure::Refused { code, .. }) => match code.as_str() {
-            "too_large" => return prepared(Fate::Unfit(Unfit::TooLarge)),
-            "not_slack" => return prepared(Fate::Unfit(Unfit::Elsewhere)),
+            "too_large" => return prepared(FileState::Unfit(Unfit::TooLarge)),
+            "not_slack" => return prepared(FileState::Unfit(Unfit::Elsewhere)),
             _ => None,
         },
         // Slack is not there; if that lasts, the words go alone.
         Err(failure) if is_old(app, row) => {
             tracing::warn!(outbox = row.id, %failure, "a dispatcher's file cannot be fetched from Slack");
-            return prepared(Fate::Unfit(Unfit::Unreachable));
+            return prepared(FileState::Unfit(Unfit::Unreachable));
         }
         Err(Failure::Unknown { why }) => return Ok(Some(Err(Failure::NotSent { why }))),
         Err(failure) => return Ok(Some(Err(failure))),
@@ -61,13 +61,13 @@ pub(super) async fn prepare(
     let Some(fetched) = fetched else {
         // Slack shows a page where it does not give a file; this says why.
         return match clients.slack.file_info(&file.file).await {
-            Ok(found) if found.is_gone() => prepared(Fate::Unfit(Unfit::Deleted)),
+            Ok(found) if found.is_gone() => prepared(FileState::Unfit(Unfit::Deleted)),
             Err(Failure::Refused { code, .. })
                 if matches!(code.as_str(), "file_not_found" | "file_deleted") =>
             {
-                prepared(Fate::Unfit(Unfit::Deleted))
+                prepared(FileState::Unfit(Unfit::Deleted))
             }
-            Ok(_) if is_old(app, row) => prepared(Fate::Unfit(Unfit::Unreachable)),
+            Ok(_) if is_old(app, row) => prepared(FileState::Unfit(Unfit::Unreachable)),
             Ok(_) => Ok(Some(Ok(Outcome::Again {
                 after: back_off(app, attempt.n),
                 why: "Slack does not give a file out".into(),
@@ -83,24 +83,24 @@ pub(super) async fn prepare(
         resize::fit(bytes, &content_type, most)
     });
     match fitted.await? {
-        Err(unfit) => prepared(Fate::Unfit(unfit)),
+        Err(unfit) => prepared(FileState::Unfit(unfit)),
         Ok((bytes, content_type)) => {
-            let medium = Medium {
+            let medium = OutboundMedia {
                 id: new_id(),
                 content_type,
                 size: i64::try_from(bytes.len())?,
             };
             media::save(&app.config.media_folder(), &medium.id, &bytes).await?;
-            prepared(Fate::Ready(medium))
+            prepared(FileState::Ready(medium))
         }
     }
 }
 
 /// How many bytes each file may have, so that as many as possible leave together.
-fn allowance(enclosing: &Enclosing) -> usize {
+fn allowance(enclosing: &ReplyWithFiles) -> usize {
     let sent = || {
         let files = enclosing.files.iter();
-        files.filter(|file| !matches!(file.fate, Fate::Unfit(_)))
+        files.filter(|file| !matches!(file.fate, FileState::Unfit(_)))
     };
     let size = |size: Option<u64>| size.map_or(MOST_BYTES, |size| size as usize);
     let together = sent()

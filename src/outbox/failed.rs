@@ -75,7 +75,7 @@ fn refusal(
     }
     if is_about_channel(&code) {
         if !is_about_one_channel(&code) {
-            return held(why, true);
+            return blocked(why, true);
         }
         return match policy.in_bad_channel {
             InBadChannel::GiveUp => Outcome::Refused { code, why },
@@ -84,14 +84,14 @@ fn refusal(
                 Outcome::Refused { code, why }
             }
             // Worth having when the channel is mended.
-            InBadChannel::HoldItselfInOwnChannel | InBadChannel::HoldItself => held(why, false),
-            InBadChannel::HoldGate => held(why, true),
+            InBadChannel::HoldItselfInOwnChannel | InBadChannel::HoldItself => blocked(why, false),
+            InBadChannel::HoldGate => blocked(why, true),
         };
     }
     let after = back_off(app, attempt.n);
     match policy.on_refusal {
         // It was no word of Slack's: something on the way there lets nothing through.
-        OnRefusal::MakePlainer if is_on_the_way(&code) => held(why, false),
+        OnRefusal::MakePlainer if is_on_the_way(&code) => blocked(why, false),
         // A caller's text is never given up, and holds nothing up either.
         OnRefusal::MakePlainer => Outcome::NotTaken {
             after,
@@ -111,14 +111,14 @@ fn refusal(
 /// What Twilio's error code means for a text.
 fn refused_by_twilio(code: String, why: String) -> Outcome {
     match code.parse().map(error_code::meaning) {
-        Ok(Meaning::BadCredentials | Meaning::AccountSuspended) => held(why, true),
+        Ok(Meaning::BadCredentials | Meaning::AccountSuspended) => blocked(why, true),
         Ok(Meaning::QueueFull | Meaning::Congested) => Outcome::Again {
             after: CONGESTED,
             why: why.into(),
         },
         // Without an error of Twilio's own nothing says that it was Twilio who refused: a proxy's page is no verdict. Only
         // one that asks for credentials is about more than this text.
-        Err(_) if code.starts_with("http ") => held(
+        Err(_) if code.starts_with("http ") => blocked(
             format!("{code}, without an error of Twilio's"),
             matches!(code.as_str(), "http 401" | "http 403"),
         ),
@@ -142,8 +142,8 @@ fn is_of_a_line(app: &App, row: &Row) -> bool {
     })
 }
 
-fn held(why: String, is_of_gate: bool) -> Outcome {
-    Outcome::Held { why, is_of_gate }
+fn blocked(why: String, is_of_gate: bool) -> Outcome {
+    Outcome::Blocked { why, is_of_gate }
 }
 
 /// How long to wait after the `n`th attempt, give or take a quarter so that rows do not come in step.

@@ -13,7 +13,7 @@ use super::failed::back_off;
 use super::recording::is_not_there;
 use crate::app::App;
 use crate::clients::Clients;
-use crate::delivery::{self, Delivery, Outcome, Picture};
+use crate::delivery::{self, Delivery, InboundFile, Outcome};
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
 use crate::slack::{ChannelId, MessageTs};
@@ -49,7 +49,7 @@ struct Place {
 
 /// Whether nothing of it can be in the thread yet.
 pub(super) fn is_unseen(row: &Row) -> bool {
-    matches!(row.delivery(), Ok(Delivery::Picture(picture)) if picture.uploaded.is_none())
+    matches!(row.delivery(), Ok(Delivery::InboundFile(picture)) if picture.uploaded.is_none())
 }
 
 pub(super) async fn deliver(
@@ -57,7 +57,7 @@ pub(super) async fn deliver(
     clients: &Clients,
     row: &Row,
     attempt: &Attempt,
-    picture: &Picture,
+    picture: &InboundFile,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     if let Some(first) = waits_for(app, row, picture).await? {
         let tries = u32::try_from(attempt.n).unwrap_or(u32::MAX);
@@ -109,7 +109,7 @@ impl First {
 }
 
 /// What has to be shown first. A file that is in trouble keeps none back, and an upload is seen by nobody.
-async fn waits_for(app: &App, row: &Row, picture: &Picture) -> anyhow::Result<Option<First>> {
+async fn waits_for(app: &App, row: &Row, picture: &InboundFile) -> anyhow::Result<Option<First>> {
     match listed::is_opened(&app.store, &row.message_id).await? {
         // The root shows its words, whatever has become of the list.
         Some(true) => {}
@@ -138,7 +138,7 @@ async fn bring(
     clients: &Clients,
     row: &Row,
     attempt: &Attempt,
-    picture: &Picture,
+    picture: &InboundFile,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let message = MessageSid::parse(&picture.message_sid)?;
     let fetched = match clients.twilio.medium(&message, &picture.media_sid).await {
@@ -149,7 +149,7 @@ async fn bring(
         Ok(fetched) => fetched,
         Err(Failure::Refused { code, .. }) if matches!(code.as_str(), "http 401" | "http 403") => {
             let why = "Twilio does not accept the credentials for a picture".to_owned();
-            return Ok(Ok(Outcome::Held {
+            return Ok(Ok(Outcome::Blocked {
                 why,
                 is_of_gate: true,
             }));
@@ -227,7 +227,7 @@ async fn tried_before(app: &App, row: &Row, code: ReasonCode) -> anyhow::Result<
 /// Shows the uploaded file in the thread.
 async fn show(
     clients: &Clients,
-    picture: &Picture,
+    picture: &InboundFile,
     file: &str,
     place: &Place,
 ) -> Result<Outcome, Failure> {
@@ -261,7 +261,7 @@ pub(super) async fn look(
     row: &Row,
     tried: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    let Delivery::Picture(Picture {
+    let Delivery::InboundFile(InboundFile {
         uploaded: Some(file),
         ..
     }) = row.delivery()?

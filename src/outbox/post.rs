@@ -74,7 +74,7 @@ pub(super) async fn begin_thread(
     content: &Content,
 ) -> Result<Outcome, Failure> {
     let Some(line) = app.config.line_of(&conversation.line) else {
-        return Ok(Outcome::Held {
+        return Ok(Outcome::Blocked {
             why: "its line is no longer in the configuration".into(),
             is_of_gate: false,
         });
@@ -99,7 +99,7 @@ pub(super) async fn list(
     (line, content): (&str, &Content),
 ) -> Result<Outcome, Failure> {
     let Some(line) = app.config.line_of(line) else {
-        return Ok(Outcome::Held {
+        return Ok(Outcome::Blocked {
             why: "its line is no longer in the configuration".into(),
             is_of_gate: false,
         });

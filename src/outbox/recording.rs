@@ -70,7 +70,7 @@ pub(super) async fn deliver(
         }
         Err(Failure::Refused { code, .. }) if is_credentials(&code) && !is_old => {
             let why = "Twilio does not accept the credentials for a recording".to_owned();
-            return Ok(Ok(Outcome::Held {
+            return Ok(Ok(Outcome::Blocked {
                 why,
                 // It leaves by the gate of Slack's channel, which this says nothing about.
                 is_of_gate: false,

@@ -42,18 +42,20 @@ pub(super) fn fit(
         Fitness::No => Err(Unfit::OfNoKind),
         Fitness::AsItIs if bytes.len() > MOST_BYTES_AS_IT_IS.min(most) => Err(Unfit::TooLarge),
         Fitness::AsItIs => Ok((bytes, essence)),
-        Fitness::Picture if bytes.len() <= most => {
+        Fitness::InboundFile if bytes.len() <= most => {
             // Twilio refuses a type that does not fit the bytes, whatever Slack took them for.
             let found = image::guess_format(&bytes).map(|format| format.to_mime_type());
             Ok(match found {
-                Ok(found) if media::fitness(found) == Fitness::Picture => (bytes, found.to_owned()),
+                Ok(found) if media::fitness(found) == Fitness::InboundFile => {
+                    (bytes, found.to_owned())
+                }
                 _ if essence == "image/jpg" => (bytes, "image/jpeg".to_owned()),
                 _ => (bytes, essence),
             })
         }
         // Of a moving picture only its first moment would be left.
-        Fitness::Picture if essence == "image/gif" => Err(Unfit::TooLarge),
-        Fitness::Picture | Fitness::OtherPicture => {
+        Fitness::InboundFile if essence == "image/gif" => Err(Unfit::TooLarge),
+        Fitness::InboundFile | Fitness::OtherPicture => {
             let smaller = scale(&bytes, most)?;
             Ok((smaller, "image/jpeg".to_owned()))
         }

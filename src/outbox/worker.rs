@@ -196,10 +196,10 @@ impl Worker {
                         _ => {}
                     }
                     match &outcome {
-                        Outcome::Held {
+                        Outcome::Blocked {
                             is_of_gate: true, ..
                         } => {
-                            let held = bridge::deliveries::outcome::held_again(&self.app);
+                            let held = bridge::deliveries::outcome::blocked_again(&self.app);
                             pace.hold(Instant::now(), &claimed.row.lane, held);
                         }
                         Outcome::Delivered { .. } | Outcome::Refused { .. } => pace.open(),

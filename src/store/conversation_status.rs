@@ -9,7 +9,7 @@ use crate::vocabulary::Kind;
 
 /// What the root of its thread shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Status {
     /// Nobody has asked for anything yet: a call that still rings.
     New,
     /// The caller waits, and nobody has said that they see to it.
@@ -22,7 +22,7 @@ pub(crate) enum Standing {
 
 /// One conversation at the desk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
-pub(crate) struct Matter {
+pub(crate) struct ConversationStatus {
     pub(crate) conversation_id: String,
     /// The Slack user who has it; empty while nobody does.
     pub(crate) claimed_by: String,
@@ -39,19 +39,19 @@ pub(crate) struct Matter {
     changed_at: i64,
 }
 
-impl Matter {
+impl ConversationStatus {
     /// Where it stands.
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn status(&self) -> Status {
         if !self.closed_by.is_empty() {
-            Standing::Closed
+            Status::Closed
         } else if self.waiting_since.is_some() && self.claimed_by.is_empty() {
-            Standing::Waiting
+            Status::Waiting
         } else if self.waiting_since.is_some() {
-            Standing::Claimed
+            Status::Claimed
         } else if self.answered_by.is_empty() {
-            Standing::New
+            Status::New
         } else {
-            Standing::Answered
+            Status::Answered
         }
     }
 
@@ -71,17 +71,17 @@ const COLUMNS: &str = "conversation_id, claimed_by, answered_by, closed_by, wait
                        page_at, changed_at";
 
 /// A conversation of which nothing is known yet.
-pub(crate) fn fresh(conversation_id: &str) -> Matter {
-    Matter {
+pub(crate) fn fresh(conversation_id: &str) -> ConversationStatus {
+    ConversationStatus {
         conversation_id: conversation_id.to_owned(),
-        ..Matter::default()
+        ..ConversationStatus::default()
     }
 }
 
 /// Where a conversation stands.
-pub(crate) async fn of(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Matter> {
+pub(crate) async fn of(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<ConversationStatus> {
     let sql = format!("select {COLUMNS} from matter where conversation_id = $1");
-    let found: Option<Matter> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    let found: Option<ConversationStatus> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(conversation_id)
         .fetch_optional(&mut *tx.inner)
         .await
@@ -90,9 +90,12 @@ pub(crate) async fn of(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Mat
 }
 
 /// The same outside a transaction.
-pub(crate) async fn read(store: &Store, conversation_id: &str) -> anyhow::Result<Matter> {
+pub(crate) async fn read(
+    store: &Store,
+    conversation_id: &str,
+) -> anyhow::Result<ConversationStatus> {
     let sql = format!("select {COLUMNS} from matter where conversation_id = $1");
-    let found: Option<Matter> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    let found: Option<ConversationStatus> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(conversation_id)
         .fetch_optional(store.reader())
         .await
@@ -101,7 +104,7 @@ pub(crate) async fn read(store: &Store, conversation_id: &str) -> anyhow::Result
 }
 
 /// Keeps where a conversation stands.
-pub(crate) async fn keep(tx: &mut Tx, matter: &Matter) -> anyhow::Result<()> {
+pub(crate) async fn keep(tx: &mut Tx, status: &ConversationStatus) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
         "insert into matter (conversation_id, claimed_by, answered_by, closed_by, waiting_since, clock_since,
@@ -112,14 +115,14 @@ pub(crate) async fn keep(tx: &mut Tx, matter: &Matter) -> anyhow::Result<()> {
              waiting_since = excluded.waiting_since, clock_since = excluded.clock_since,
              remind_at = excluded.remind_at, page_at = excluded.page_at, changed_at = excluded.changed_at",
     )
-    .bind(&matter.conversation_id)
-    .bind(&matter.claimed_by)
-    .bind(&matter.answered_by)
-    .bind(&matter.closed_by)
-    .bind(matter.waiting_since)
-    .bind(matter.clock_since)
-    .bind(matter.remind_at)
-    .bind(matter.page_at)
+    .bind(&status.conversation_id)
+    .bind(&status.claimed_by)
+    .bind(&status.answered_by)
+    .bind(&status.closed_by)
+    .bind(status.waiting_since)
+    .bind(status.clock_since)
+    .bind(status.remind_at)
+    .bind(status.page_at)
     .bind(now)
     .execute(&mut *tx.inner)
     .await

@@ -4,7 +4,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use super::{Store, Tx};
-use crate::delivery::Medium;
+use crate::delivery::OutboundMedia;
 use crate::vocabulary::Kind;
 
 /// Notes a file that is kept; one that is noted already stays as it is.
@@ -12,7 +12,7 @@ pub(crate) async fn insert(
     tx: &mut Tx,
     conversation_id: &str,
     message_id: &str,
-    medium: &Medium,
+    medium: &OutboundMedia,
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(

@@ -4,11 +4,11 @@ use anyhow::Context;
 use sqlx::FromRow;
 
 use super::{Store, Tx};
-use crate::vocabulary::Turn;
+use crate::vocabulary::RingOutcome;
 
 /// Somebody's turn in one round of a call.
 #[derive(Debug, Clone, FromRow)]
-pub(crate) struct TurnRow {
+pub(crate) struct RingOutcomeRow {
     /// Counts the times that telephones were rung, from 1.
     pub(crate) round: i64,
     pub(crate) person: String,
@@ -16,12 +16,12 @@ pub(crate) struct TurnRow {
     pub(crate) leg_sid: String,
     /// What was pressed when asked, empty for nothing.
     pub(crate) keys: String,
-    outcome: Turn,
+    outcome: RingOutcome,
 }
 
-impl TurnRow {
+impl RingOutcomeRow {
     /// What came of it so far.
-    pub(crate) fn outcome(&self) -> Turn {
+    pub(crate) fn outcome(&self) -> RingOutcome {
         self.outcome
     }
 }
@@ -34,7 +34,7 @@ pub(crate) async fn put(
     person: &str,
     leg_sid: &str,
     keys: &str,
-    outcome: Turn,
+    outcome: RingOutcome,
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
@@ -60,7 +60,7 @@ pub(crate) async fn put(
 const TURNS: &str = "select round, person, leg_sid, keys, outcome from call_turn where call_sid = $1 order by round, position";
 
 /// A call's turns, in order.
-pub(crate) async fn of_call(tx: &mut Tx, call: &str) -> anyhow::Result<Vec<TurnRow>> {
+pub(crate) async fn of_call(tx: &mut Tx, call: &str) -> anyhow::Result<Vec<RingOutcomeRow>> {
     sqlx::query_as(TURNS)
         .bind(call)
         .fetch_all(&mut *tx.inner)
@@ -69,7 +69,7 @@ pub(crate) async fn of_call(tx: &mut Tx, call: &str) -> anyhow::Result<Vec<TurnR
 }
 
 /// The same outside a transaction.
-pub(crate) async fn read(store: &Store, call: &str) -> anyhow::Result<Vec<TurnRow>> {
+pub(crate) async fn read(store: &Store, call: &str) -> anyhow::Result<Vec<RingOutcomeRow>> {
     sqlx::query_as(TURNS)
         .bind(call)
         .fetch_all(store.reader())

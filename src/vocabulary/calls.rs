@@ -30,7 +30,7 @@ impl CallState {
 
 words! {
     /// What came of somebody's turn in a call.
-    Turn, "outcome of a turn":
+    RingOutcome, "outcome of a turn":
     /// Passed over: away.
     Away = "away",
     /// Passed over: not to be disturbed.

@@ -50,7 +50,7 @@ words! {
     /// A copy of a post stays because people have answered under it.
     CopyKept = "copy_kept",
     /// A delivery is blocked until something is mended.
-    Held = "held",
+    Blocked = "held",
     /// A delivery was refused for good.
     Refused = "refused",
     /// A delivery was given up.

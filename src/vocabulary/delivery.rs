@@ -10,7 +10,7 @@ words! {
     /// The request may have been acted on; being settled.
     Unknown = "unknown",
     /// Refused for a reason that lies with the channel or the account; tried again until that is mended.
-    Held = "held",
+    Blocked = "held",
     /// Done.
     Delivered = "delivered",
     /// The remote said no for good.
@@ -20,7 +20,7 @@ words! {
     /// Given up by a person, or no longer needed.
     Dropped = "dropped",
     /// Not tried before its writer says so.
-    Asked = "asked",
+    AwaitingWriter = "asked",
 }
 
 impl DeliveryState {
@@ -30,12 +30,12 @@ impl DeliveryState {
             DeliveryState::Waiting
             | DeliveryState::Sending
             | DeliveryState::Unknown
-            | DeliveryState::Held => true,
+            | DeliveryState::Blocked => true,
             DeliveryState::Delivered
             | DeliveryState::Refused
             | DeliveryState::Undecided
             | DeliveryState::Dropped
-            | DeliveryState::Asked => false,
+            | DeliveryState::AwaitingWriter => false,
         }
     }
 }
@@ -50,7 +50,7 @@ words! {
     /// Not acted on; it is tried again.
     NotSent = "not sent",
     /// Blocked until the channel or the account is mended.
-    Held = "held",
+    Blocked = "held",
     /// Slack did not take the message in this form.
     NotTaken = "not taken",
     /// Slack did not take the message as bare text either.

@@ -41,7 +41,7 @@ words! {
     /// Brings the message of a call up to date.
     Call = "call",
     /// A file of a caller's text.
-    Picture = "picture",
+    InboundFile = "picture",
     /// A caller's recorded message.
     Recording = "recording",
 }
@@ -144,7 +144,7 @@ impl Kind {
                 limits_gate: false,
                 ..HARMLESS
             },
-            Kind::Picture => Policy {
+            Kind::InboundFile => Policy {
                 settle: Settle::PictureInThread,
                 limits_gate: false,
                 ..HARMLESS

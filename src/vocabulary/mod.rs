@@ -82,7 +82,7 @@ mod stored;
 mod tests;
 mod verdict;
 
-pub use calls::{CallState, Turn};
+pub use calls::{CallState, RingOutcome};
 pub use decision::Decision;
 pub use delivery::{AttemptResult, DeliveryState};
 pub use kind::Kind;

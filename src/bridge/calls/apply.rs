@@ -5,38 +5,38 @@ use anyhow::Context;
 
 use crate::bridge::calls::{backfilled_end, missed_text, thread};
 use crate::bridge::desk::{newcomers, status};
-use crate::calls::event::{Change, Fact, Then};
+use crate::calls::event::{CallEvent, Change, FollowUp};
 use crate::config::{Config, Line};
 use crate::conversation;
 use crate::phone::Address;
 use crate::slack::mrkdwn::escape;
 use crate::store::calls::{self, Call, NewCall};
-use crate::store::ring_outcomes::TurnRow;
+use crate::store::ring_outcomes::RingOutcomeRow;
 use crate::store::{Tx, call_events, conversations, ring_outcomes};
-use crate::vocabulary::{CallState, Turn};
+use crate::vocabulary::{CallState, RingOutcome};
 
 /// Writes a fact down; nothing happens if it is known already.
-pub(crate) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::Result<()> {
-    if !call_events::keep(tx, &fact.call, &fact.event, &fact.answer).await? {
+pub(crate) async fn apply(tx: &mut Tx, config: &Config, event: &CallEvent) -> anyhow::Result<()> {
+    if !call_events::keep(tx, &event.call, &event.event, &event.answer).await? {
         return Ok(());
     }
-    let (call, begins_thread) = open(tx, config, fact).await?;
-    if backfilled_end::is_outdated(fact, &call) {
+    let (call, begins_thread) = open(tx, config, event).await?;
+    if backfilled_end::is_outdated(event, &call) {
         return Ok(());
     }
     let turns = ring_outcomes::of_call(tx, &call.sid).await?;
     let before = thread::story(&call, &turns);
     let mut then = Vec::new();
-    for change in &fact.changes {
+    for change in &event.changes {
         then.extend(make(tx, &call.sid, change).await?);
     }
-    for change in &fact.changes {
+    for change in &event.changes {
         if let Change::Talking { person } | Change::Answered { person, .. } = change {
             let conversation = conversations::by_id_in(tx, &call.conversation_id).await?;
             status::answered(tx, &conversation, &escape(person)).await?;
         }
     }
-    for entry in &fact.audit {
+    for entry in &event.audit {
         tx.audit_logged(entry.clone());
     }
     let mut scene = thread::Scene {
@@ -45,11 +45,14 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
         conversation: conversations::by_id_in(tx, &call.conversation_id).await?,
         config,
     };
-    if scene.is_hung_up_at_once(fact.at) {
-        then.retain(|then| !matches!(then, Then::Missed { .. }));
+    if scene.is_hung_up_at_once(event.at) {
+        then.retain(|then| !matches!(then, FollowUp::Missed { .. }));
     }
-    if then.iter().any(|then| matches!(then, Then::Missed { .. })) {
-        missed_text::send(tx, &mut scene, fact.at).await?;
+    if then
+        .iter()
+        .any(|then| matches!(then, FollowUp::Missed { .. }))
+    {
+        missed_text::send(tx, &mut scene, event.at).await?;
     }
     thread::show(tx, &mut scene, &before, begins_thread).await?;
     if scene.caller().is_withheld() {
@@ -65,16 +68,16 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, fact: &Fact) -> anyhow::
 pub(crate) async fn open(
     tx: &mut Tx,
     config: &Config,
-    fact: &Fact,
+    event: &CallEvent,
 ) -> anyhow::Result<(Call, bool)> {
-    if let Some(call) = calls::by_sid(tx, &fact.call).await? {
+    if let Some(call) = calls::by_sid(tx, &event.call).await? {
         return Ok((call, false));
     }
-    let from = fact
+    let from = event
         .from
         .as_ref()
         .context("nothing was heard of the beginning of this call yet")?;
-    let line = fact
+    let line = event
         .line
         .as_deref()
         .and_then(|number| config.line_of(number));
@@ -86,26 +89,26 @@ pub(crate) async fn open(
         from.is_withheld() && newcomers::is_flood(tx, line.number.as_str()).await?;
     let key = match is_one_of_many {
         true => MANY_WITHHELD.to_owned(),
-        false => conversation_key(from, &fact.call),
+        false => conversation_key(from, &event.call),
     };
-    let conversation = conversations::open(tx, line.number.as_str(), &key, &fact.place).await?;
+    let conversation = conversations::open(tx, line.number.as_str(), &key, &event.place).await?;
     let begins_thread = conversation::is_idle(
         conversation.last_at(),
         tx.now(),
         config.desk.new_thread_after,
     );
     let new = NewCall {
-        sid: &fact.call,
+        sid: &event.call,
         conversation_id: &conversation.id,
         line: line.number.as_str(),
         caller: &crate::store::storable(from.as_str()),
-        started: fact.at,
+        started: event.at,
     };
     calls::insert(tx, &new).await?;
     if begins_thread {
         status::call_began(tx, &conversation).await?;
     }
-    Ok((reread(tx, &fact.call).await?, begins_thread))
+    Ok((reread(tx, &event.call).await?, begins_thread))
 }
 
 /// The conversation of calls from withheld numbers while there are too many for a thread each.
@@ -127,14 +130,14 @@ pub(crate) async fn reread(tx: &mut Tx, sid: &str) -> anyhow::Result<Call> {
         .context("a call that was just written")
 }
 
-async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option<Then>> {
+async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option<FollowUp>> {
     match change {
         Change::Round { round, turns } => {
             for (person, outcome) in turns {
                 ring_outcomes::put(tx, call, *round, person, "", "", *outcome).await?;
             }
         }
-        Change::Turn {
+        Change::RingOutcome {
             round,
             person,
             leg,
@@ -172,44 +175,49 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
         Change::HungUp => {
             let hung_up = true;
             let moved = calls::advance(tx, call, CallState::HungUp, "", 0).await?;
-            return Ok(moved.then_some(Then::Missed { hung_up }));
+            return Ok(moved.then_some(FollowUp::Missed { hung_up }));
         }
         Change::Missed => {
             let hung_up = false;
             let moved = calls::advance(tx, call, CallState::Missed, "", 0).await?;
-            return Ok(moved.then_some(Then::Missed { hung_up }));
+            return Ok(moved.then_some(FollowUp::Missed { hung_up }));
         }
         Change::Recording { sid, seconds } => {
             calls::set_recording(tx, call, sid, *seconds).await?;
-            return Ok(Some(Then::Recording { sid: sid.clone() }));
+            return Ok(Some(FollowUp::Recording { sid: sid.clone() }));
         }
         Change::Transcription { words } => {
             let words = words.clone();
-            return Ok(Some(Then::Transcription { words }));
+            return Ok(Some(FollowUp::Transcription { words }));
         }
     }
     Ok(None)
 }
 
 /// What is known of a turn after something was told of it, perhaps late.
-fn later(known: Turn, told: Turn) -> Turn {
+fn later(known: RingOutcome, told: RingOutcome) -> RingOutcome {
     match (known, told) {
-        (Turn::Took, _) | (_, Turn::Took) => Turn::Took,
-        (Turn::Refused, _) | (_, Turn::Refused) => Turn::Refused,
-        (Turn::Rings, told) => told,
-        (Turn::PickedUp, Turn::NotTaken) => Turn::NotTaken,
+        (RingOutcome::Took, _) | (_, RingOutcome::Took) => RingOutcome::Took,
+        (RingOutcome::Refused, _) | (_, RingOutcome::Refused) => RingOutcome::Refused,
+        (RingOutcome::Rings, told) => told,
+        (RingOutcome::PickedUp, RingOutcome::NotTaken) => RingOutcome::NotTaken,
         // The round ended before it was told that somebody had picked up or pressed it away.
-        (Turn::NoAnswer, Turn::PickedUp | Turn::NotTaken) => Turn::NotTaken,
-        (Turn::NoAnswer | Turn::CutOff, told @ (Turn::Busy | Turn::Failed)) => told,
+        (RingOutcome::NoAnswer, RingOutcome::PickedUp | RingOutcome::NotTaken) => {
+            RingOutcome::NotTaken
+        }
+        (
+            RingOutcome::NoAnswer | RingOutcome::CutOff,
+            told @ (RingOutcome::Busy | RingOutcome::Failed),
+        ) => told,
         (known, _) => known,
     }
 }
 
 /// What a turn of a round that is over has come to, where that was open.
-fn ended(turn: &TurnRow, others: Turn) -> Option<Turn> {
+fn ended(turn: &RingOutcomeRow, others: RingOutcome) -> Option<RingOutcome> {
     match turn.outcome() {
-        Turn::Rings => Some(others),
-        Turn::PickedUp => Some(Turn::NotTaken),
+        RingOutcome::Rings => Some(others),
+        RingOutcome::PickedUp => Some(RingOutcome::NotTaken),
         _ => None,
     }
 }
@@ -220,7 +228,9 @@ mod tests {
 
     #[test]
     fn what_is_told_late_lowers_nothing() {
-        use Turn::{Busy, CutOff, Failed, NoAnswer, NotTaken, PickedUp, Refused, Rings, Took};
+        use RingOutcome::{
+            Busy, CutOff, Failed, NoAnswer, NotTaken, PickedUp, Refused, Rings, Took,
+        };
         for (known, told, then) in [
             (Rings, PickedUp, PickedUp),
             (Rings, Busy, Busy),

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::bridge::calls::missed_text;
 use crate::bridge::desk::status;
 use crate::bridge::wording::{self, Moment, found::Rang};
-use crate::calls::event::Fact;
+use crate::calls::event::CallEvent;
 use crate::config::Line;
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
@@ -33,7 +33,7 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
     if calls::by_sid(&mut tx, found.sid).await?.is_some() {
         return Ok(false);
     }
-    let fact = Fact {
+    let event = CallEvent {
         call: found.sid.to_owned(),
         event: String::new(),
         answer: String::new(),
@@ -44,7 +44,7 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
         changes: Vec::new(),
         audit: Vec::new(),
     };
-    let (_, begins_thread) = apply::open(&mut tx, &app.config, &fact).await?;
+    let (_, begins_thread) = apply::open(&mut tx, &app.config, &event).await?;
     let talked = found.rang.iter().find_map(|(_, talked)| *talked);
     let (state, seconds) = match talked {
         Some(seconds) => (CallState::Answered, i64::from(seconds)),

@@ -5,17 +5,17 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::App;
-use crate::calls::event::{Change, Fact, Then};
+use crate::calls::event::{CallEvent, Change, FollowUp};
 use crate::config::Line;
 use crate::phone::Address;
 use crate::store::Tx;
 use crate::store::audit::NewEntry;
 use crate::store::calls::{self, Call};
 use crate::store::ring_outcomes;
-use crate::vocabulary::{CallState, Decision, Turn};
+use crate::vocabulary::{CallState, Decision, RingOutcome};
 
 /// A call as Twilio's log has it.
-pub(crate) struct Unheard<'a> {
+pub(crate) struct EndedCall<'a> {
     pub(crate) sid: &'a str,
     pub(crate) line: &'a Line,
     pub(crate) from: &'a Address,
@@ -27,8 +27,8 @@ pub(crate) struct Unheard<'a> {
 }
 
 /// Brings the call to its end, once; nothing happens if what was heard of it meanwhile does that.
-pub(crate) async fn receive(app: &App, call: &Unheard<'_>) {
-    app.calls.memory.is_over(call.sid, app.clock.now());
+pub(crate) async fn receive(app: &App, call: &EndedCall<'_>) {
+    app.calls.cache.is_over(call.sid, app.clock.now());
     let talked = call.status == "completed" && call.seconds > 0;
     let entry = NewEntry {
         line: call.line.name.clone(),
@@ -39,7 +39,7 @@ pub(crate) async fn receive(app: &App, call: &Unheard<'_>) {
         detail: json!({ "status": call.status, "seconds": call.seconds }),
         at: Some(app.clock.now()),
     };
-    let fact = Fact {
+    let event = CallEvent {
         call: call.sid.to_owned(),
         event: "over".to_owned(),
         answer: String::new(),
@@ -52,14 +52,14 @@ pub(crate) async fn receive(app: &App, call: &Unheard<'_>) {
         }],
         audit: vec![entry],
     };
-    app.calls.ledger.put(fact).wait().await;
+    app.calls.write_queue.put(event).wait().await;
 }
 
 /// Whether this is told of a call of which more is known by now: it was on its way when Twilio's log was read.
-pub(crate) fn is_outdated(fact: &Fact, call: &Call) -> bool {
+pub(crate) fn is_outdated(event: &CallEvent, call: &Call) -> bool {
     let tells_the_end = |change: &Change| matches!(change, Change::Over { .. });
     let is_open = matches!(call.state(), CallState::Ringing | CallState::Talking);
-    fact.changes.iter().any(tells_the_end) && !is_open
+    event.changes.iter().any(tells_the_end) && !is_open
 }
 
 /// The call is over: somebody has talked with the caller for so long, or nobody has.
@@ -67,14 +67,14 @@ pub(crate) async fn end(
     tx: &mut Tx,
     call: &str,
     talked: Option<i64>,
-) -> anyhow::Result<Option<Then>> {
+) -> anyhow::Result<Option<FollowUp>> {
     let turns = ring_outcomes::of_call(tx, call).await?;
-    let is_taken = turns.iter().any(|turn| turn.outcome() == Turn::Took);
+    let is_taken = turns.iter().any(|turn| turn.outcome() == RingOutcome::Took);
     for turn in turns {
         let came_to = match turn.outcome() {
-            Turn::Rings => Turn::CutOff,
-            Turn::PickedUp if talked.is_some() && !is_taken => Turn::Took,
-            Turn::PickedUp => Turn::NotTaken,
+            RingOutcome::Rings => RingOutcome::CutOff,
+            RingOutcome::PickedUp if talked.is_some() && !is_taken => RingOutcome::Took,
+            RingOutcome::PickedUp => RingOutcome::NotTaken,
             _ => continue,
         };
         ring_outcomes::put(tx, call, turn.round, &turn.person, "", "", came_to).await?;
@@ -86,5 +86,5 @@ pub(crate) async fn end(
     }
     let hung_up = true;
     let moved = calls::advance(tx, call, CallState::HungUp, "", 0).await?;
-    Ok(moved.then_some(Then::Missed { hung_up }))
+    Ok(moved.then_some(FollowUp::Missed { hung_up }))
 }

@@ -20,10 +20,10 @@ use uuid::Uuid;
 
 pub(crate) use self::dial::{LegOf, Progress, address};
 pub(crate) use self::known::situation;
-use self::next::{Led, Rang};
+use self::next::{CallStep, RingPosition};
 use self::ring_end::Ended;
 use crate::app::App;
-use crate::calls::event::Fact;
+use crate::calls::event::CallEvent;
 use crate::calls::write_queue::Writing;
 use crate::config::Line;
 use crate::phone::Address;
@@ -50,18 +50,18 @@ pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {
             line,
             from: &call.from,
         };
-        let rang = Rang {
+        let rang = RingPosition {
             from: 0,
             round: 1,
             last: None,
         };
-        let mut led = next::lead_on(app, &of_call, &situation, &rang, "a caller rings");
-        led.fact.place = storable(&form::place(
+        let mut step = next::lead_on(app, &of_call, &situation, &rang, "a caller rings");
+        step.event.place = storable(&form::place(
             call.from_city.as_deref(),
             call.from_state.as_deref(),
         ));
-        "start".clone_into(&mut led.fact.event);
-        keep(app, led, &mut writing)
+        "start".clone_into(&mut step.event.event);
+        keep(app, step, &mut writing)
     })
     .await;
     wait(writing).await;
@@ -107,12 +107,12 @@ pub(crate) async fn dial_ended(
             from: &result.from,
         };
         let ended = Ended::of(result, progress, line, &turns);
-        let mut led = next::follow(app, &of_call, &ended, result, progress, &mut situation);
-        led.fact.event.clone_from(&event);
-        for entry in &mut led.fact.audit {
+        let mut step = next::follow(app, &of_call, &ended, result, progress, &mut situation);
+        step.event.event.clone_from(&event);
+        for entry in &mut step.event.audit {
             entry.detail["rang"] = explained::how_it_rang(result, progress, &turns);
         }
-        keep(app, led, &mut writing)
+        keep(app, step, &mut writing)
     })
     .await;
     wait(writing).await;
@@ -139,13 +139,13 @@ async fn answer_once(
     decide: impl Future<Output = String>,
 ) -> String {
     let now = app.clock.now();
-    app.calls.memory.answer_once(sid, event, now, decide).await
+    app.calls.cache.answer_once(sid, event, now, decide).await
 }
 
-fn keep(app: &App, mut led: Led, writing: &mut Option<Writing>) -> String {
-    let answer = led.response.to_xml();
-    led.fact.answer.clone_from(&answer);
-    *writing = Some(app.calls.ledger.put(led.fact));
+fn keep(app: &App, mut step: CallStep, writing: &mut Option<Writing>) -> String {
+    let answer = step.response.to_xml();
+    step.event.answer.clone_from(&answer);
+    *writing = Some(app.calls.write_queue.put(step.event));
     answer
 }
 
@@ -187,8 +187,8 @@ impl OfCall<'_> {
         }
     }
 
-    pub(crate) fn fact(&self, app: &App) -> Fact {
-        Fact {
+    pub(crate) fn event(&self, app: &App) -> CallEvent {
+        CallEvent {
             call: self.sid.to_owned(),
             event: String::new(),
             answer: String::new(),

@@ -6,14 +6,14 @@ use super::ring::{LegOf, address};
 use crate::app::App;
 use crate::bridge::wording;
 use crate::calls::cache::{Leg, TAKES};
-use crate::calls::event::{Change, Fact};
+use crate::calls::event::{CallEvent, Change};
 use crate::config::Line;
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::twilio::CallSid;
 use crate::twilio::form::{CallProgress, GatherResult};
 use crate::twilio::twiml::{Gather, Pause, Prompt, Response, Say, Verb};
-use crate::vocabulary::{Decision, Turn};
+use crate::vocabulary::{Decision, RingOutcome};
 
 /// How long a key is waited for after the question was said twice, in seconds. The caller hears it ring all the while.
 const WAIT: u32 = 5;
@@ -25,13 +25,13 @@ pub(crate) async fn picked_up(app: &App, progress: &CallProgress, of: &LegOf) ->
     }
     let leg = sid(progress.call_sid.as_ref());
     let now = app.clock.now();
-    app.calls.memory.note_leg(&of.call, leg, now, |known| {
+    app.calls.cache.note_leg(&of.call, leg, now, |known| {
         known.round = of.round;
         known.person.clone_from(&of.person);
     });
-    let mut fact = fact(app, of, &progress.from, format!("picked_up:{leg}"));
-    fact.changes.push(turn(of, leg, "", Turn::PickedUp));
-    fact.audit.push(entry(
+    let mut event = event(app, of, &progress.from, format!("picked_up:{leg}"));
+    event.changes.push(turn(of, leg, "", RingOutcome::PickedUp));
+    event.audit.push(entry(
         app,
         of,
         Decision::PhonePickedUp,
@@ -39,7 +39,7 @@ pub(crate) async fn picked_up(app: &App, progress: &CallProgress, of: &LegOf) ->
         leg,
         "",
     ));
-    let writing = app.calls.ledger.put(fact);
+    let writing = app.calls.write_queue.put(event);
     let answer = question(app, of).to_xml();
     writing.wait().await;
     answer
@@ -99,7 +99,7 @@ pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -
     }
     let leg = sid(pressed.call_sid.as_ref());
     let now = app.clock.now();
-    app.calls.memory.note_leg(&of.call, leg, now, |known| {
+    app.calls.cache.note_leg(&of.call, leg, now, |known| {
         known.round = of.round;
         known.person.clone_from(&of.person);
         if !known.took_it() {
@@ -107,27 +107,29 @@ pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -
         }
     });
     let digits: String = pressed.digits.chars().take(8).collect();
-    let mut fact = fact(app, of, &pressed.from, format!("key:{leg}:{digits}"));
+    let mut event = event(app, of, &pressed.from, format!("key:{leg}:{digits}"));
     let (outcome, word, reason) = match takes {
         true => (
-            Turn::Took,
+            RingOutcome::Took,
             Decision::KeyPressed,
             format!("{} pressed {TAKES} and took the call", of.person),
         ),
         false => (
-            Turn::Refused,
+            RingOutcome::Refused,
             Decision::KeyPressed,
             format!("{} pressed another key than {TAKES}", of.person),
         ),
     };
-    fact.changes.push(turn(of, leg, &digits, outcome));
+    event.changes.push(turn(of, leg, &digits, outcome));
     if takes {
-        app.calls.memory.talks(&of.person, &of.call, now);
+        app.calls.cache.talks(&of.person, &of.call, now);
         let person = of.person.clone();
-        fact.changes.push(Change::Talking { person });
+        event.changes.push(Change::Talking { person });
     }
-    fact.audit.push(entry(app, of, word, &reason, leg, &digits));
-    app.calls.ledger.put(fact).wait().await;
+    event
+        .audit
+        .push(entry(app, of, word, &reason, leg, &digits));
+    app.calls.write_queue.put(event).wait().await;
     answer.to_xml()
 }
 
@@ -144,46 +146,47 @@ pub(crate) async fn progressed(app: &App, progress: &CallProgress, of: &LegOf) {
     let now = app.clock.now();
     let screened = line(app, of).is_none_or(|line| line.screen);
     app.calls
-        .memory
+        .cache
         .note_leg(&of.call, leg, now, |known: &mut Leg| {
             known.round = of.round;
             known.person.clone_from(&of.person);
             status.clone_into(&mut known.status);
         });
-    let mut fact = fact(app, of, &progress.from, format!("leg:{leg}:{status}"));
+    let mut event = event(app, of, &progress.from, format!("leg:{leg}:{status}"));
     let outcome = match status {
-        "in-progress" => Some(Turn::PickedUp),
+        "in-progress" => Some(RingOutcome::PickedUp),
         // Where nobody is asked, picking up is taking; what came of it the end of the ring tells.
-        "completed" if screened => Some(Turn::NotTaken),
-        "busy" => Some(Turn::Busy),
-        "failed" => Some(Turn::Failed),
-        "no-answer" => Some(Turn::NoAnswer),
-        "canceled" => Some(Turn::CutOff),
+        "completed" if screened => Some(RingOutcome::NotTaken),
+        "busy" => Some(RingOutcome::Busy),
+        "failed" => Some(RingOutcome::Failed),
+        "no-answer" => Some(RingOutcome::NoAnswer),
+        "canceled" => Some(RingOutcome::CutOff),
         _ => None,
     };
-    fact.changes
+    event
+        .changes
         .extend(outcome.map(|outcome| turn(of, leg, "", outcome)));
     match status {
         // It may be a mailbox: so far only this process takes it for a talk, until the end of the ring tells.
-        "in-progress" if !screened => app.calls.memory.talks(&of.person, &of.call, now),
+        "in-progress" if !screened => app.calls.cache.talks(&of.person, &of.call, now),
         "in-progress" => {}
         _ => {
-            app.calls.memory.has_hung_up(&of.person, &of.call);
+            app.calls.cache.has_hung_up(&of.person, &of.call);
             // The end of the ring may never be told: nobody is to count as being on the phone until then.
             let person = of.person.clone();
-            fact.changes.push(Change::HasHungUp { person });
+            event.changes.push(Change::HasHungUp { person });
         }
     }
     // No audit row of its own: the row of what the end of the ring led to holds how every telephone fared.
-    app.calls.ledger.put(fact).wait().await;
+    app.calls.write_queue.put(event).wait().await;
 }
 
 fn line<'a>(app: &'a App, of: &LegOf) -> Option<&'a Line> {
     app.config.line_of(&of.line)
 }
 
-fn turn(of: &LegOf, leg: &str, keys: &str, outcome: Turn) -> Change {
-    Change::Turn {
+fn turn(of: &LegOf, leg: &str, keys: &str, outcome: RingOutcome) -> Change {
+    Change::RingOutcome {
         round: of.round,
         person: of.person.clone(),
         leg: leg.to_owned(),
@@ -192,13 +195,13 @@ fn turn(of: &LegOf, leg: &str, keys: &str, outcome: Turn) -> Change {
     }
 }
 
-fn fact(app: &App, of: &LegOf, from: &Address, event: String) -> Fact {
+fn event(app: &App, of: &LegOf, from: &Address, event: String) -> CallEvent {
     // A caller without a number of their own is shown as ours.
     let from = match from.as_str() == of.line {
         true => Address::new("anonymous"),
         false => from.clone(),
     };
-    Fact {
+    CallEvent {
         call: of.call.clone(),
         event,
         answer: String::new(),

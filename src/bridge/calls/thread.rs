@@ -5,13 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::bridge::desk::{status, thread_header};
 use crate::bridge::wording;
-use crate::calls::event::Then;
+use crate::calls::event::FollowUp;
 use crate::config::Config;
 use crate::delivery::{self, Content, Delivery};
 use crate::phone::Address;
 use crate::store::calls::{self, Call};
 use crate::store::conversations::Conversation;
-use crate::store::ring_outcomes::TurnRow;
+use crate::store::ring_outcomes::RingOutcomeRow;
 use crate::store::{Tx, outbox};
 use crate::vocabulary::{CallState, Kind};
 
@@ -21,7 +21,7 @@ const AT_ONCE: SignedDuration = SignedDuration::from_secs(8);
 /// Everything that is shown of a call.
 pub(crate) struct Scene<'a> {
     pub(crate) call: Call,
-    pub(crate) turns: Vec<TurnRow>,
+    pub(crate) turns: Vec<RingOutcomeRow>,
     pub(crate) conversation: Conversation,
     pub(crate) config: &'a Config,
 }
@@ -62,7 +62,7 @@ impl Scene<'_> {
 }
 
 /// The call in one sentence.
-pub(crate) fn story(call: &Call, turns: &[TurnRow]) -> String {
+pub(crate) fn story(call: &Call, turns: &[RingOutcomeRow]) -> String {
     wording::calls::story(call, turns)
 }
 
@@ -118,9 +118,9 @@ async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow:
 }
 
 /// Does what follows from a change, behind the call's own message.
-pub(crate) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow::Result<()> {
+pub(crate) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: FollowUp) -> anyhow::Result<()> {
     match then {
-        Then::Missed { hung_up } => {
+        FollowUp::Missed { hung_up } => {
             let name = thread_header::name_in(tx, scene.config, &scene.caller()).await?;
             let notice = Delivery::Post {
                 reply: wording::calls::missed(
@@ -137,7 +137,7 @@ pub(crate) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow
             status::call_missed(tx, &scene.conversation).await?;
             enqueue(tx, scene, &notice).await?;
         }
-        Then::Recording { sid } => {
+        FollowUp::Recording { sid } => {
             status::call_missed(tx, &scene.conversation).await?;
             let conversation = &scene.conversation;
             let lane = delivery::recording_lane(&conversation.line, &sid);
@@ -156,7 +156,7 @@ pub(crate) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: Then) -> anyhow
             };
             delivery::enqueue(tx, &lane, &conversation.id, &scene.call.sid, &upload).await?;
         }
-        Then::Transcription { words } => {
+        FollowUp::Transcription { words } => {
             let post = Delivery::Post {
                 reply: wording::calls::transcription(&words),
                 root: None,

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::ring::{OfCall, address, line_of, recovered};
 use crate::app::App;
 use crate::bridge::wording;
-use crate::calls::event::{Change, Fact};
+use crate::calls::event::{CallEvent, Change};
 use crate::config::{Greeting, Line, Speech};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
@@ -157,8 +157,8 @@ struct Told<'a> {
 
 /// Keeps it once, whether the end of the recording or its callback tells of it first.
 async fn keep_recording(app: &App, told: &Told<'_>, sid: &str, seconds: u32) {
-    let mut fact = fact(app, told, format!("recording:{sid}"));
-    fact.changes.push(Change::Recording {
+    let mut event = event(app, told, format!("recording:{sid}"));
+    event.changes.push(Change::Recording {
         sid: sid.to_owned(),
         seconds: i64::from(seconds),
     });
@@ -169,8 +169,8 @@ async fn keep_recording(app: &App, told: &Told<'_>, sid: &str, seconds: u32) {
         "the caller left a message",
     );
     entry.detail = json!({ "recording": sid, "seconds": seconds });
-    fact.audit.push(entry);
-    app.calls.ledger.put(fact).wait().await;
+    event.audit.push(entry);
+    app.calls.write_queue.put(event).wait().await;
 }
 
 /// What was said in a recording.
@@ -188,8 +188,8 @@ pub(crate) async fn transcribed(app: &App, transcription: &Transcription, of: Op
         from: None,
     };
     let sid: String = transcription.recording_sid.chars().take(34).collect();
-    let mut fact = fact(app, &told, format!("transcription:{sid}"));
-    fact.changes.push(Change::Transcription { words });
+    let mut event = event(app, &told, format!("transcription:{sid}"));
+    event.changes.push(Change::Transcription { words });
     let mut entry = entry(
         app,
         &told,
@@ -197,12 +197,12 @@ pub(crate) async fn transcribed(app: &App, transcription: &Transcription, of: Op
         "Twilio put the message in writing",
     );
     entry.detail = json!({ "recording": sid });
-    fact.audit.push(entry);
-    app.calls.ledger.put(fact).wait().await;
+    event.audit.push(entry);
+    app.calls.write_queue.put(event).wait().await;
 }
 
-fn fact(app: &App, told: &Told<'_>, event: String) -> Fact {
-    Fact {
+fn event(app: &App, told: &Told<'_>, event: String) -> CallEvent {
+    CallEvent {
         call: told.call.to_owned(),
         event,
         answer: String::new(),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use self::aside::Aside;
 use super::apply;
-use crate::calls::event::Fact;
+use crate::calls::event::CallEvent;
 use crate::calls::write_queue::{Pending, Unwritten};
 use crate::config::Config;
 use crate::store::Store;
@@ -71,8 +71,8 @@ impl Writer {
                     "what happened in calls waits for the database"
                 );
                 for one in &batch {
-                    if let Err(error) = self.write_stubbornly(&one.fact).await {
-                        aside.put(one.fact.clone(), &error, Instant::now());
+                    if let Err(error) = self.write_stubbornly(&one.event).await {
+                        aside.put(one.event.clone(), &error, Instant::now());
                     }
                 }
             }
@@ -85,7 +85,7 @@ impl Writer {
         }
         // The last chance of what is set aside: the next start does not know of it.
         for later in aside.all() {
-            if let Err(error) = self.write_one(&later.fact).await {
+            if let Err(error) = self.write_one(&later.event).await {
                 aside::give_up(&later, &error);
             }
         }
@@ -94,21 +94,21 @@ impl Writer {
     async fn write(&self, batch: &[Pending]) -> anyhow::Result<()> {
         let mut tx = self.store.begin().await?;
         for pending in batch {
-            apply::apply(&mut tx, &self.config, &pending.fact).await?;
+            apply::apply(&mut tx, &self.config, &pending.event).await?;
         }
         tx.commit().await
     }
 
-    async fn write_one(&self, fact: &Fact) -> anyhow::Result<()> {
+    async fn write_one(&self, event: &CallEvent) -> anyhow::Result<()> {
         let mut tx = self.store.begin().await?;
-        apply::apply(&mut tx, &self.config, fact).await?;
+        apply::apply(&mut tx, &self.config, event).await?;
         tx.commit().await
     }
 
     /// Writes one fact, however long the database takes to come back; fails if it takes others and not this one.
-    async fn write_stubbornly(&self, fact: &Fact) -> anyhow::Result<()> {
+    async fn write_stubbornly(&self, event: &CallEvent) -> anyhow::Result<()> {
         let mut refused_before = false;
-        while let Err(error) = self.write_one(fact).await {
+        while let Err(error) = self.write_one(event).await {
             match self.takes_writes().await {
                 // It may have come back in between, which is no reason to write what came later first.
                 true if refused_before => return Err(error),
@@ -122,7 +122,7 @@ impl Writer {
     /// Tries some of what is set aside and due.
     async fn try_again(&self, aside: &mut Aside) {
         for later in aside.take_due(Instant::now(), SET_ASIDE) {
-            let Err(error) = self.write_one(&later.fact).await else {
+            let Err(error) = self.write_one(&later.event).await else {
                 continue;
             };
             // What a database that takes nothing refuses is not tried in vain.

@@ -85,7 +85,7 @@ async fn follow(
         Outcome::Prepared(enclosing) => {
             outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Prepared, "").await?;
             files::keep(tx, row, enclosing).await?;
-            let next = Delivery::Enclosing(enclosing.clone());
+            let next = Delivery::ReplyWithFiles(enclosing.clone());
             outbox::set_payload(tx, id, next.kind(), &next.payload()).await?;
             outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(Duration::ZERO), "").await
         }
@@ -100,10 +100,10 @@ async fn follow(
             metrics::counter!("qdn_retries_total", "kind" => row.kind.to_string()).increment(1);
             Ok(())
         }
-        Outcome::Held { why, .. } => {
-            outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Held, why).await?;
-            let again = tx.after(held_again(app));
-            outbox::set_state(tx, id, DeliveryState::Held, again, why).await?;
+        Outcome::Blocked { why, .. } => {
+            outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Blocked, why).await?;
+            let again = tx.after(blocked_again(app));
+            outbox::set_state(tx, id, DeliveryState::Blocked, again, why).await?;
             metrics::counter!("qdn_held_total", "kind" => row.kind.to_string()).increment(1);
             // It is tried again and again; only what is new about that is worth an alarm.
             if row.why == *why {
@@ -116,7 +116,7 @@ async fn follow(
                 "deliveries are held until this is mended"
             );
             trouble_changed(tx, row).await?;
-            audit(tx, app, row, attempt, Decision::Held, why).await
+            audit(tx, app, row, attempt, Decision::Blocked, why).await
         }
         Outcome::NotTaken {
             after,
@@ -166,11 +166,11 @@ async fn again_as_edited(tx: &mut Tx, row: &Row, tried: &Attempt) -> anyhow::Res
 }
 
 /// After how many seconds a delivery that is held for the channel's or the account's sake is tried again.
-const HELD_AGAIN: f64 = 15.0;
+const BLOCKED_AGAIN: f64 = 15.0;
 
 /// The same in these settings.
-pub(crate) fn held_again(app: &App) -> Duration {
-    delivery::scaled(app.config.delivery.settle_after, HELD_AGAIN)
+pub(crate) fn blocked_again(app: &App) -> Duration {
+    delivery::scaled(app.config.delivery.settle_after, BLOCKED_AGAIN)
 }
 
 /// Settles a row as done, by whatever `proof`.
@@ -260,8 +260,8 @@ async fn began(
     before: &Conversation,
     (channel, root): (&str, &str),
 ) -> anyhow::Result<()> {
-    let matter = conversation_status::of(tx, &before.id).await?;
-    if matter.changed() >= attempt.started() {
+    let status = conversation_status::of(tx, &before.id).await?;
+    if status.changed() >= attempt.started() {
         delivery::enqueue_root(tx, &before.id, channel, root).await?;
     }
     let Ok(Delivery::Post {
@@ -480,7 +480,7 @@ async fn refused(
             "Slack refuses words even to one person"
         );
         not_taken::cannot_be_shown(tx, app, row).await?;
-    } else if row.kind == Kind::Picture {
+    } else if row.kind == Kind::InboundFile {
         inbound_media::lost(tx, row, code).await?;
     } else {
         tracing::error!(

@@ -10,7 +10,7 @@ use crate::bridge::wording::desk::{
 };
 use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
-use crate::store::conversation_status::Matter;
+use crate::store::conversation_status::ConversationStatus;
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, conversation_status, conversations};
 use crate::vocabulary::Decision;
@@ -41,11 +41,11 @@ pub(crate) async fn receive(
         let stands = conversation_status::of(tx, &conversation.id).await?;
         let decision = decision(&stands, action, user).map_err(Stop::Refused)?;
         let (now, desk) = (tx.now(), &app.config.desk);
-        status::change(tx, &conversation, false, |matter| {
-            apply(matter, decision, user);
+        status::change(tx, &conversation, false, |status| {
+            apply(status, decision, user);
             // Nobody has it, and its caller still waits.
-            if decision == Decision::Released && matter.waiting_since.is_some() {
-                status::start_clock(matter, now, desk);
+            if decision == Decision::Released && status.waiting_since.is_some() {
+                status::start_clock(status, now, desk);
             }
         })
         .await?;
@@ -78,7 +78,7 @@ async fn is_of_an_older_thread(
 }
 
 /// The audit word for what the press does, or the sentence to tell where it does nothing.
-fn decision(stands: &Matter, action: &str, user: &str) -> Result<Decision, String> {
+fn decision(stands: &ConversationStatus, action: &str, user: &str) -> Result<Decision, String> {
     let is_closed = !stands.closed_by.is_empty();
     let holder = stands.claimed_by.as_str();
     match action {
@@ -95,22 +95,22 @@ fn decision(stands: &Matter, action: &str, user: &str) -> Result<Decision, Strin
     }
 }
 
-fn apply(matter: &mut Matter, decision: Decision, user: &str) {
+fn apply(status: &mut ConversationStatus, decision: Decision, user: &str) {
     match decision {
         Decision::Claimed => {
-            user.clone_into(&mut matter.claimed_by);
-            status::stop_clock(matter);
+            user.clone_into(&mut status.claimed_by);
+            status::stop_clock(status);
         }
-        Decision::Released => matter.claimed_by.clear(),
+        Decision::Released => status.claimed_by.clear(),
         Decision::Closed => {
-            matter.closed_by = format!("<@{user}>");
+            status.closed_by = format!("<@{user}>");
             // Since when the caller waits is kept: it may be reopened.
-            matter.claimed_by.clear();
-            status::stop_clock(matter);
+            status.claimed_by.clear();
+            status::stop_clock(status);
         }
         _ => {
-            matter.closed_by.clear();
-            user.clone_into(&mut matter.claimed_by);
+            status.closed_by.clear();
+            user.clone_into(&mut status.claimed_by);
         }
     }
 }
@@ -121,12 +121,12 @@ mod tests {
 
     #[test]
     fn a_press_has_one_effect() {
-        let matter = |claimed: &str, closed: &str| {
-            let mut matter = conversation_status::fresh("c1");
-            matter.claimed_by = claimed.into();
-            matter.closed_by = closed.into();
-            matter.waiting_since = Some(1);
-            matter
+        let status = |claimed: &str, closed: &str| {
+            let mut status = conversation_status::fresh("c1");
+            status.claimed_by = claimed.into();
+            status.closed_by = closed.into();
+            status.waiting_since = Some(1);
+            status
         };
         for (claimed, closed, action, expected) in [
             ("", "", BUTTON_CLAIM, Some(Decision::Claimed)),
@@ -140,7 +140,7 @@ mod tests {
             ("", "<@U1>", BUTTON_REOPEN, Some(Decision::Reopened)),
             ("", "", BUTTON_REOPEN, None),
         ] {
-            let mut stands = matter(claimed, closed);
+            let mut stands = status(claimed, closed);
             let decided = decision(&stands, action, "U1").ok();
             assert_eq!(decided, expected, "{action} on {claimed} {closed}");
             if let Some(word) = decided {

@@ -141,7 +141,7 @@ mod tests {
             (
                 vec![
                     (AttemptResult::NotSent, "refused"),
-                    (AttemptResult::Held, "is_archived"),
+                    (AttemptResult::Blocked, "is_archived"),
                     unheard,
                 ],
                 Whole,

@@ -17,7 +17,7 @@ use crate::config::Line;
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
-use crate::store::conversation_status::{self, Alarm, Matter};
+use crate::store::conversation_status::{self, Alarm, ConversationStatus};
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, conversations, kv, messages};
 use crate::vocabulary::Decision;
@@ -49,7 +49,7 @@ pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
 /// One conversation whose time has come.
 struct Due {
     conversation: Conversation,
-    matter: Matter,
+    status: ConversationStatus,
     name: Option<String>,
     words: String,
     /// Whether the text came long before it was found.
@@ -107,18 +107,18 @@ fn struck(line: &Line, alarm: Alarm) -> String {
 
 /// Stops the clock of a conversation, if it is still due.
 async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<Option<Due>> {
-    let mut matter = conversation_status::of(tx, id).await?;
+    let mut status = conversation_status::of(tx, id).await?;
     let now = tx.now().as_millisecond();
-    let since = matter.clock_since.unwrap_or_default();
+    let since = status.clock_since.unwrap_or_default();
     let desk = &app.config.desk;
     let (at, of_text) = match alarm {
-        Alarm::Remind => (&mut matter.remind_at, status::remind_at(since, desk)),
-        Alarm::Page => (&mut matter.page_at, status::page_at(since, desk)),
+        Alarm::Remind => (&mut status.remind_at, status::remind_at(since, desk)),
+        Alarm::Page => (&mut status.page_at, status::page_at(since, desk)),
     };
     let Some(due) = at.take_if(|at| *at <= now) else {
         return Ok(None);
     };
-    conversation_status::keep(tx, &matter).await?;
+    conversation_status::keep(tx, &status).await?;
     let Some(conversation) = conversations::find(tx, id).await? else {
         return Ok(None);
     };
@@ -128,7 +128,7 @@ async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<
         words: messages::last_text(tx, id).await?,
         is_found_late: due.saturating_sub(of_text) >= LATE,
         conversation,
-        matter,
+        status,
     }))
 }
 
@@ -175,7 +175,7 @@ async fn page(tx: &mut Tx, app: &App, line: &Line, due: &[Due]) -> anyhow::Resul
             escalation::send(tx, line, person, id, &occasion, &words).await?;
         }
         let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
-        let notice = desk::paged(&names, one.matter.unanswered_for(tx.now()));
+        let notice = desk::paged(&names, one.status.unanswered_for(tx.now()));
         let (number, id) = (&one.conversation.line, &one.conversation.id);
         delivery::enqueue_notice(tx, number, id, notice.into()).await?;
     }
@@ -215,8 +215,8 @@ impl Due {
         Unanswered {
             caller: Address::new(&conversation.caller),
             name: self.name.as_deref(),
-            age: self.matter.unanswered_for(tx.now()),
-            claimed_by: &self.matter.claimed_by,
+            age: self.status.unanswered_for(tx.now()),
+            claimed_by: &self.status.claimed_by,
             words: &self.words,
             is_found_late: self.is_found_late,
             link: app
@@ -227,7 +227,7 @@ impl Due {
 
     /// Which run of the clock it is: a page is sent once for each.
     fn occasion(&self) -> String {
-        self.matter.clock_since.unwrap_or_default().to_string()
+        self.status.clock_since.unwrap_or_default().to_string()
     }
 }
 

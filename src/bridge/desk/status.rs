@@ -13,7 +13,7 @@ use crate::config::Desk;
 use crate::conversation::auto_reply;
 use crate::delivery;
 use crate::phone::Address;
-use crate::store::conversation_status::{self, Matter, Standing};
+use crate::store::conversation_status::{self, ConversationStatus, Status};
 use crate::store::conversations::Conversation;
 use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, home_views};
@@ -33,15 +33,15 @@ pub(crate) async fn text_came(
     let came_at = came_at.unwrap_or(now);
     let leaves = opt_out::leaves(sms);
     let runs = is_owed_an_answer(app, &conversation.caller, sms);
-    change(tx, conversation, begins_thread, |matter| {
+    change(tx, conversation, begins_thread, |status| {
         // Who wants no texts waits for none.
         if !leaves {
-            wait(matter, came_at.as_millisecond());
+            wait(status, came_at.as_millisecond());
         }
         // A claim stops it, and so do both its alarms: what comes after that is unanswered anew.
-        let rests = matter.remind_at.is_none() && matter.page_at.is_none();
+        let rests = status.remind_at.is_none() && status.page_at.is_none();
         if runs && rests {
-            start_clock_of(matter, came_at, now, &app.config.desk);
+            start_clock_of(status, came_at, now, &app.config.desk);
         }
     })
     .await
@@ -61,7 +61,7 @@ fn is_owed_an_answer(app: &App, caller: &str, sms: &InboundSms) -> bool {
 /// Nobody took a call, or its caller left a message. The channel has been told loudly: no clock runs for it.
 pub(crate) async fn call_missed(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<()> {
     let now = tx.now().as_millisecond();
-    change(tx, conversation, false, |matter| wait(matter, now)).await
+    change(tx, conversation, false, |status| wait(status, now)).await
 }
 
 /// A call begins a new thread.
@@ -75,10 +75,10 @@ pub(crate) async fn answered(
     conversation: &Conversation,
     by: &str,
 ) -> anyhow::Result<()> {
-    change(tx, conversation, false, |matter| {
-        matter.waiting_since = None;
-        by.clone_into(&mut matter.answered_by);
-        stop_clock(matter);
+    change(tx, conversation, false, |status| {
+        status.waiting_since = None;
+        by.clone_into(&mut status.answered_by);
+        stop_clock(status);
     })
     .await
 }
@@ -90,11 +90,11 @@ pub(crate) async fn texted_first(
     by: &str,
     begins_thread: bool,
 ) -> anyhow::Result<()> {
-    change(tx, conversation, begins_thread, |matter| {
-        matter.waiting_since = None;
-        matter.closed_by.clear();
-        by.clone_into(&mut matter.answered_by);
-        stop_clock(matter);
+    change(tx, conversation, begins_thread, |status| {
+        status.waiting_since = None;
+        status.closed_by.clear();
+        by.clone_into(&mut status.answered_by);
+        stop_clock(status);
     })
     .await
 }
@@ -106,13 +106,13 @@ pub(crate) async fn not_answered(
     conversation: &Conversation,
 ) -> anyhow::Result<()> {
     let now = tx.now();
-    change(tx, conversation, false, |matter| {
-        if !matter.closed_by.is_empty() {
+    change(tx, conversation, false, |status| {
+        if !status.closed_by.is_empty() {
             return;
         }
-        wait(matter, now.as_millisecond());
-        if matter.claimed_by.is_empty() && matter.clock_since.is_none() {
-            start_clock(matter, now, desk);
+        wait(status, now.as_millisecond());
+        if status.claimed_by.is_empty() && status.clock_since.is_none() {
+            start_clock(status, now, desk);
         }
     })
     .await
@@ -132,7 +132,10 @@ pub(crate) async fn taken_back(tx: &mut Tx, desk: &Desk, texts: &[Row]) -> anyho
     // What somebody still has to decide on was never counted.
     let counts = |row: &Row| {
         let state = row.state.known();
-        !matches!(state, Some(DeliveryState::Asked | DeliveryState::Undecided))
+        !matches!(
+            state,
+            Some(DeliveryState::AwaitingWriter | DeliveryState::Undecided)
+        )
     };
     match texts.first() {
         Some(row) if texts.iter().all(counts) => text_lost(tx, desk, row).await,
@@ -145,21 +148,21 @@ pub(crate) async fn change(
     tx: &mut Tx,
     conversation: &Conversation,
     anew: bool,
-    make: impl FnOnce(&mut Matter),
+    make: impl FnOnce(&mut ConversationStatus),
 ) -> anyhow::Result<()> {
     let before = conversation_status::of(tx, &conversation.id).await?;
-    let mut matter = match anew {
+    let mut status = match anew {
         true => begun_anew(&before),
         false => before.clone(),
     };
-    make(&mut matter);
-    if matter == before {
+    make(&mut status);
+    if status == before {
         return Ok(());
     }
-    conversation_status::keep(tx, &matter).await?;
+    conversation_status::keep(tx, &status).await?;
     home_views::mark_stale(tx).await?;
     // A new root shows it when it is posted; the old one's time is over.
-    if shown(&matter) != shown(&before) && !anew {
+    if shown(&status) != shown(&before) && !anew {
         let Conversation {
             id,
             channel,
@@ -172,7 +175,7 @@ pub(crate) async fn change(
 }
 
 /// Nobody has it any more; a caller whom nobody has answered waits on.
-fn begun_anew(before: &Matter) -> Matter {
+fn begun_anew(before: &ConversationStatus) -> ConversationStatus {
     let mut anew = conversation_status::fresh(&before.conversation_id);
     if before.closed_by.is_empty() {
         anew.waiting_since = before.waiting_since;
@@ -183,40 +186,40 @@ fn begun_anew(before: &Matter) -> Matter {
     anew
 }
 
-fn shown(matter: &Matter) -> (Standing, &str, &str, &str) {
-    let Matter {
+fn shown(status: &ConversationStatus) -> (Status, &str, &str, &str) {
+    let ConversationStatus {
         claimed_by,
         answered_by,
         closed_by,
         ..
-    } = matter;
-    (matter.standing(), claimed_by, answered_by, closed_by)
+    } = status;
+    (status.status(), claimed_by, answered_by, closed_by)
 }
 
-fn wait(matter: &mut Matter, since: i64) {
-    if !matter.closed_by.is_empty() {
+fn wait(status: &mut ConversationStatus, since: i64) {
+    if !status.closed_by.is_empty() {
         // Whoever closed it was done with it.
-        matter.closed_by.clear();
-        matter.claimed_by.clear();
-        matter.waiting_since = None;
+        status.closed_by.clear();
+        status.claimed_by.clear();
+        status.waiting_since = None;
     }
-    let since = matter
+    let since = status
         .waiting_since
         .map_or(since, |before| before.min(since));
-    matter.waiting_since = Some(since);
+    status.waiting_since = Some(since);
 }
 
 /// From now on it runs towards a reminder.
-pub(crate) fn start_clock(matter: &mut Matter, now: Timestamp, desk: &Desk) {
-    start_clock_of(matter, now, now, desk);
+pub(crate) fn start_clock(status: &mut ConversationStatus, now: Timestamp, desk: &Desk) {
+    start_clock_of(status, now, now, desk);
 }
 
 /// The same for a text that came at `since`, perhaps so long ago that both alarms are due.
-fn start_clock_of(matter: &mut Matter, since: Timestamp, now: Timestamp, desk: &Desk) {
+fn start_clock_of(status: &mut ConversationStatus, since: Timestamp, now: Timestamp, desk: &Desk) {
     let (since, now) = (since.as_millisecond(), now.as_millisecond());
-    matter.clock_since = Some(since);
-    matter.remind_at = Some(remind_at(since, desk).max(now));
-    matter.page_at = Some(page_at(since, desk).max(now));
+    status.clock_since = Some(since);
+    status.remind_at = Some(remind_at(since, desk).max(now));
+    status.page_at = Some(page_at(since, desk).max(now));
 }
 
 /// When a text is called out that came at `since`.
@@ -230,10 +233,10 @@ pub(crate) fn page_at(since: i64, desk: &Desk) -> i64 {
 }
 
 /// Nobody is reminded of it any more.
-pub(crate) fn stop_clock(matter: &mut Matter) {
-    matter.clock_since = None;
-    matter.remind_at = None;
-    matter.page_at = None;
+pub(crate) fn stop_clock(status: &mut ConversationStatus) {
+    status.clock_since = None;
+    status.remind_at = None;
+    status.page_at = None;
 }
 
 fn later(now: i64, after: Duration) -> i64 {
@@ -245,37 +248,37 @@ fn later(now: i64, after: Duration) -> i64 {
 mod tests {
     use super::*;
 
-    fn matter(claimed: &str, answered: &str, closed: &str, waits: bool) -> Matter {
-        let mut matter = conversation_status::fresh("c1");
-        matter.claimed_by = claimed.into();
-        matter.answered_by = answered.into();
-        matter.closed_by = closed.into();
-        matter.waiting_since = waits.then_some(1);
-        matter
+    fn status(claimed: &str, answered: &str, closed: &str, waits: bool) -> ConversationStatus {
+        let mut status = conversation_status::fresh("c1");
+        status.claimed_by = claimed.into();
+        status.answered_by = answered.into();
+        status.closed_by = closed.into();
+        status.waiting_since = waits.then_some(1);
+        status
     }
 
     #[test]
     fn where_it_stands_follows_from_what_happened() {
         for (claimed, answered, closed, waits, stands) in [
-            ("", "", "", false, Standing::New),
-            ("", "", "", true, Standing::Waiting),
-            ("U1", "", "", true, Standing::Claimed),
-            ("U1", "<@U1>", "", true, Standing::Claimed),
-            ("U1", "<@U1>", "", false, Standing::Answered),
-            ("", "<@U1>", "", false, Standing::Answered),
-            ("U1", "", "", false, Standing::New),
-            ("U1", "<@U1>", "<@U1>", false, Standing::Closed),
+            ("", "", "", false, Status::New),
+            ("", "", "", true, Status::Waiting),
+            ("U1", "", "", true, Status::Claimed),
+            ("U1", "<@U1>", "", true, Status::Claimed),
+            ("U1", "<@U1>", "", false, Status::Answered),
+            ("", "<@U1>", "", false, Status::Answered),
+            ("U1", "", "", false, Status::New),
+            ("U1", "<@U1>", "<@U1>", false, Status::Closed),
         ] {
-            let matter = matter(claimed, answered, closed, waits);
-            assert_eq!(matter.standing(), stands, "{matter:?}");
+            let status = status(claimed, answered, closed, waits);
+            assert_eq!(status.status(), stands, "{matter:?}");
         }
     }
 
     #[test]
     fn what_was_closed_is_nobodys_when_its_caller_writes_again() {
-        let mut again = matter("U1", "<@U1>", "<@U1>", true);
+        let mut again = status("U1", "<@U1>", "<@U1>", true);
         wait(&mut again, 7);
-        assert_eq!(again.standing(), Standing::Waiting);
+        assert_eq!(again.status(), Status::Waiting);
         assert_eq!(again.waiting_since, Some(7));
         wait(&mut again, 9);
         assert_eq!(again.waiting_since, Some(7), "the first text counts");
@@ -285,13 +288,14 @@ mod tests {
 
     #[test]
     fn who_waits_goes_on_waiting_where_a_conversation_begins_anew() {
-        let mut before = matter("U1", "<@U1>", "", true);
+        let mut before = status("U1", "<@U1>", "", true);
         before.clock_since = Some(2);
         before.remind_at = Some(3);
         before.page_at = Some(4);
         let anew = begun_anew(&before);
-        assert_eq!(anew.standing(), Standing::Waiting);
-        let clock = |matter: &Matter| (matter.clock_since, matter.remind_at, matter.page_at);
+        assert_eq!(anew.status(), Status::Waiting);
+        let clock =
+            |status: &ConversationStatus| (status.clock_since, status.remind_at, status.page_at);
         assert_eq!(clock(&anew), clock(&before));
         "<@U1>".clone_into(&mut before.closed_by);
         assert_eq!(begun_anew(&before), conversation_status::fresh("c1"));

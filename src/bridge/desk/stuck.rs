@@ -16,7 +16,7 @@ pub(crate) async fn tell(app: &App, since: jiff::Timestamp) -> anyhow::Result<()
         };
         let sentence = match row.state.known() {
             Some(DeliveryState::Unknown) => wording::still_unclear(),
-            Some(DeliveryState::Waiting | DeliveryState::Sending | DeliveryState::Held) => {
+            Some(DeliveryState::Waiting | DeliveryState::Sending | DeliveryState::Blocked) => {
                 wording::not_sent_yet()
             }
             _ => continue,

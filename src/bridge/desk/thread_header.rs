@@ -29,7 +29,7 @@ pub(crate) async fn compose(
     body: &Content,
     neighbours: Neighbours<'_>,
 ) -> anyhow::Result<Content> {
-    let matter = conversation_status::read(&app.store, &conversation.id).await?;
+    let status = conversation_status::read(&app.store, &conversation.id).await?;
     let caller = Address::new(&conversation.caller);
     let name = name(&app.store, &app.config, &caller).await?;
     let link = |ts: &str| match ts.is_empty() {
@@ -43,8 +43,7 @@ pub(crate) async fn compose(
         name: name.as_deref(),
         place: &conversation.place,
         line: line.map(|line| line.name.as_str()),
-        standing: matter.standing(),
-        matter: &matter,
+        status: &status,
         previous: link(neighbours.previous_ts),
         next: link(neighbours.next_ts),
         is_over: !neighbours.next_ts.is_empty(),

@@ -118,7 +118,7 @@ pub(crate) async fn hold(
     why: &Why,
 ) -> anyhow::Result<()> {
     for row in rows {
-        outbox::set_state(tx, row, DeliveryState::Asked, 0, why.reason()).await?;
+        outbox::set_state(tx, row, DeliveryState::AwaitingWriter, 0, why.reason()).await?;
     }
     let mut texts = outbox::of_message_in(tx, reply.message_id).await?;
     texts.retain(|row| rows.contains(&row.id));
@@ -268,7 +268,7 @@ fn refusal(held: &Held, user: &str) -> Option<String> {
 /// The deliveries of a message that wait for an answer, in their order.
 async fn set_aside(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
     let mut rows = outbox::of_message_in(tx, message_id).await?;
-    rows.retain(|row| row.state == DeliveryState::Asked);
+    rows.retain(|row| row.state == DeliveryState::AwaitingWriter);
     Ok(rows)
 }
 

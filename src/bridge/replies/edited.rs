@@ -114,7 +114,9 @@ enum Reached {
 /// Whether this part waits and was never on its way; what looks up names is not.
 fn waits(row: &Row) -> bool {
     match row.state.known() {
-        Some(DeliveryState::Waiting | DeliveryState::Held | DeliveryState::Asked) => true,
+        Some(DeliveryState::Waiting | DeliveryState::Blocked | DeliveryState::AwaitingWriter) => {
+            true
+        }
         Some(DeliveryState::Undecided) => row.attempts == 0,
         Some(DeliveryState::Sending) => row.kind == vocabulary::Kind::Reply,
         _ => false,
@@ -261,7 +263,10 @@ async fn replace(
             continue;
         }
         let id = outbox::enqueue_part(tx, &new, first, next).await?;
-        if matches!(state, DeliveryState::Asked | DeliveryState::Undecided) {
+        if matches!(
+            state,
+            DeliveryState::AwaitingWriter | DeliveryState::Undecided
+        ) {
             outbox::set_state(tx, &id, state, 0, &first.why).await?;
         }
         rows.push(id);

@@ -1,7 +1,7 @@
 //! Files that a dispatcher puts in a thread: what can be sent at all, and which of it leaves with which words.
 
 use crate::bridge::wording::pictures;
-use crate::delivery::{self, Delivery, Enclosing, Enclosure, Fate, Medium, Unfit};
+use crate::delivery::{self, Delivery, Enclosure, FileState, OutboundMedia, ReplyWithFiles, Unfit};
 use crate::media::{Fitness, MOST_BYTES, MOST_BYTES_AS_IT_IS, MOST_FILES, fitness};
 use crate::slack::event::File;
 use crate::store::outbox::Row;
@@ -21,12 +21,12 @@ pub(crate) fn enclose(slack_text: &str, files: &[File]) -> Delivery {
             size: file.size,
             url: url.cloned().unwrap_or_default(),
             fate: match unfit(file) {
-                Some(unfit) => Fate::Unfit(unfit),
-                None => Fate::Waiting,
+                Some(unfit) => FileState::Unfit(unfit),
+                None => FileState::Waiting,
             },
         }
     });
-    Delivery::Enclosing(Enclosing {
+    Delivery::ReplyWithFiles(ReplyWithFiles {
         slack_text: slack_text.to_owned(),
         files: files.collect(),
         counted: 0,
@@ -58,9 +58,9 @@ fn unfit(file: &File) -> Option<Unfit> {
 }
 
 /// Keeps how far the files of a row are.
-pub(crate) async fn keep(tx: &mut Tx, row: &Row, enclosing: &Enclosing) -> anyhow::Result<()> {
+pub(crate) async fn keep(tx: &mut Tx, row: &Row, enclosing: &ReplyWithFiles) -> anyhow::Result<()> {
     for file in &enclosing.files {
-        if let Fate::Ready(medium) = &file.fate {
+        if let FileState::Ready(medium) = &file.fate {
             media::insert(tx, &row.conversation_id, &row.message_id, medium).await?;
         }
     }
@@ -70,14 +70,14 @@ pub(crate) async fn keep(tx: &mut Tx, row: &Row, enclosing: &Enclosing) -> anyho
 /// What takes the place of a row whose words are `bodies`: its files go with the first of them.
 pub(crate) fn pack(row: &Row, bodies: &[String]) -> anyhow::Result<Vec<Delivery>> {
     let words = |body: &String| Delivery::Sms { body: body.clone() };
-    let Delivery::Enclosing(enclosing) = row.delivery()? else {
+    let Delivery::ReplyWithFiles(enclosing) = row.delivery()? else {
         return Ok(bodies.iter().map(words).collect());
     };
     let ready = enclosing
         .files
         .into_iter()
         .filter_map(|file| match file.fate {
-            Fate::Ready(medium) => Some(medium),
+            FileState::Ready(medium) => Some(medium),
             _ => None,
         });
     let mut parcels = parcels(ready).into_iter();
@@ -97,7 +97,7 @@ pub(crate) fn pack(row: &Row, bodies: &[String]) -> anyhow::Result<Vec<Delivery>
 }
 
 /// As many files together as one text takes, in order.
-fn parcels(media: impl Iterator<Item = Medium>) -> Vec<Vec<String>> {
+fn parcels(media: impl Iterator<Item = OutboundMedia>) -> Vec<Vec<String>> {
     let mut parcels: Vec<Vec<String>> = Vec::new();
     let mut bytes = 0;
     for medium in media {
@@ -118,11 +118,11 @@ fn parcels(media: impl Iterator<Item = Medium>) -> Vec<Vec<String>> {
 
 /// Says which files are left out, and why; `false` if none is.
 pub(crate) async fn tell_left_out(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
-    let Delivery::Enclosing(enclosing) = row.delivery()? else {
+    let Delivery::ReplyWithFiles(enclosing) = row.delivery()? else {
         return Ok(false);
     };
     let left_out = enclosing.files.iter().filter_map(|file| match &file.fate {
-        Fate::Unfit(unfit) => Some(pictures::not_sent(&file.name, *unfit)),
+        FileState::Unfit(unfit) => Some(pictures::not_sent(&file.name, *unfit)),
         _ => None,
     });
     let left_out: Vec<String> = left_out.collect();
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn files_leave_together_as_far_as_one_text_takes_them() {
         let sizes = |sizes: &[usize]| -> Vec<usize> {
-            let media = sizes.iter().enumerate().map(|(n, size)| Medium {
+            let media = sizes.iter().enumerate().map(|(n, size)| OutboundMedia {
                 id: n.to_string(),
                 content_type: "image/png".into(),
                 size: *size as i64,

@@ -147,7 +147,7 @@ pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::R
             missed: tally.missed,
         },
         undecided: stuck(DeliveryState::Undecided),
-        held: stuck(DeliveryState::Held),
+        held: stuck(DeliveryState::Blocked),
         refused,
         fallbacks,
         at: now.to_zoned(zone.clone()).strftime("%H:%M").to_string(),

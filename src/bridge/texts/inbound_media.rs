@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::bridge::wording::pictures;
-use crate::delivery::{self, Delivery, Picture};
+use crate::delivery::{self, Delivery, InboundFile};
 use crate::store::conversations::Conversation;
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, lanes, outbox};
@@ -14,7 +14,7 @@ use crate::vocabulary::{AttemptResult, DeliveryState};
 const MOST: usize = 10;
 
 /// What came with a text.
-pub(crate) struct Enclosed {
+pub(crate) struct InboundMedia {
     /// The names of what follows the words.
     pub(crate) to_be_shown: Vec<String>,
     files: Vec<File>,
@@ -25,10 +25,10 @@ pub(crate) struct Enclosed {
 struct File {
     name: String,
     content_type: String,
-    fate: Fate,
+    fate: FileState,
 }
 
-enum Fate {
+enum FileState {
     /// Its SID.
     Shown(String),
     /// Nothing that a phone sends.
@@ -37,17 +37,17 @@ enum Fate {
     Lost,
 }
 
-impl Enclosed {
-    pub(crate) fn of(sms: &InboundSms) -> Enclosed {
+impl InboundMedia {
+    pub(crate) fn of(sms: &InboundSms) -> InboundMedia {
         let came = usize::try_from(sms.num_media).unwrap_or(usize::MAX);
         let mut files = Vec::new();
         for (index, media) in sms.media.iter().take(MOST).enumerate() {
             let account = sms.account_sid.as_ref();
             let sid = account.and_then(|account| media.sid(account, &sms.message_sid));
             let fate = match (pictures::is_shown(&media.content_type), sid) {
-                (false, _) => Fate::OfNoKind,
-                (true, Some(sid)) => Fate::Shown(sid.to_owned()),
-                (true, None) => Fate::Lost,
+                (false, _) => FileState::OfNoKind,
+                (true, Some(sid)) => FileState::Shown(sid.to_owned()),
+                (true, None) => FileState::Lost,
             };
             files.push(File {
                 name: pictures::name(&media.content_type, index + 1),
@@ -57,8 +57,8 @@ impl Enclosed {
         }
         let shown = files
             .iter()
-            .filter(|file| matches!(file.fate, Fate::Shown(_)));
-        Enclosed {
+            .filter(|file| matches!(file.fate, FileState::Shown(_)));
+        InboundMedia {
             to_be_shown: shown.map(|file| file.name.clone()).collect(),
             left_out: came.max(sms.media.len()).saturating_sub(files.len()),
             files,
@@ -83,7 +83,7 @@ pub(crate) async fn enqueue(
     conversation: &Conversation,
     (message_id, words): (&str, Words<'_>),
     sms: &InboundSms,
-    enclosed: &Enclosed,
+    enclosed: &InboundMedia,
 ) -> anyhow::Result<()> {
     let (Words::Posted(post) | Words::Listed(post)) = words;
     let text = sms.message_sid.as_str();
@@ -91,8 +91,8 @@ pub(crate) async fn enqueue(
     let mut not_shown = Vec::new();
     for file in &enclosed.files {
         match &file.fate {
-            Fate::Shown(sid) => {
-                let picture = Delivery::Picture(Picture {
+            FileState::Shown(sid) => {
+                let picture = Delivery::InboundFile(InboundFile {
                     message_sid: text.to_owned(),
                     media_sid: sid.clone(),
                     content_type: file.content_type.clone(),
@@ -110,8 +110,10 @@ pub(crate) async fn enqueue(
                     lanes::advance(tx, &lane.id).await?;
                 }
             }
-            Fate::OfNoKind => not_shown.push(pictures::of_no_kind(&file.name, &file.content_type)),
-            Fate::Lost => not_shown.push(pictures::lost(&file.name, "")),
+            FileState::OfNoKind => {
+                not_shown.push(pictures::of_no_kind(&file.name, &file.content_type))
+            }
+            FileState::Lost => not_shown.push(pictures::lost(&file.name, "")),
         }
     }
     if enclosed.left_out > 0 {
@@ -131,10 +133,10 @@ pub(crate) async fn uploaded(
     attempt: &Attempt,
     file: Option<&str>,
 ) -> anyhow::Result<()> {
-    let Delivery::Picture(picture) = row.delivery()? else {
+    let Delivery::InboundFile(picture) = row.delivery()? else {
         anyhow::bail!("outbox row {} is no picture", row.id)
     };
-    let next = Delivery::Picture(Picture {
+    let next = Delivery::InboundFile(InboundFile {
         uploaded: file.map(str::to_owned),
         ..picture
     });
@@ -161,7 +163,7 @@ const UPLOAD_AGAIN: Duration = Duration::from_secs(10);
 
 /// A file will not come: the thread says so.
 pub(crate) async fn lost(tx: &mut Tx, row: &Row, code: &str) -> anyhow::Result<()> {
-    let Delivery::Picture(picture) = row.delivery()? else {
+    let Delivery::InboundFile(picture) = row.delivery()? else {
         anyhow::bail!("outbox row {} is no picture", row.id)
     };
     let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;

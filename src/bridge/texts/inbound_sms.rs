@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::bridge::desk::opt_out;
 use crate::bridge::desk::{away_text, newcomers, status};
 use crate::bridge::texts::coalesce;
-use crate::bridge::texts::inbound_media::{self, Enclosed, Words};
+use crate::bridge::texts::inbound_media::{self, InboundMedia, Words};
 use crate::bridge::texts::late::Found;
 use crate::bridge::wording::{self, Moment, TextIn};
 use crate::config::Line;
@@ -93,7 +93,7 @@ pub(crate) async fn receive(
         let at = Moment::new(came_at, tx.now(), &app.config.desk.timezone);
         wording::found::late(&at.shown(), is_behind)
     });
-    let enclosed = Enclosed::of(sms);
+    let enclosed = InboundMedia::of(sms);
     let text = TextIn {
         body: &body,
         media: &enclosed.to_be_shown,

@@ -7,10 +7,10 @@ use crate::phone::Address;
 use crate::slack::blocks;
 use crate::slack::mrkdwn::escape;
 use crate::store::calls::Call;
-use crate::store::ring_outcomes::TurnRow;
+use crate::store::ring_outcomes::RingOutcomeRow;
 
 use super::desk;
-use crate::vocabulary::{CallState, Turn};
+use crate::vocabulary::{CallState, RingOutcome};
 
 /// Spoken to whoever picks up, in their language where it is one of ours.
 pub(crate) fn screening(line: &str, language: Option<&str>) -> String {
@@ -78,7 +78,7 @@ fn spoken_language(language: Option<&str>) -> &str {
 }
 
 /// "Call, 2 min 10 s, Sergio did not answer, Backup took it".
-pub(crate) fn story(call: &Call, turns: &[TurnRow]) -> String {
+pub(crate) fn story(call: &Call, turns: &[RingOutcomeRow]) -> String {
     let mut parts = vec![match call.state() {
         CallState::Ringing | CallState::Talking => "Call".to_owned(),
         CallState::Answered if call.seconds > 0 => format!("Call, {}", duration(call.seconds)),
@@ -104,7 +104,7 @@ pub(crate) fn story(call: &Call, turns: &[TurnRow]) -> String {
 }
 
 /// Everybody's last turn, in the order they had it.
-fn last_turns(turns: &[TurnRow]) -> Vec<&TurnRow> {
+fn last_turns(turns: &[RingOutcomeRow]) -> Vec<&RingOutcomeRow> {
     turns
         .iter()
         .enumerate()
@@ -117,27 +117,29 @@ fn last_turns(turns: &[TurnRow]) -> Vec<&TurnRow> {
         .collect()
 }
 
-fn of_person(turn: &TurnRow, call: &Call) -> Option<String> {
+fn of_person(turn: &RingOutcomeRow, call: &Call) -> Option<String> {
     let name = escape(&turn.person);
     Some(match turn.outcome() {
-        Turn::Away => format!("{name} is away"),
-        Turn::Dnd => format!("{name} is not to be disturbed"),
-        Turn::OnThePhone => format!("{name} is on the phone"),
-        Turn::Rings if call.state() == CallState::Ringing => format!("ringing {name}"),
-        Turn::PickedUp if call.state() == CallState::Ringing => format!("{name} picked up"),
-        Turn::Rings | Turn::CutOff => return None,
-        Turn::PickedUp | Turn::NotTaken | Turn::NoAnswer => format!("{name} did not answer"),
-        Turn::Refused => format!("{name} declined"),
-        Turn::Busy => format!("{name} was busy"),
-        Turn::Failed => format!("{name} could not be reached"),
-        Turn::Took => format!("{name} took it"),
+        RingOutcome::Away => format!("{name} is away"),
+        RingOutcome::Dnd => format!("{name} is not to be disturbed"),
+        RingOutcome::OnThePhone => format!("{name} is on the phone"),
+        RingOutcome::Rings if call.state() == CallState::Ringing => format!("ringing {name}"),
+        RingOutcome::PickedUp if call.state() == CallState::Ringing => format!("{name} picked up"),
+        RingOutcome::Rings | RingOutcome::CutOff => return None,
+        RingOutcome::PickedUp | RingOutcome::NotTaken | RingOutcome::NoAnswer => {
+            format!("{name} did not answer")
+        }
+        RingOutcome::Refused => format!("{name} declined"),
+        RingOutcome::Busy => format!("{name} was busy"),
+        RingOutcome::Failed => format!("{name} could not be reached"),
+        RingOutcome::Took => format!("{name} took it"),
     })
 }
 
-fn hung_up(turns: &[TurnRow]) -> String {
+fn hung_up(turns: &[RingOutcomeRow]) -> String {
     let rang: Vec<String> = last_turns(turns)
         .into_iter()
-        .filter(|turn| matches!(turn.outcome(), Turn::Rings | Turn::CutOff))
+        .filter(|turn| matches!(turn.outcome(), RingOutcome::Rings | RingOutcome::CutOff))
         .map(|turn| escape(&turn.person))
         .collect();
     match rang.as_slice() {

@@ -7,8 +7,8 @@ use crate::delivery::Content;
 use crate::phone::Address;
 use crate::slack::blocks::{self, Button};
 use crate::slack::mrkdwn::escape;
-use crate::store::conversation_status::Matter;
-use crate::store::conversation_status::Standing;
+use crate::store::conversation_status::ConversationStatus;
+use crate::store::conversation_status::Status;
 
 /// The buttons of a root.
 pub(crate) const BUTTON_CLAIM: &str = "desk_claim";
@@ -25,8 +25,7 @@ pub(crate) struct Head<'a> {
     pub(crate) name: Option<&'a str>,
     pub(crate) place: &'a str,
     pub(crate) line: Option<&'a str>,
-    pub(crate) standing: Standing,
-    pub(crate) matter: &'a Matter,
+    pub(crate) status: &'a ConversationStatus,
     /// The address of the thread before.
     pub(crate) previous: Option<String>,
     /// The address of the thread after.
@@ -36,13 +35,13 @@ pub(crate) struct Head<'a> {
 }
 
 /// The emoji by which the channel can be scanned.
-pub(crate) fn emoji(standing: Standing) -> &'static str {
-    match standing {
-        Standing::New => "",
-        Standing::Waiting => ":red_circle:",
-        Standing::Claimed => ":large_yellow_circle:",
-        Standing::Answered => ":large_green_circle:",
-        Standing::Closed => ":white_circle:",
+pub(crate) fn emoji(status: Status) -> &'static str {
+    match status {
+        Status::New => "",
+        Status::Waiting => ":red_circle:",
+        Status::Claimed => ":large_yellow_circle:",
+        Status::Answered => ":large_green_circle:",
+        Status::Closed => ":white_circle:",
     }
 }
 
@@ -74,7 +73,7 @@ fn one_line(name: &str) -> String {
 pub(crate) fn root(head: &Head<'_>, body: &Content) -> Content {
     let mut line = match head.is_over {
         true => ":arrow_right: ".to_owned(),
-        false => match emoji(head.standing) {
+        false => match emoji(head.status.status()) {
             "" => String::new(),
             emoji => format!("{emoji} "),
         },
@@ -109,7 +108,7 @@ pub(crate) fn root(head: &Head<'_>, body: &Content) -> Content {
 }
 
 fn told(head: &Head<'_>) -> String {
-    let matter = head.matter;
+    let status = head.status;
     let mut told = Vec::new();
     if head.is_over {
         told.push(match &head.next {
@@ -117,13 +116,13 @@ fn told(head: &Head<'_>) -> String {
             None => "This conversation goes on in a newer thread.".to_owned(),
         });
     } else {
-        match head.standing {
-            Standing::Closed => told.push(format!("Closed by {}.", matter.closed_by)),
-            Standing::Answered => told.push(format!("Answered by {}.", matter.answered_by)),
-            Standing::New | Standing::Waiting | Standing::Claimed => {}
+        match status.status() {
+            Status::Closed => told.push(format!("Closed by {}.", status.closed_by)),
+            Status::Answered => told.push(format!("Answered by {}.", status.answered_by)),
+            Status::New | Status::Waiting | Status::Claimed => {}
         }
-        if !matter.claimed_by.is_empty() && head.standing != Standing::Closed {
-            told.push(format!("<@{}> has it.", matter.claimed_by));
+        if !status.claimed_by.is_empty() && status.status() != Status::Closed {
+            told.push(format!("<@{}> has it.", status.claimed_by));
         }
     }
     if let Some(link) = &head.previous {
@@ -133,13 +132,13 @@ fn told(head: &Head<'_>) -> String {
 }
 
 fn buttons(head: &Head<'_>) -> Vec<Button> {
-    let id = head.matter.conversation_id.as_str();
-    let claimed = match head.matter.claimed_by.is_empty() {
+    let id = head.status.conversation_id.as_str();
+    let claimed = match head.status.claimed_by.is_empty() {
         true => Button::new(BUTTON_CLAIM, "Claim", id),
         false => Button::new(BUTTON_RELEASE, "Release", id),
     };
-    match head.standing {
-        Standing::Closed => vec![Button::new(BUTTON_REOPEN, "Reopen", id)],
+    match head.status.status() {
+        Status::Closed => vec![Button::new(BUTTON_REOPEN, "Reopen", id)],
         _ => vec![claimed, Button::new(BUTTON_CLOSE, "Close", id)],
     }
 }
@@ -191,11 +190,11 @@ pub(crate) struct Waits<'a> {
 
 /// One line of `/qdn open`.
 pub(crate) fn waits(waits: &Waits<'_>) -> String {
-    let standing = match waits.claimed_by {
-        "" => Standing::Waiting,
-        _ => Standing::Claimed,
+    let status = match waits.claimed_by {
+        "" => Status::Waiting,
+        _ => Status::Claimed,
     };
-    let mut line = format!("{} {}", emoji(standing), waits.who);
+    let mut line = format!("{} {}", emoji(status), waits.who);
     if let Some(name) = waits.line {
         line.push_str(&format!(" · {}", escape(name)));
     }

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use qdn_sandbox::slack::Message;
 
 use super::*;
-use crate::store::conversation_status::Standing;
 
 /// Pieces of everything that Slack would act on, and of what breaks it apart.
 fn words() -> impl Strategy<Value = String> {
@@ -87,10 +86,10 @@ proptest! {
         let media = [pictures::name(&kind, 1)];
         for (caller, media) in [(Address::new("+16195550142"), &media[..0]), (Address::new(&from), &media[..])] {
             let text = TextIn { body: &body, media, late: None };
-            let matter = crate::store::conversation_status::Matter::default();
+            let status = crate::store::conversation_status::ConversationStatus::default();
             let head = desk::Head {
-                caller: &caller, name: Some(&place), place: &place, line: Some(&place), standing: Standing::Waiting,
-                matter: &matter, previous: None, next: None, is_over: false,
+                caller: &caller, name: Some(&place), place: &place, line: Some(&place),
+                status: &status, previous: None, next: None, is_over: false,
             };
             let contents = [desk::root(&head, &root(&caller, &text)), text_in(&text)];
             for content in &contents {

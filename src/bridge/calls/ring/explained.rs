@@ -9,7 +9,7 @@ use crate::availability::{Availability, State};
 use crate::calls::cache::Leg;
 use crate::routing::{Considered, Decision, Next, Verdict};
 use crate::twilio::form::DialResult;
-use crate::vocabulary::Turn;
+use crate::vocabulary::RingOutcome;
 
 /// How every telephone of a round fared, for the audit.
 pub(super) fn how_it_rang(
@@ -37,22 +37,22 @@ pub(super) fn how_it_rang(
 }
 
 /// Everybody who was thought of, for the thread.
-pub(super) fn turns(decision: &Decision) -> Vec<(String, Turn)> {
+pub(super) fn turns(decision: &Decision) -> Vec<(String, RingOutcome)> {
     let turn = |one: &Considered| {
         Some(match one.verdict {
-            verdict if verdict.rings() => Turn::Rings,
-            Verdict::OnThePhone => Turn::OnThePhone,
-            Verdict::Skipped if one.availability.state == State::Dnd => Turn::Dnd,
-            Verdict::Skipped => Turn::Away,
+            verdict if verdict.rings() => RingOutcome::Rings,
+            Verdict::OnThePhone => RingOutcome::OnThePhone,
+            Verdict::Skipped if one.availability.state == State::Dnd => RingOutcome::Dnd,
+            Verdict::Skipped => RingOutcome::Away,
             _ => return None,
         })
     };
-    let mut turns: Vec<(String, Turn)> = Vec::new();
+    let mut turns: Vec<(String, RingOutcome)> = Vec::new();
     for one in &decision.considered {
         let Some(outcome) = turn(one) else { continue };
         // Somebody who is in two steps rings in one of them.
         match turns.iter_mut().find(|(name, _)| *name == one.name) {
-            Some(known) if outcome == Turn::Rings => known.1 = outcome,
+            Some(known) if outcome == RingOutcome::Rings => known.1 = outcome,
             Some(_) => {}
             None => turns.push((one.name.clone(), outcome)),
         }

@@ -9,7 +9,7 @@ use crate::routing::Situation;
 use crate::store::calls::Call;
 use crate::store::ring_outcomes;
 use crate::store::{call_events, calls};
-use crate::vocabulary::Turn;
+use crate::vocabulary::RingOutcome;
 
 /// How long a call waits for the database to say what it knows.
 const BUDGET: Duration = Duration::from_millis(250);
@@ -54,8 +54,8 @@ pub(super) async fn legs(app: &App, sid: &str) -> HashMap<String, Leg> {
         .filter(|turn| !turn.leg_sid.is_empty())
         .map(|turn| {
             let status = match turn.outcome() {
-                Turn::Busy => "busy",
-                Turn::Failed => "failed",
+                RingOutcome::Busy => "busy",
+                RingOutcome::Failed => "failed",
                 _ => "",
             };
             let leg = Leg {
@@ -67,7 +67,7 @@ pub(super) async fn legs(app: &App, sid: &str) -> HashMap<String, Leg> {
             (turn.leg_sid, leg)
         })
         .collect();
-    legs.extend(app.calls.memory.legs(sid));
+    legs.extend(app.calls.cache.legs(sid));
     legs
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn situation(app: &App, sid: &str) -> Situation {
     let (talking, everybody) = tokio::join!(talking, everybody);
     Situation {
         availability: everybody.availability,
-        on_the_phone: app.calls.memory.on_the_phone(talking, sid, now),
+        on_the_phone: app.calls.cache.on_the_phone(talking, sid, now),
         ..Situation::default()
     }
 }

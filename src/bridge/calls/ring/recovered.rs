@@ -19,7 +19,7 @@ pub(super) async fn progress(app: &App, sid: &str, line: &Line) -> Progress {
         "a call goes on from what it was last answered: where it stands cannot be read from its address"
     );
     let (kept, legs) = tokio::join!(known::answers(app, sid), known::legs(app, sid));
-    let mut answers = app.calls.memory.answers(sid);
+    let mut answers = app.calls.cache.answers(sid);
     answers.extend(kept);
     let last = answers.iter().filter_map(|answer| of_answer(answer));
     last.max_by_key(|progress| progress.round)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::calls::event::Fact;
+use crate::calls::event::CallEvent;
 
 /// How long each waits before it is tried again. What another replica or the catching up learns of a call comes within seconds.
 const WAITS: [Duration; 6] = [
@@ -26,21 +26,21 @@ pub(super) struct Aside(Vec<Later>);
 /// One fact that is tried again later.
 #[derive(Debug)]
 pub(super) struct Later {
-    pub(super) fact: Fact,
+    pub(super) event: CallEvent,
     tries: usize,
     due: Instant,
 }
 
 impl Aside {
     /// Sets a fact aside.
-    pub(super) fn put(&mut self, fact: Fact, error: &anyhow::Error, now: Instant) {
+    pub(super) fn put(&mut self, event: CallEvent, error: &anyhow::Error, now: Instant) {
         tracing::warn!(
-            event = fact.event,
+            event = event.event,
             error = format!("{error:#}"),
             "something that happened in a call cannot be placed yet"
         );
         self.keep(Later {
-            fact,
+            event,
             tries: 0,
             due: now + WAITS[0],
         });
@@ -101,8 +101,8 @@ impl Aside {
 pub(super) fn give_up(later: &Later, error: &anyhow::Error) {
     metrics::counter!("qdn_call_facts_given_up_total").increment(1);
     tracing::error!(
-        call = later.fact.call,
-        event = later.fact.event,
+        call = later.event.call,
+        event = later.event.event,
         error = format!("{error:#}"),
         "something that happened in a call cannot be written down; see the log's audit lines"
     );
@@ -112,8 +112,8 @@ pub(super) fn give_up(later: &Later, error: &anyhow::Error) {
 mod tests {
     use super::*;
 
-    fn fact(event: &str) -> Fact {
-        Fact {
+    fn event(event: &str) -> CallEvent {
+        CallEvent {
             call: "CA1".into(),
             event: event.into(),
             answer: String::new(),
@@ -129,7 +129,7 @@ mod tests {
     fn events(taken: &[Later]) -> Vec<&str> {
         taken
             .iter()
-            .map(|later| later.fact.event.as_str())
+            .map(|later| later.event.event.as_str())
             .collect()
     }
 
@@ -138,7 +138,7 @@ mod tests {
         let error = anyhow::anyhow!("unknown");
         let mut aside = Aside::default();
         let mut now = Instant::now();
-        aside.put(fact("recording"), &error, now);
+        aside.put(event("recording"), &error, now);
         let mut waited = Vec::new();
         for wait in WAITS {
             assert!(aside.take_due(now, 9).is_empty());
@@ -163,7 +163,7 @@ mod tests {
         let mut aside = Aside::default();
         let now = Instant::now();
         for n in 0..=MOST {
-            aside.put(fact(&n.to_string()), &error, now);
+            aside.put(event(&n.to_string()), &error, now);
         }
         assert_eq!(events(&aside.take_due(now + WAITS[0], 3)), ["1", "2", "3"]);
         assert_eq!(aside.all().len(), MOST - 3);
