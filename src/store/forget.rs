@@ -72,7 +72,7 @@ pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::
         "delete from held where conversation_id = $1",
         "delete from listed where conversation_id = $1",
         "delete from medium where conversation_id = $1",
-        "delete from status where conversation_id = $1",
+        "delete from matter where conversation_id = $1",
         "update call set recording = '' where conversation_id = $1",
         "delete from caller_name where number = (select caller from conversation where id = $1)",
         // What comes next begins a thread of its own: the old one's root cannot be written anew.

@@ -36,7 +36,7 @@ fn every_stored_word_is_known() {
     );
     expect_words!(CallState, "ringing, talking, hung_up, missed, answered");
     expect_words!(
-        Turn,
+        RingOutcome,
         "away, dnd, on_the_phone, rings, picked_up, not_taken, refused, no_answer, busy, failed, cut_off, took"
     );
     expect_words!(ConfirmationState, "open, sent, inside, gone");

@@ -270,7 +270,7 @@ mod tests {
             ("U1", "<@U1>", "<@U1>", false, Status::Closed),
         ] {
             let status = status(claimed, answered, closed, waits);
-            assert_eq!(status.status(), stands, "{matter:?}");
+            assert_eq!(status.status(), stands, "{status:?}");
         }
     }
 
