@@ -14,6 +14,9 @@ async fn well_kept(more: &str) -> Desk {
     let desk = Desk::on(Database::Sqlite)
         .replace("https://desk.example.com", &format!("http://{address}"))
         .replace("127.0.0.1:0", &address.to_string())
+        // Whatever is asked has to be answered in time, also on a busy machine.
+        .replace("request_timeout = \"500ms\"", "request_timeout = \"5s\"")
+        .replace("settle_after = \"2s\"", "settle_after = \"12s\"")
         .toml(more)
         .start()
         .await;
