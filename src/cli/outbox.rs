@@ -88,7 +88,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
             let since = row.created().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
             println!(
                 "{:<14}{:<10}{:<11}{:<9}{:<22}{}",
-                row.id, row.kind, row.state, row.attempts, since, row.why
+                row.id, row.kind, row.state, row.attempts, since, row.last_error
             );
         }
     }
@@ -106,8 +106,8 @@ async fn show(store: &Store, row: &Row) -> anyhow::Result<()> {
             Address::new(conversation.caller).display()
         );
     }
-    if !row.why.is_empty() {
-        println!("why         {}", row.why);
+    if !row.last_error.is_empty() {
+        println!("why         {}", row.last_error);
     }
     if !row.external_id.is_empty() {
         println!("known as    {}", row.external_id);

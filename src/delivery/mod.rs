@@ -95,7 +95,8 @@ pub(crate) enum Delivery {
         #[serde(default, skip_serializing_if = "files::is_none")]
         counted: usize,
     },
-    /// The same with files, which still have to be fetched and made fit.
+    /// A reply with files, which still have to be fetched and made fit.
+    #[serde(rename = "enclosing")]
     ReplyWithFiles(ReplyWithFiles),
     /// An SMS.
     Sms { body: String },
@@ -104,6 +105,7 @@ pub(crate) enum Delivery {
     /// Bring the message of a call up to date with what became of it.
     Call { call: String },
     /// A file of a caller's text into the thread.
+    #[serde(rename = "picture")]
     InboundFile(InboundFile),
     /// A caller's recorded message into the thread: its SID at Twilio, its file's name and title.
     Recording {

@@ -111,7 +111,7 @@ impl Seen {
                     "kind": row.kind,
                     "state": row.state,
                     "attempts": row.attempts,
-                    "why": row.why,
+                    "why": row.last_error,
                     "since": row.created_at,
                     "next": row.next_at,
                 })

@@ -21,7 +21,7 @@ pub(super) async fn mark(
     attempt: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let message = messages::by_id(&app.store, &row.message_id).await?;
-    let (wanted, again) = match message.is_kept_inside() {
+    let (wanted, again) = match message.is_internal() {
         true => (Mark::KeptInside, None),
         false => conversation::mark_of(&parts(app, &message.id).await?, app.clock.now()),
     };

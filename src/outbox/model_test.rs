@@ -212,7 +212,7 @@ impl Machine {
             body: "words",
             channel: "C0DISPATCH",
             ts: &format!("18000000{second}.000100"),
-            kept_inside: false,
+            internal: false,
         };
         let message = messages::insert(&mut tx, &new).await.unwrap().unwrap();
         let sms = Delivery::Sms {

@@ -127,7 +127,7 @@ async fn waits_for(app: &App, row: &Row, picture: &InboundFile) -> anyhow::Resul
     let before = outbox::read(&app.store, &picture.behind).await?;
     let is_on_its_way = before.is_some_and(|row| {
         row.state.known().is_some_and(DeliveryState::is_pending)
-            && (row.why.is_empty() || is_for_order(&row.code))
+            && (row.last_error.is_empty() || is_for_order(&row.code))
     });
     Ok(is_on_its_way.then_some(First::FileBefore))
 }

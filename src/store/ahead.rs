@@ -43,11 +43,11 @@ pub(crate) async fn bring_near(store: &Store, farthest: Farthest) -> anyhow::Res
             now.saturating_add(millis(farthest.lease)),
         ),
         clamp(
-            "update matter set remind_at = $1 where remind_at > $2",
+            "update conversation_status set remind_at = $1 where remind_at > $2",
             now.saturating_add(millis(farthest.remind)),
         ),
         clamp(
-            "update matter set page_at = $1 where page_at > $2",
+            "update conversation_status set page_at = $1 where page_at > $2",
             now.saturating_add(millis(farthest.page)),
         ),
         clamp(

@@ -31,7 +31,7 @@ impl Row {
 
 /// Everybody's last word.
 pub(crate) async fn all(store: &Store) -> anyhow::Result<Vec<Row>> {
-    sqlx::query_as("select person, state, until, reason, said_by, said_at from availability")
+    sqlx::query_as("select person, state, until, reason, said_by, said_at from presence_override")
         .fetch_all(store.reader())
         .await
         .context("reading what people said of their availability")
@@ -40,7 +40,7 @@ pub(crate) async fn all(store: &Store) -> anyhow::Result<Vec<Row>> {
 /// What was said of `person` last.
 pub(crate) async fn of(tx: &mut Tx, person: &str) -> anyhow::Result<Option<Row>> {
     sqlx::query_as(
-        "select person, state, until, reason, said_by, said_at from availability where person = $1",
+        "select person, state, until, reason, said_by, said_at from presence_override where person = $1",
     )
     .bind(person)
     .fetch_optional(&mut *tx.inner)
@@ -59,7 +59,7 @@ pub(crate) async fn set(
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
-        "insert into availability (person, state, until, reason, said_by, said_at) values ($1, $2, $3, $4, $5, $6)
+        "insert into presence_override (person, state, until, reason, said_by, said_at) values ($1, $2, $3, $4, $5, $6)
          on conflict (person) do update set state = excluded.state, until = excluded.until,
              reason = excluded.reason, said_by = excluded.said_by, said_at = excluded.said_at",
     )

@@ -37,7 +37,7 @@ pub(crate) async fn open(
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
-        "insert into held (message_id, conversation_id, writer, reason, state, asked_at, notice)
+        "insert into confirmation (message_id, conversation_id, writer, reason, state, asked_at, notice)
          values ($1, $2, $3, $4, 'open', $5, '')
          on conflict (message_id) do update set reason = excluded.reason, state = 'open',
              asked_at = excluded.asked_at, notice = ''",
@@ -55,7 +55,7 @@ pub(crate) async fn open(
 
 /// What was asked about this message, if anything was.
 pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Held>> {
-    let sql = format!("select {COLUMNS} from held where message_id = $1");
+    let sql = format!("select {COLUMNS} from confirmation where message_id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(message_id)
         .fetch_optional(&mut *tx.inner)
@@ -69,7 +69,7 @@ pub(crate) async fn close(
     message_id: &str,
     state: ConfirmationState,
 ) -> anyhow::Result<()> {
-    sqlx::query("update held set state = $1 where message_id = $2")
+    sqlx::query("update confirmation set state = $1 where message_id = $2")
         .bind(state.as_str())
         .bind(message_id)
         .execute(&mut *tx.inner)
@@ -80,7 +80,7 @@ pub(crate) async fn close(
 
 /// Keeps which outbox row asks in the thread.
 pub(crate) async fn set_notice(tx: &mut Tx, message_id: &str, notice: &str) -> anyhow::Result<()> {
-    sqlx::query("update held set notice = $1 where message_id = $2")
+    sqlx::query("update confirmation set notice = $1 where message_id = $2")
         .bind(notice)
         .bind(message_id)
         .execute(&mut *tx.inner)
@@ -92,7 +92,7 @@ pub(crate) async fn set_notice(tx: &mut Tx, message_id: &str, notice: &str) -> a
 /// The messages whose writers were asked before `since`, have not answered, and were not asked in the thread.
 pub(crate) async fn undecided(store: &Store, since: Timestamp) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar(
-        "select message_id from held where state = 'open' and notice = '' and asked_at < $1 order by asked_at",
+        "select message_id from confirmation where state = 'open' and notice = '' and asked_at < $1 order by asked_at",
     )
     .bind(since.as_millisecond())
     .fetch_all(store.reader())

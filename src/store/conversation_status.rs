@@ -80,7 +80,7 @@ pub(crate) fn fresh(conversation_id: &str) -> ConversationStatus {
 
 /// Where a conversation stands.
 pub(crate) async fn of(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<ConversationStatus> {
-    let sql = format!("select {COLUMNS} from matter where conversation_id = $1");
+    let sql = format!("select {COLUMNS} from conversation_status where conversation_id = $1");
     let found: Option<ConversationStatus> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(conversation_id)
         .fetch_optional(&mut *tx.inner)
@@ -94,7 +94,7 @@ pub(crate) async fn read(
     store: &Store,
     conversation_id: &str,
 ) -> anyhow::Result<ConversationStatus> {
-    let sql = format!("select {COLUMNS} from matter where conversation_id = $1");
+    let sql = format!("select {COLUMNS} from conversation_status where conversation_id = $1");
     let found: Option<ConversationStatus> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(conversation_id)
         .fetch_optional(store.reader())
@@ -107,7 +107,7 @@ pub(crate) async fn read(
 pub(crate) async fn keep(tx: &mut Tx, status: &ConversationStatus) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
-        "insert into matter (conversation_id, claimed_by, answered_by, closed_by, waiting_since, clock_since,
+        "insert into conversation_status (conversation_id, claimed_by, answered_by, closed_by, waiting_since, clock_since,
                              remind_at, page_at, changed_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict (conversation_id) do update set claimed_by = excluded.claimed_by,
@@ -135,7 +135,7 @@ pub(crate) async fn is_last_answer(tx: &mut Tx, message_id: &str) -> anyhow::Res
     let sql = format!(
         "select m.id from message m where m.id = $1 and m.origin = 'slack' and not exists (
              select 1 from message later where later.conversation_id = m.conversation_id and later.origin = 'slack'
-                 and later.kept_inside = 0 and later.is_gone = 0 and later.created_at > m.created_at
+                 and later.internal = 0 and later.deleted = 0 and later.created_at > m.created_at
                  and exists (select 1 from outbox o where o.message_id = later.id and o.kind in ({})
                              and o.state not in ('refused', 'dropped', 'asked', 'undecided')))",
         Kind::sql_texts()
@@ -171,7 +171,7 @@ impl Waiting {
 pub(super) fn waiting_sql(lines: usize) -> [String; 2] {
     let places: Vec<String> = (1..=lines).map(|n| format!("${n}")).collect();
     let from = format!(
-        "from matter m cross join conversation c
+        "from conversation_status m cross join conversation c
          where c.id = m.conversation_id and m.waiting_since is not null and m.closed_by = '' and c.line in ({})",
         places.join(", ")
     );
@@ -223,11 +223,11 @@ pub(crate) enum Alarm {
 pub(super) fn due_sql(alarm: Alarm) -> &'static str {
     match alarm {
         Alarm::Remind => {
-            "select m.conversation_id from matter m cross join conversation c
+            "select m.conversation_id from conversation_status m cross join conversation c
              where c.id = m.conversation_id and m.remind_at <= $1 and c.line = $2 order by m.remind_at limit $3"
         }
         Alarm::Page => {
-            "select m.conversation_id from matter m cross join conversation c
+            "select m.conversation_id from conversation_status m cross join conversation c
              where c.id = m.conversation_id and m.page_at <= $1 and c.line = $2 order by m.page_at limit $3"
         }
     }

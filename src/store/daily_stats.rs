@@ -25,10 +25,10 @@ pub(super) async fn add(tx: &mut Tx, line: &str, at: i64, more: Tally) -> anyhow
         return Ok(());
     }
     sqlx::query(
-        "insert into tally (line, slot, texts, replies, calls, missed) values ($1, $2, $3, $4, $5, $6)
-         on conflict (line, slot) do update set texts = tally.texts + excluded.texts,
-             replies = tally.replies + excluded.replies, calls = tally.calls + excluded.calls,
-             missed = tally.missed + excluded.missed",
+        "insert into daily_stat (line, slot, texts, replies, calls, missed) values ($1, $2, $3, $4, $5, $6)
+         on conflict (line, slot) do update set texts = daily_stat.texts + excluded.texts,
+             replies = daily_stat.replies + excluded.replies, calls = daily_stat.calls + excluded.calls,
+             missed = daily_stat.missed + excluded.missed",
     )
     .bind(line)
     .bind(at.div_euclid(SLOT))
@@ -65,7 +65,7 @@ pub(super) fn since_sql(lines: usize) -> String {
     let sum = |column: &str| format!("cast(coalesce(sum({column}), 0) as bigint) as {column}");
     let sums = ["texts", "replies", "calls", "missed"].map(sum).join(", ");
     format!(
-        "select {sums} from tally where slot >= $1 and line in ({})",
+        "select {sums} from daily_stat where slot >= $1 and line in ({})",
         places.join(", ")
     )
 }
@@ -128,7 +128,7 @@ mod tests {
             body: "words",
             channel: "",
             ts: "",
-            kept_inside: inside,
+            internal: inside,
         };
         // What comes twice counts once.
         let kept = messages::insert(tx, &new).await.unwrap();
@@ -170,7 +170,7 @@ mod tests {
         }
         let held = message(&mut tx, &conversation, Origin::Slack, "s3", false).await;
         for _ in 0..2 {
-            messages::keep_inside(&mut tx, &held).await.unwrap();
+            messages::set_internal(&mut tx, &held).await.unwrap();
         }
         for (sid, states) in [
             ("CA1", vec![CallState::Talking, CallState::Answered]),
@@ -207,16 +207,19 @@ mod tests {
             Tally::default()
         );
 
-        store.writer.execute("delete from tally").await.unwrap();
+        store
+            .writer
+            .execute("delete from daily_stat")
+            .await
+            .unwrap();
         let upgrade = include_str!("../../migrations/0013_day_tallies.sql");
         let counted = upgrade
             .split(';')
             .find(|sql| sql.trim_start().starts_with("insert"));
-        store
-            .writer
-            .execute(AssertSqlSafe(counted.unwrap().to_owned()))
-            .await
-            .unwrap();
+        // By the names that later migrations gave to what it reads and writes.
+        let counted = counted.unwrap().replace("into tally", "into daily_stat");
+        let counted = counted.replace("m.kept_inside", "m.internal");
+        store.writer.execute(AssertSqlSafe(counted)).await.unwrap();
         assert_eq!(since(&store, &lines, midnight).await.unwrap(), expected);
         store.close().await;
     }

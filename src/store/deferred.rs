@@ -17,13 +17,13 @@ pub(crate) async fn park(
     event: &str,
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
-    sqlx::query("delete from parked_reply where received_at < $1")
+    sqlx::query("delete from deferred_reply where received_at < $1")
         .bind(now - i64::try_from(KEPT.as_millis())?)
         .execute(&mut *tx.inner)
         .await
         .context("forgetting parked replies")?;
     sqlx::query(
-        "insert into parked_reply (channel, root, ts, event, received_at) values ($1, $2, $3, $4, $5)
+        "insert into deferred_reply (channel, root, ts, event, received_at) values ($1, $2, $3, $4, $5)
          on conflict (channel, ts) do nothing",
     )
     .bind(channel)
@@ -40,7 +40,7 @@ pub(crate) async fn park(
 /// Takes the replies that waited for this root, oldest first.
 pub(crate) async fn unpark(tx: &mut Tx, channel: &str, root: &str) -> anyhow::Result<Vec<String>> {
     let mut replies: Vec<(String, String)> = sqlx::query_as(
-        "delete from parked_reply where channel = $1 and root = $2 returning ts, event",
+        "delete from deferred_reply where channel = $1 and root = $2 returning ts, event",
     )
     .bind(channel)
     .bind(root)
@@ -54,7 +54,7 @@ pub(crate) async fn unpark(tx: &mut Tx, channel: &str, root: &str) -> anyhow::Re
 
 /// Forgets a reply that waits for its root: it was edited or deleted since; whether there was one.
 pub(crate) async fn forget(tx: &mut Tx, channel: &str, ts: &str) -> anyhow::Result<bool> {
-    let forgotten = sqlx::query("delete from parked_reply where channel = $1 and ts = $2")
+    let forgotten = sqlx::query("delete from deferred_reply where channel = $1 and ts = $2")
         .bind(channel)
         .bind(ts)
         .execute(&mut *tx.inner)

@@ -12,7 +12,7 @@ pub(crate) async fn insert(
     person: &str,
 ) -> anyhow::Result<()> {
     sqlx::query(
-        "insert into page (message_id, conversation_id, person) values ($1, $2, $3) on conflict (message_id) do nothing",
+        "insert into escalation (message_id, conversation_id, person) values ($1, $2, $3) on conflict (message_id) do nothing",
     )
     .bind(message_id)
     .bind(conversation_id)
@@ -25,7 +25,7 @@ pub(crate) async fn insert(
 
 /// (conversation, person) of such a message; `None` for every other.
 pub(crate) async fn of(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<(String, String)>> {
-    sqlx::query_as("select conversation_id, person from page where message_id = $1")
+    sqlx::query_as("select conversation_id, person from escalation where message_id = $1")
         .bind(message_id)
         .fetch_optional(&mut *tx.inner)
         .await
@@ -35,7 +35,7 @@ pub(crate) async fn of(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<(
 /// Twilio's ids of all such messages that are about a conversation.
 pub(crate) async fn sids_about(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar(
-        "select sms.sid from sms join page on page.message_id = sms.message_id where page.conversation_id = $1",
+        "select sms.sid from sms join escalation on escalation.message_id = sms.message_id where escalation.conversation_id = $1",
     )
     .bind(conversation_id)
     .fetch_all(&mut *tx.inner)

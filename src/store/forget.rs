@@ -24,7 +24,7 @@ pub(crate) struct Forgotten {
 }
 
 /// What leads to a conversation's rows in outbox and message: its own, and those of texts to colleagues about it.
-const OF_CONVERSATION: &str = "(conversation_id = $1 or message_id in (select message_id from page where conversation_id = $1))";
+const OF_CONVERSATION: &str = "(conversation_id = $1 or message_id in (select message_id from escalation where conversation_id = $1))";
 
 /// The lists in which a conversation's texts stand, and their edits.
 const OF_LISTS: &str = "id in (select list_id from listed where conversation_id = $1) \
@@ -46,7 +46,7 @@ pub(crate) async fn under_way(tx: &mut Tx, conversation_id: &str) -> anyhow::Res
 pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Forgotten> {
     let now = tx.now_ms();
     let given_up = format!(
-        "update outbox set state = 'dropped', pending = 0, why = 'erased', updated_at = $2
+        "update outbox set state = 'dropped', pending = 0, last_error = 'erased', updated_at = $2
          where {OF_CONVERSATION} and (pending = 1 or state in ('asked', 'undecided')) returning lane"
     );
     let lanes: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(given_up))
@@ -59,20 +59,20 @@ pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::
         lanes::advance(tx, lane).await?;
     }
     let messages = "update message set body = '' where (conversation_id = $1
-             or id in (select message_id from page where conversation_id = $1)) and body <> ''";
+             or id in (select message_id from escalation where conversation_id = $1)) and body <> ''";
     let messages = run(tx, messages, conversation_id).await?;
     for sql in [
         &format!("update outbox set payload = '{{}}' where {OF_CONVERSATION}"),
         // What was announced of several callers at once names no conversation. Once it is posted nothing needs its words.
         "update outbox set payload = '{}' where conversation_id = '' and kind in ('announce', 'update') and pending = 0
             and payload <> '{}' and exists (select 1 from conversation where id = $1)",
-        "delete from parked_reply where exists (select 1 from thread
-            where channel = parked_reply.channel and ts = parked_reply.root and conversation_id = $1)",
+        "delete from deferred_reply where exists (select 1 from thread
+            where channel = deferred_reply.channel and ts = deferred_reply.root and conversation_id = $1)",
         "delete from edit where conversation_id = $1",
-        "delete from held where conversation_id = $1",
+        "delete from confirmation where conversation_id = $1",
         "delete from listed where conversation_id = $1",
-        "delete from medium where conversation_id = $1",
-        "delete from matter where conversation_id = $1",
+        "delete from outbound_media where conversation_id = $1",
+        "delete from conversation_status where conversation_id = $1",
         "update call set recording = '' where conversation_id = $1",
         "delete from caller_name where number = (select caller from conversation where id = $1)",
         // What comes next begins a thread of its own: the old one's root cannot be written anew.

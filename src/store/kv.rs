@@ -6,7 +6,7 @@ use super::{Store, Tx};
 
 /// What is kept under `name`.
 pub(crate) async fn read(store: &Store, name: &str) -> anyhow::Result<Option<String>> {
-    sqlx::query_scalar("select value from fact where name = $1")
+    sqlx::query_scalar("select value from kv where name = $1")
         .bind(name)
         .fetch_optional(store.reader())
         .await
@@ -15,7 +15,7 @@ pub(crate) async fn read(store: &Store, name: &str) -> anyhow::Result<Option<Str
 
 /// The same within a transaction.
 pub(crate) async fn read_in(tx: &mut Tx, name: &str) -> anyhow::Result<Option<String>> {
-    sqlx::query_scalar("select value from fact where name = $1")
+    sqlx::query_scalar("select value from kv where name = $1")
         .bind(name)
         .fetch_optional(&mut *tx.inner)
         .await
@@ -24,7 +24,7 @@ pub(crate) async fn read_in(tx: &mut Tx, name: &str) -> anyhow::Result<Option<St
 
 /// Keeps `value` under `name`.
 pub(crate) async fn write(tx: &mut Tx, name: &str, value: &str) -> anyhow::Result<()> {
-    sqlx::query("insert into fact (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value")
+    sqlx::query("insert into kv (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value")
         .bind(name)
         .bind(value)
         .execute(&mut *tx.inner)
@@ -35,7 +35,7 @@ pub(crate) async fn write(tx: &mut Tx, name: &str, value: &str) -> anyhow::Resul
 
 /// Keeps `value` under `name` unless something is kept there.
 pub(crate) async fn write_first(tx: &mut Tx, name: &str, value: &str) -> anyhow::Result<()> {
-    sqlx::query("insert into fact (name, value) values ($1, $2) on conflict (name) do nothing")
+    sqlx::query("insert into kv (name, value) values ($1, $2) on conflict (name) do nothing")
         .bind(name)
         .bind(value)
         .execute(&mut *tx.inner)

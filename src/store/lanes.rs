@@ -38,7 +38,7 @@ pub(super) async fn next_seq(tx: &mut Tx, lane: &Lane) -> anyhow::Result<i64> {
     let now = tx.now_ms();
     tx.gates.push(lane.gate.clone());
     sqlx::query_scalar(
-        "insert into lane (id, gate, next_seq, due, served_at, lease_owner, lease_until) values ($1, $2, 2, $3, $4, '', 0)
+        "insert into lane (id, throttle, next_seq, due, served_at, lease_owner, lease_until) values ($1, $2, 2, $3, $4, '', 0)
          on conflict (id) do update set next_seq = lane.next_seq + 1, due = coalesce(lane.due, excluded.due)
          returning next_seq - 1",
     )
@@ -175,12 +175,12 @@ pub(crate) async fn claim(
     Ok(claimed)
 }
 
-const DUE: &str = "select id from lane where gate = $1 and due <= $2 and lease_until <= $3 order by served_at limit $4";
+const DUE: &str = "select id from lane where throttle = $1 and due <= $2 and lease_until <= $3 order by served_at limit $4";
 
 /// A look that takes no lock, so that an idle gate costs the writer nothing.
 async fn has_due(store: &Store, gate: &str) -> anyhow::Result<bool> {
     let found: Option<String> = sqlx::query_scalar(
-        "select id from lane where gate = $1 and due <= $2 and lease_until <= $2 limit 1",
+        "select id from lane where throttle = $1 and due <= $2 and lease_until <= $2 limit 1",
     )
     .bind(gate)
     .bind(store.now().as_millisecond())
@@ -244,7 +244,7 @@ async fn take(
 pub(crate) async fn advance(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
     let gate: Option<String> = sqlx::query_scalar(
         "update lane set due = (select next_at from outbox where lane = $1 and pending = 1 order by seq, part limit 1)
-         where id = $1 returning gate",
+         where id = $1 returning throttle",
     )
     .bind(lane)
     .fetch_optional(&mut *tx.inner)
@@ -304,7 +304,7 @@ pub(super) async fn end_all_leases(store: &Store) -> anyhow::Result<()> {
 /// When a lane of this gate next becomes due. One that is due already is leased, and its release rings the bell.
 pub(crate) async fn next_due(store: &Store, gate: &str) -> anyhow::Result<Option<Timestamp>> {
     let next: Option<i64> = sqlx::query_scalar(
-        "select due from lane where gate = $1 and due > $2 order by due limit 1",
+        "select due from lane where throttle = $1 and due > $2 order by due limit 1",
     )
     .bind(gate)
     .bind(store.now().as_millisecond())

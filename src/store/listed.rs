@@ -269,7 +269,7 @@ pub(crate) async fn newcomers(tx: &mut Tx, gate: &str, most: i64) -> anyhow::Res
     sqlx::query_scalar(
         "select count(*) from (
              select c.id from lane l join conversation c on c.id = substr(l.id, 8)
-             where l.gate = $1 and l.due is not null and l.id like 'thread:%' and c.thread_ts = '' limit $2) waiting",
+             where l.throttle = $1 and l.due is not null and l.id like 'thread:%' and c.thread_ts = '' limit $2) waiting",
     )
     .bind(gate)
     .bind(most)
@@ -281,7 +281,7 @@ pub(crate) async fn newcomers(tx: &mut Tx, gate: &str, most: i64) -> anyhow::Res
 /// Whether anything could leave by this gate now, or is under way.
 pub(crate) async fn is_busy(store: &Store, gate: &str) -> anyhow::Result<bool> {
     let found: Option<String> =
-        sqlx::query_scalar("select id from lane where gate = $1 and due <= $2 limit 1")
+        sqlx::query_scalar("select id from lane where throttle = $1 and due <= $2 limit 1")
             .bind(gate)
             .bind(store.now().as_millisecond())
             .fetch_optional(store.reader())

@@ -16,7 +16,7 @@ pub(crate) async fn insert(
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
-        "insert into medium (id, conversation_id, message_id, content_type, size, created_at)
+        "insert into outbound_media (id, conversation_id, message_id, content_type, size, created_at)
          values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing",
     )
     .bind(&medium.id)
@@ -33,7 +33,7 @@ pub(crate) async fn insert(
 
 /// The type of a file; `None` if it is not kept.
 pub(crate) async fn content_type(store: &Store, id: &str) -> anyhow::Result<Option<String>> {
-    sqlx::query_scalar("select content_type from medium where id = $1")
+    sqlx::query_scalar("select content_type from outbound_media where id = $1")
         .bind(id)
         .fetch_optional(store.reader())
         .await
@@ -42,7 +42,7 @@ pub(crate) async fn content_type(store: &Store, id: &str) -> anyhow::Result<Opti
 
 /// Every file that is kept.
 pub(crate) async fn ids(store: &Store) -> anyhow::Result<Vec<String>> {
-    sqlx::query_scalar("select id from medium")
+    sqlx::query_scalar("select id from outbound_media")
         .fetch_all(store.reader())
         .await
         .context("listing the files")
@@ -51,8 +51,8 @@ pub(crate) async fn ids(store: &Store) -> anyhow::Result<Vec<String>> {
 /// Forgets the files from before `done` whose message wants nothing more, and all from before `any`.
 pub(crate) async fn forget(tx: &mut Tx, done: Timestamp, any: Timestamp) -> anyhow::Result<u64> {
     let sql = format!(
-        "delete from medium where created_at < $1 or (created_at < $2 and not exists (
-             select 1 from outbox where outbox.message_id = medium.message_id
+        "delete from outbound_media where created_at < $1 or (created_at < $2 and not exists (
+             select 1 from outbox where outbox.message_id = outbound_media.message_id
              and (outbox.pending = 1 or outbox.state in ('undecided', 'asked')) and outbox.kind in ({})))",
         Kind::sql_texts()
     );

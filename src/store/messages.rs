@@ -41,7 +41,7 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) channel: &'a str,
     pub(crate) ts: &'a str,
     /// A note, or a remark to a colleague: never sent.
-    pub(crate) kept_inside: bool,
+    pub(crate) internal: bool,
 }
 
 /// A kept message.
@@ -57,21 +57,21 @@ pub(crate) struct Message {
     pub(crate) ts: String,
     /// When its writer last edited it, as Slack dates that; empty for never.
     pub(crate) edited_ts: String,
-    is_gone: i64,
-    kept_inside: i64,
+    deleted: i64,
+    internal: i64,
     /// The mark that Slack shows on it, empty for none.
     pub(crate) mark: String,
 }
 
 impl Message {
     /// Whether its writer has taken it away.
-    pub(crate) fn is_gone(&self) -> bool {
-        self.is_gone != 0
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted != 0
     }
 
     /// Whether it must not reach the caller.
-    pub(crate) fn is_kept_inside(&self) -> bool {
-        self.kept_inside != 0
+    pub(crate) fn is_internal(&self) -> bool {
+        self.internal != 0
     }
 }
 
@@ -82,7 +82,7 @@ const LATELY: SignedDuration = SignedDuration::from_mins(5);
 pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<Option<String>> {
     let now = tx.now_ms();
     let kept: Option<String> = sqlx::query_scalar(
-        "insert into message (id, conversation_id, origin, external_id, author, body, channel, ts, kept_inside, mark,
+        "insert into message (id, conversation_id, origin, external_id, author, body, channel, ts, internal, mark,
                               created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10)
          on conflict (origin, external_id) do nothing returning id",
@@ -95,7 +95,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<
     .bind(new.body)
     .bind(new.channel)
     .bind(new.ts)
-    .bind(i64::from(new.kept_inside))
+    .bind(i64::from(new.internal))
     .bind(now)
     .fetch_optional(&mut *tx.inner)
     .await
@@ -103,7 +103,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<
     if kept.is_some() {
         let more = Tally {
             texts: i64::from(new.origin == Origin::Twilio),
-            replies: i64::from(new.origin == Origin::Slack && !new.kept_inside),
+            replies: i64::from(new.origin == Origin::Slack && !new.internal),
             ..Tally::default()
         };
         daily_stats::add_to(tx, new.conversation_id, now, more).await?;
@@ -206,8 +206,8 @@ pub(crate) async fn set_place(
 }
 
 /// Keeps that its writer has taken a message away.
-pub(crate) async fn set_gone(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
-    sqlx::query("update message set is_gone = 1 where id = $1")
+pub(crate) async fn set_deleted(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+    sqlx::query("update message set deleted = 1 where id = $1")
         .bind(id)
         .execute(&mut *tx.inner)
         .await
@@ -215,7 +215,7 @@ pub(crate) async fn set_gone(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-const COLUMNS: &str = "id, conversation_id, external_id, author, body, channel, ts, edited_ts, is_gone, kept_inside, mark";
+const COLUMNS: &str = "id, conversation_id, external_id, author, body, channel, ts, edited_ts, deleted, internal, mark";
 
 /// The message with this id.
 pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Message> {
@@ -246,8 +246,8 @@ pub(crate) async fn answers_by_others(
     let since = tx.now_ms() - i64::try_from(LATELY.as_millis())?;
     sqlx::query_as(
         "select author, ts from message m where conversation_id = $1 and created_at >= $2 and origin = 'slack'
-             and kept_inside = 0 and author <> $3
-             and not exists (select 1 from held where held.message_id = m.id and held.state <> 'sent')",
+             and internal = 0 and author <> $3
+             and not exists (select 1 from confirmation where confirmation.message_id = m.id and confirmation.state <> 'sent')",
     )
     .bind(conversation_id)
     .bind(since)
@@ -258,9 +258,9 @@ pub(crate) async fn answers_by_others(
 }
 
 /// Keeps that the message must not reach the caller.
-pub(crate) async fn keep_inside(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+pub(crate) async fn set_internal(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
     let kept: Option<(String, String, i64)> = sqlx::query_as(
-        "update message set kept_inside = 1 where id = $1 and kept_inside = 0
+        "update message set internal = 1 where id = $1 and internal = 0
          returning conversation_id, origin, created_at",
     )
     .bind(id)

@@ -19,7 +19,7 @@ fn statements() -> Vec<(String, usize, &'static str)> {
         .page_sql()
     };
     vec![
-        (daily_stats::since_sql(2), 3, "tally"),
+        (daily_stats::since_sql(2), 3, "daily_stat"),
         (daily_stats::REFUSED.to_owned(), 1, "outbox_refused"),
         (waiting, 3, "matter_waiting"),
         (waiting_count, 2, "matter_waiting"),

@@ -48,9 +48,9 @@ pub(crate) async fn doubt_everything(store: &Store) -> anyhow::Result<u64> {
 /// What a reply with names or files became cannot be told from its own row: a person is asked, as about one that is held.
 async fn ask_about_replies(tx: &mut Tx) -> anyhow::Result<()> {
     for sql in [
-        "update outbox set state = 'asked', pending = 0, why = 'it may have left before the copy was put in place'
+        "update outbox set state = 'asked', pending = 0, last_error = 'it may have left before the copy was put in place'
          where kind = 'reply' and state in ('waiting', 'held', 'sending', 'unknown')",
-        "insert into held (message_id, conversation_id, writer, reason, state, asked_at, notice)
+        "insert into confirmation (message_id, conversation_id, writer, reason, state, asked_at, notice)
          select message.id, message.conversation_id, message.author, 'restored', 'open', 0, '' from message
          where exists (select 1 from outbox where outbox.message_id = message.id
                        and outbox.kind = 'reply' and outbox.state = 'asked')

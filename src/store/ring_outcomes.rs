@@ -38,11 +38,11 @@ pub(crate) async fn put(
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
-        "insert into call_turn (call_sid, round, position, person, leg_sid, keys, outcome, updated_at)
-         values ($1, $2, (select count(*) from call_turn where call_sid = $1), $3, $4, $5, $6, $7)
+        "insert into ring_outcome (call_sid, round, position, person, leg_sid, keys, outcome, updated_at)
+         values ($1, $2, (select count(*) from ring_outcome where call_sid = $1), $3, $4, $5, $6, $7)
          on conflict (call_sid, round, person) do update set outcome = excluded.outcome, updated_at = excluded.updated_at,
-             leg_sid = case when excluded.leg_sid = '' then call_turn.leg_sid else excluded.leg_sid end,
-             keys = case when excluded.keys = '' then call_turn.keys else excluded.keys end",
+             leg_sid = case when excluded.leg_sid = '' then ring_outcome.leg_sid else excluded.leg_sid end,
+             keys = case when excluded.keys = '' then ring_outcome.keys else excluded.keys end",
     )
     .bind(call)
     .bind(round)
@@ -57,7 +57,7 @@ pub(crate) async fn put(
     Ok(())
 }
 
-const TURNS: &str = "select round, person, leg_sid, keys, outcome from call_turn where call_sid = $1 order by round, position";
+const TURNS: &str = "select round, person, leg_sid, keys, outcome from ring_outcome where call_sid = $1 order by round, position";
 
 /// A call's turns, in order.
 pub(crate) async fn of_call(tx: &mut Tx, call: &str) -> anyhow::Result<Vec<RingOutcomeRow>> {

@@ -75,7 +75,7 @@ pub(crate) async fn run(store: &Store) -> anyhow::Result<Scrubbed> {
     }
     let mut tx = store.begin().await?;
     // Another wish may have come meanwhile, from another process.
-    sqlx::query("delete from fact where name = $1 and value = $2")
+    sqlx::query("delete from kv where name = $1 and value = $2")
         .bind(WANTED)
         .bind(wish)
         .execute(&mut *tx.inner)

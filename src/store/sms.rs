@@ -161,13 +161,13 @@ pub(crate) async fn park(
     error_code: i64,
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
-    sqlx::query("delete from parked_status where received_at < $1")
+    sqlx::query("delete from deferred_status where received_at < $1")
         .bind(now - i64::try_from(PARKED_FOR.as_millis())?)
         .execute(&mut *tx.inner)
         .await
         .context("forgetting parked statuses")?;
     sqlx::query(
-        "insert into parked_status (sid, status, error_code, received_at) values ($1, $2, $3, $4)
+        "insert into deferred_status (sid, status, error_code, received_at) values ($1, $2, $3, $4)
          on conflict (sid, status) do nothing",
     )
     .bind(sid)
@@ -182,7 +182,7 @@ pub(crate) async fn park(
 
 /// Takes what was parked for a SID: (status, error code).
 pub(crate) async fn unpark(tx: &mut Tx, sid: &str) -> anyhow::Result<Vec<(String, i64)>> {
-    sqlx::query_as("delete from parked_status where sid = $1 returning status, error_code")
+    sqlx::query_as("delete from deferred_status where sid = $1 returning status, error_code")
         .bind(sid)
         .fetch_all(&mut *tx.inner)
         .await

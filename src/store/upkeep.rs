@@ -47,7 +47,7 @@ const SWEEPS: [(&str, SignedDuration); 6] = [
         KEPT,
     ),
     (
-        "delete from parked_reply where ts in (select ts from parked_reply where received_at < $1 limit $2)
+        "delete from deferred_reply where ts in (select ts from deferred_reply where received_at < $1 limit $2)
              and received_at < $1",
         PARKED,
     ),
@@ -57,7 +57,7 @@ const SWEEPS: [(&str, SignedDuration); 6] = [
         TAKEN,
     ),
     (
-        "delete from parked_status where sid in (select sid from parked_status where received_at < $1 limit $2)
+        "delete from deferred_status where sid in (select sid from deferred_status where received_at < $1 limit $2)
              and received_at < $1",
         PARKED,
     ),
@@ -101,7 +101,7 @@ async fn run(tx: &mut Tx, sql: &str, before: Timestamp) -> anyhow::Result<u64> {
 /// How much waits at each gate.
 pub(crate) async fn waiting_by_gate(store: &Store) -> anyhow::Result<Vec<(String, i64)>> {
     sqlx::query_as(
-        "select lane.gate, count(*) from outbox join lane on lane.id = outbox.lane where outbox.pending = 1 group by lane.gate",
+        "select lane.throttle, count(*) from outbox join lane on lane.id = outbox.lane where outbox.pending = 1 group by lane.throttle",
     )
     .fetch_all(store.reader())
     .await

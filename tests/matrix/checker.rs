@@ -422,7 +422,7 @@ fn everything_done(seen: &Seen) -> Vec<String> {
         .map(|row| {
             format!(
                 "{} {} is {} after {} attempts ({})",
-                row.kind, row.id, row.state, row.attempts, row.why
+                row.kind, row.id, row.state, row.attempts, row.last_error
             )
         })
         .collect();
@@ -431,9 +431,9 @@ fn everything_done(seen: &Seen) -> Vec<String> {
         .iter()
         .filter(|row| matches!(row.state.as_str(), "refused" | "undecided" | "dropped"))
         // What one person is told waits for no channel that takes nothing.
-        .filter(|row| row.kind != "ephemeral" || !row.why.starts_with("is_archived"));
+        .filter(|row| row.kind != "ephemeral" || !row.last_error.starts_with("is_archived"));
     problems.extend(
-        given_up.map(|row| format!("{} {} ended {} ({})", row.kind, row.id, row.state, row.why)),
+        given_up.map(|row| format!("{} {} ended {} ({})", row.kind, row.id, row.state, row.last_error)),
     );
     for (sid, status) in &seen.parked_statuses {
         problems.push(format!("{status} of {sid} is still parked"));

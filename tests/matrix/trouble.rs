@@ -436,7 +436,7 @@ async fn long_ago(site: &mut Site, load: &Load, scripts: &[Script]) -> Result<()
     site.examine_remains(load).await;
     let mut connection = site.connection().await;
     let marks: Vec<(String, String)> =
-        sqlx::query_as("select name, value from fact where name like 'backfill.%'")
+        sqlx::query_as("select name, value from kv where name like 'backfill.%'")
             .fetch_all(&mut connection)
             .await
             .map_err(|error| error.to_string())?;
@@ -445,7 +445,7 @@ async fn long_ago(site: &mut Site, load: &Load, scripts: &[Script]) -> Result<()
     }
     for (name, value) in marks {
         let earlier = value.parse::<i64>().unwrap_or_default() - 3_600_000;
-        sqlx::query("update fact set value = $1 where name = $2")
+        sqlx::query("update kv set value = $1 where name = $2")
             .bind(earlier.to_string())
             .bind(name)
             .execute(&mut connection)

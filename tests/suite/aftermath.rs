@@ -130,7 +130,7 @@ async fn channels_are_known_while_slack_is_down(database: Database) {
     // The service stores the IDs in the background.
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let stored =
-        "select count(*) from fact where name = 'slack.team_id' or name like 'slack.channel_id.%'";
+        "select count(*) from kv where name = 'slack.team_id' or name like 'slack.channel_id.%'";
     while desk.query_one(stored).await < 2 {
         assert!(
             tokio::time::Instant::now() < deadline,

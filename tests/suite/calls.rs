@@ -194,7 +194,7 @@ async fn lock(desk: &Desk, database: Database) -> AnyConnection {
         Database::Sqlite => holder.execute("begin exclusive").await.unwrap(),
         Database::Postgres => {
             holder.execute("begin").await.unwrap();
-            let tables = "lock table availability, audit, audit_head, message, outbox, lane in access exclusive mode";
+            let tables = "lock table presence_override, audit, audit_head, message, outbox, lane in access exclusive mode";
             holder.execute(tables).await.unwrap()
         }
     };

@@ -398,7 +398,11 @@ async fn what_is_not_understood_changes_nothing(database: Database) {
             "{answer}"
         );
     }
-    assert_eq!(desk.query_one("select count(*) from availability").await, 0);
+    assert_eq!(
+        desk.query_one("select count(*) from presence_override")
+            .await,
+        0
+    );
     desk.expect_quiet().await;
     expect_told(&desk, 0).await;
     desk.close().await;
@@ -500,7 +504,7 @@ async fn an_answer_comes_in_time_when_slack_or_the_database_does_not(database: D
         Database::Postgres => {
             holder.execute("begin").await.unwrap();
             holder
-                .execute("lock table availability in access exclusive mode")
+                .execute("lock table presence_override in access exclusive mode")
                 .await
                 .unwrap()
         }

@@ -35,7 +35,7 @@ async fn lock(desk: &Desk, database: Database) -> AnyConnection {
                 .execute("lock table audit_head in access exclusive mode")
                 .await
                 .unwrap();
-            let tables = "lock table availability, audit, message, outbox, lane, call, call_turn, call_event \
+            let tables = "lock table presence_override, audit, message, outbox, lane, call, ring_outcome, call_event \
                           in access exclusive mode";
             holder.execute(tables).await.unwrap()
         }

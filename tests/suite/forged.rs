@@ -40,8 +40,8 @@ pub(crate) const CARRIED: &str = "eyJ2IjoxfQ";
 
 /// Everything that a request can leave behind.
 const TRACES: &str = "select (select count(*) from message) + (select count(*) from conversation) + (select count(*) from outbox)
-    + (select count(*) from audit) + (select count(*) from availability) + (select count(*) from sms)
-    + (select count(*) from parked_status) + (select count(*) from parked_reply) + (select count(*) from fact where name not like 'slack.%' and name <> 'readyz' and name not like 'backfill.%' and name not like 'twilio.fallback.%')";
+    + (select count(*) from audit) + (select count(*) from presence_override) + (select count(*) from sms)
+    + (select count(*) from deferred_status) + (select count(*) from deferred_reply) + (select count(*) from kv where name not like 'slack.%' and name <> 'readyz' and name not like 'backfill.%' and name not like 'twilio.fallback.%')";
 
 pub(crate) type Pairs = Vec<(String, String)>;
 
@@ -442,7 +442,7 @@ async fn signed_requests_told_again_change_nothing(database: Database) {
         );
     }
     desk.expect_quiet().await;
-    let available = "select count(*) from availability where state = 'available'";
+    let available = "select count(*) from presence_override where state = 'available'";
     assert_eq!(desk.query_one(available).await, 1);
     desk.expect_roots(3).await;
     desk.close().await;

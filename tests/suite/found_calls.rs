@@ -51,7 +51,7 @@ async fn a_call_made_while_the_service_was_down_is_found(database: Database) {
     desk.expect_quiet().await;
     assert_eq!(desk.audited("call_found_late").await, 2);
     assert_eq!(desk.slack.posts().len(), 3, "each is told once");
-    let waiting = "select count(*) from matter where waiting_since is not null";
+    let waiting = "select count(*) from conversation_status where waiting_since is not null";
     assert_eq!(desk.query_one(waiting).await, 2);
     // A reply in the thread that the call has begun reaches its caller.
     desk.reply(bob, "You called?").await;

@@ -287,7 +287,7 @@ async fn a_colleague_is_known_before_anybody_has_mentioned_them(database: Databa
     });
     desk.slack.join(CHANNEL, "U0MIKE");
     desk.start_relay().await;
-    let known = "select value from fact where name = 'slack.people'";
+    let known = "select value from kv where name = 'slack.people'";
     while !desk
         .words(known.into())
         .await

@@ -53,19 +53,19 @@ async fn fill(file: &std::path::Path, messages: u64) {
             numbers(conversations)
         ),
         format!(
-            "{} insert into matter (conversation_id, claimed_by, answered_by, closed_by, waiting_since, changed_at)
+            "{} insert into conversation_status (conversation_id, claimed_by, answered_by, closed_by, waiting_since, changed_at)
              select 'c' || i, '', 'somebody', '', case when i <= 20 then {at} end, {at} from n",
             numbers(conversations)
         ),
         format!(
-            "{} insert into message (id, conversation_id, origin, external_id, author, body, channel, ts, kept_inside, mark, created_at)
+            "{} insert into message (id, conversation_id, origin, external_id, author, body, channel, ts, internal, mark, created_at)
              select 'm' || i, 'c' || (i % {conversations} + 1), case i % 2 when 0 then 'twilio' else 'slack' end, 'e' || i, '',
                  'Is there a car for four at seven, please?', '', '', 0, '', {at} from n",
             numbers(messages)
         ),
         format!(
             "{} insert into outbox (id, lane, seq, part, conversation_id, message_id, kind, payload, state, pending, attempts, next_at,
-                 why, told, external_id, created_at, updated_at)
+                 last_error, notified, external_id, created_at, updated_at)
              select 'o' || i, 'thread:c' || (i % {conversations} + 1), i, 0, 'c' || (i % {conversations} + 1), 'm' || i, 'post',
                  '{{}}', case when i % 100000 = 0 then 'refused' else 'delivered' end, 0, 1, 0, '', 0, 'x', {at}, {at} from n",
             numbers(messages)
@@ -78,7 +78,7 @@ async fn fill(file: &std::path::Path, messages: u64) {
     let sums = include_str!("../../migrations/0013_day_tallies.sql");
     let insert = sums
         .split(';')
-        .find(|sql| sql.trim_start().starts_with("insert into tally"));
+        .find(|sql| sql.trim_start().starts_with("insert into daily_stat"));
     if sqlx::query("select 1 from sqlite_master where name = 'tally'")
         .fetch_optional(&mut database)
         .await

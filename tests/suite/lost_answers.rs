@@ -360,7 +360,7 @@ async fn a_text_that_did_not_leave_twice_is_said_not_to_have_arrived(database: D
     assert_eq!(question.buttons(), ["reply_send", "reply_leave"]);
     desk.expect_marks(&reply, &["x"]).await;
     assert_eq!(desk.texted(ALICE), Vec::<String>::new());
-    let waiting = "select count(*) from matter where waiting_since is not null";
+    let waiting = "select count(*) from conversation_status where waiting_since is not null";
     assert_eq!(desk.query_one(waiting).await, 1, "the caller waits on");
     desk.slack
         .press(DORA, CHANNEL, &question.ts, "reply_send")

@@ -150,7 +150,7 @@ async fn who_waits_through_the_first_ring_is_missed(database: Database) {
     }
     let sms = desk.expect_sms(1).await.remove(0);
     assert_eq!(sms.to, BOB);
-    let waiting = "select count(*) from matter where waiting_since is not null";
+    let waiting = "select count(*) from conversation_status where waiting_since is not null";
     assert_eq!(desk.query_one(waiting).await, 1);
     desk.close().await;
 }

@@ -248,7 +248,7 @@ async fn what_an_earlier_release_left_in_flight_is_delivered_once(database: Data
         "{:#?}",
         desk.twilio.created()
     );
-    let left = "select id || ' ' || kind || ' ' || state || ' ' || why from outbox where state not in ('delivered', 'dropped')";
+    let left = "select id || ' ' || kind || ' ' || state || ' ' || last_error from outbox where state not in ('delivered', 'dropped')";
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         let left = desk.words(left.to_owned()).await;

@@ -269,7 +269,7 @@ async fn a_reply_that_never_arrived_is_no_answer(database: Database) {
         desk.expect_quiet().await;
         desk.expect_root(root, "(emoji red_circle)").await;
     }
-    let clocks = "select count(*) from matter where remind_at is not null";
+    let clocks = "select count(*) from conversation_status where remind_at is not null";
     assert_eq!(desk.query_one(clocks).await, 2);
     desk.close().await;
 }
@@ -317,8 +317,7 @@ async fn a_call_a_day_later_does_not_answer_a_text(database: Database) {
     calling.place().await;
     let new = desk.expect_roots(2).await.remove(1);
     desk.expect_root(&new, "(emoji red_circle) (619)").await;
-    let clocks =
-        "select count(*) from matter where remind_at is not null and waiting_since is not null";
+    let clocks = "select count(*) from conversation_status where remind_at is not null and waiting_since is not null";
     assert_eq!(desk.query_one(clocks).await, 1);
     desk.close().await;
 }

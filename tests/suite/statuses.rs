@@ -149,7 +149,7 @@ async fn a_report_on_an_unknown_text_is_parked_until_it_is_known(database: Datab
     }
     desk.expect_marks(&reply, &["white_check_mark"]).await;
     let parked = desk
-        .words("select distinct sid from parked_status".to_owned())
+        .words("select distinct sid from deferred_status".to_owned())
         .await;
     assert_eq!(parked, ["SM99999999999999999999999999999999"]);
     assert!(desk.metric("qdn_status_callbacks_parked_total").await >= 3.0);

@@ -32,7 +32,7 @@ const CAROL: &str = "+16195550144";
 
 /// Every clock that runs is due.
 async fn hours_pass(desk: &Desk) {
-    let sql = "update matter set remind_at = remind_at - 7200000, page_at = page_at - 7200000";
+    let sql = "update conversation_status set remind_at = remind_at - 7200000, page_at = page_at - 7200000";
     desk.execute(sql).await;
 }
 
@@ -261,7 +261,7 @@ async fn no_clock_runs_for_a_machine_or_our_own_people(database: Database) {
     assert!(page.body.contains("(619) 555-0144"), "{}", page.body);
     assert_eq!(desk.audited("reminded").await, 1, "of Carol alone");
     assert_eq!(desk.audited("paged").await, 1);
-    let waiting = "select count(*) from matter where waiting_since is not null";
+    let waiting = "select count(*) from conversation_status where waiting_since is not null";
     assert_eq!(desk.query_one(waiting).await, 3, "all but who wants none");
     desk.close().await;
 }
@@ -275,7 +275,7 @@ async fn what_strikes_soon_after_another_is_gathered(database: Database) {
         .start()
         .await;
     let struck = async || {
-        let sql = format!("select value from fact where name = 'desk.reminded.{LINE}'");
+        let sql = format!("select value from kv where name = 'desk.reminded.{LINE}'");
         desk.words(sql).await[0].parse::<i64>().unwrap()
     };
     desk.open(CAROL).await;

@@ -147,7 +147,7 @@ async fn what_an_earlier_version_left_in_the_file_is_overwritten_at_the_next_sta
              create table older (words text);
              insert into older select body from message;
              drop table older;
-             delete from fact where name = 'scrub.clean'",
+             delete from kv where name = 'scrub.clean'",
         )
         .await
         .unwrap();

@@ -106,7 +106,7 @@ async fn follow(
             outbox::set_state(tx, id, DeliveryState::Blocked, again, why).await?;
             metrics::counter!("qdn_held_total", "kind" => row.kind.to_string()).increment(1);
             // It is tried again and again; only what is new about that is worth an alarm.
-            if row.why == *why {
+            if row.last_error == *why {
                 return Ok(());
             }
             tracing::error!(
@@ -242,11 +242,19 @@ async fn delivered(
 
 /// Of a delivery that was in trouble the audit says that it is over; of others without words of their own it says nothing.
 async fn at_last(tx: &mut Tx, app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result<()> {
-    match row.why.is_empty() {
+    match row.last_error.is_empty() {
         true => Ok(()),
         false => {
             trouble_changed(tx, row).await?;
-            audit(tx, app, row, attempt, Decision::DeliveredAtLast, &row.why).await
+            audit(
+                tx,
+                app,
+                row,
+                attempt,
+                Decision::DeliveredAtLast,
+                &row.last_error,
+            )
+            .await
         }
     }
 }
@@ -301,7 +309,7 @@ async fn marked(
         Some(at) if !outbox::others_wait(tx, row).await? => {
             outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::NotYet, "").await?;
             let at = at.as_millisecond();
-            outbox::set_state(tx, &row.id, DeliveryState::Waiting, at, &row.why).await
+            outbox::set_state(tx, &row.id, DeliveryState::Waiting, at, &row.last_error).await
         }
         _ => {
             outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Delivered, shown).await?;

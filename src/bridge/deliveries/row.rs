@@ -14,7 +14,7 @@ pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool
     if row.kind != Kind::Sms || row.message_id.is_empty() {
         return Ok(false);
     }
-    Ok(messages::by_id_in(tx, &row.message_id).await?.is_gone())
+    Ok(messages::by_id_in(tx, &row.message_id).await?.is_deleted())
 }
 
 /// It did not leave, and its writer has deleted it: it does not leave any more.

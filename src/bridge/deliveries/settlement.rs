@@ -73,7 +73,7 @@ pub(crate) async fn absent(
     };
     let first = outbox::first_absent_look(tx, &row.id, attempt.n, looked_at).await?;
     if elapsed < proof_from || between(first, looked_at) < settle_after.mul_f64(APART) {
-        return look_again(tx, app, row, claimed, &row.why, Duration::ZERO).await;
+        return look_again(tx, app, row, claimed, &row.last_error, Duration::ZERO).await;
     }
     let age = Duration::try_from(tx.now().duration_since(row.created())).unwrap_or_default();
     let is_too_late = outbox::absences(tx, &row.id).await? >= ABSENT_ONCE
@@ -144,8 +144,8 @@ pub(crate) async fn not_read(
         .await?;
         return audit(tx, app, row, attempt, Decision::SettledUnread, why).await;
     }
-    if row.kind == Kind::Sms && row.told == 0 {
-        outbox::set_told(tx, &row.id).await?;
+    if row.kind == Kind::Sms && row.notified == 0 {
+        outbox::set_notified(tx, &row.id).await?;
         escalation::notice(tx, row, wording::being_looked_for().into()).await?;
     }
     look_again(tx, app, row, claimed, why, rest.unwrap_or_default()).await

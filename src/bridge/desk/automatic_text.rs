@@ -21,7 +21,7 @@ pub(crate) async fn send(
         body: words,
         channel: "",
         ts: "",
-        kept_inside: false,
+        internal: false,
     };
     let Some(message) = messages::insert(tx, &new).await? else {
         return Ok(None);

@@ -21,10 +21,10 @@ pub(crate) async fn tell(app: &App, since: jiff::Timestamp) -> anyhow::Result<()
             }
             _ => continue,
         };
-        if row.told != 0 {
+        if row.notified != 0 {
             continue;
         }
-        outbox::set_told(&mut tx, &row.id).await?;
+        outbox::set_notified(&mut tx, &row.id).await?;
         escalation::notice(&mut tx, &row, sentence.into()).await?;
         tx.commit().await?;
     }

@@ -215,7 +215,7 @@ pub(crate) async fn decide(
             }
         }
         if !sends {
-            messages::keep_inside(tx, message_id).await?;
+            messages::set_internal(tx, message_id).await?;
         }
         let state = if sends {
             ConfirmationState::Sent

@@ -79,11 +79,11 @@ pub(crate) async fn change(
         };
     };
     let body = storable(&message.text);
-    if known.is_gone() || edited.as_str() <= known.edited_ts.as_str() {
+    if known.is_deleted() || edited.as_str() <= known.edited_ts.as_str() {
         return Ok(Received::Known);
     }
     messages::set_edited(&mut tx, &known.id, &body, edited.as_str()).await?;
-    if body != known.body && !known.is_kept_inside() {
+    if body != known.body && !known.is_internal() {
         follow(&mut tx, app, &known, message, &written, &body).await?;
     }
     tx.commit().await?;
@@ -187,7 +187,7 @@ async fn follow(
     if deliveries.is_empty() {
         drop_rows(tx, &open).await?;
         status::taken_back(tx, &app.config.desk, &open).await?;
-        messages::keep_inside(tx, &known.id).await?;
+        messages::set_internal(tx, &known.id).await?;
         confirmations::close(tx, &known.id, ConfirmationState::Inside).await?;
         audit(
             tx,
@@ -267,7 +267,7 @@ async fn replace(
             state,
             DeliveryState::AwaitingWriter | DeliveryState::Undecided
         ) {
-            outbox::set_state(tx, &id, state, 0, &first.why).await?;
+            outbox::set_state(tx, &id, state, 0, &first.last_error).await?;
         }
         rows.push(id);
         next += 1;
@@ -402,11 +402,11 @@ async fn delete(
         }
         return forestall(app, tx, team, app_id, event, &external_id).await;
     };
-    if known.is_gone() {
+    if known.is_deleted() {
         return Ok(Received::Known);
     }
-    messages::set_gone(&mut tx, &known.id).await?;
-    if !known.is_kept_inside() {
+    messages::set_deleted(&mut tx, &known.id).await?;
+    if !known.is_internal() {
         take_away(&mut tx, app, &known).await?;
     }
     tx.commit().await?;
@@ -486,10 +486,10 @@ async fn forestall(
         body: "",
         channel,
         ts: before.ts.as_str(),
-        kept_inside: true,
+        internal: true,
     };
     if let Some(id) = messages::insert(&mut tx, &gone).await? {
-        messages::set_gone(&mut tx, &id).await?;
+        messages::set_deleted(&mut tx, &id).await?;
         tx.commit().await?;
     }
     Ok(Received::Inside)

@@ -248,7 +248,7 @@ async fn keep(
         body: &text,
         channel,
         ts: message.ts.as_str(),
-        kept_inside: is_inside,
+        internal: is_inside,
     };
     let Some(message_id) = messages::insert(tx, &new).await? else {
         return Ok(Received::Known);

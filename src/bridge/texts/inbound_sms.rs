@@ -77,7 +77,7 @@ pub(crate) async fn receive(
         body: &body,
         channel: "",
         ts: "",
-        kept_inside: false,
+        internal: false,
     };
     let Some(message_id) = messages::insert(&mut tx, &new).await? else {
         return Ok(Received::Known);

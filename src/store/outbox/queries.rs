@@ -179,7 +179,7 @@ pub(crate) async fn unsettled(
 pub(crate) async fn stuck(store: &Store, since: Timestamp) -> anyhow::Result<Vec<Row>> {
     let texts = Kind::sql_texts();
     let sql = format!(
-        "select {COLUMNS} from outbox o where pending = 1 and kind in ({texts}) and told = 0 and created_at < $1
+        "select {COLUMNS} from outbox o where pending = 1 and kind in ({texts}) and notified = 0 and created_at < $1
          and not exists (select 1 from outbox before where before.lane = o.lane and before.pending = 1
                          and (before.seq < o.seq or (before.seq = o.seq and before.part < o.part)))
          and ((attempts > 0 and (state <> 'sending' or attempts > 1))

@@ -30,11 +30,13 @@ pub struct Row {
     /// When it is next looked at, milliseconds since the Unix epoch.
     pub next_at: i64,
     /// What went wrong last, in words.
-    pub why: String,
+    #[serde(rename = "why")]
+    pub last_error: String,
     /// The same as a code, where something depends on it.
     #[serde(skip)]
     pub(crate) code: String,
-    pub(crate) told: i64,
+    #[serde(rename = "told")]
+    pub(crate) notified: i64,
     /// What the remote calls it: a MessageSid or a ts.
     pub external_id: String,
     /// When it was put in, milliseconds since the Unix epoch.
@@ -60,7 +62,7 @@ impl Row {
 }
 
 pub(in crate::store) const COLUMNS: &str = "id, lane, seq, part, conversation_id, message_id, kind, payload, state, attempts, \
-                                  next_at, why, code, told, external_id, created_at";
+                                  next_at, last_error, code, notified, external_id, created_at";
 
 /// A delivery about to be put in.
 #[derive(Debug, Clone)]
@@ -93,7 +95,7 @@ async fn insert(tx: &mut Tx, new: &NewRow<'_>, seq: i64, part: i64) -> anyhow::R
     let now = tx.now_ms();
     sqlx::query(
         "insert into outbox (id, lane, seq, part, conversation_id, message_id, kind, payload, state, pending, attempts,
-                             next_at, why, told, external_id, created_at, updated_at)
+                             next_at, last_error, notified, external_id, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', 1, 0, $9, '', 0, '', $9, $9)",
     )
     .bind(&id)
@@ -120,7 +122,7 @@ pub(crate) async fn set_state(
     why: impl Into<Reason>,
 ) -> anyhow::Result<()> {
     let (now, why) = (tx.now_ms(), why.into());
-    sqlx::query("update outbox set state = $1, pending = $2, next_at = $3, why = $4, code = $5, updated_at = $6 where id = $7")
+    sqlx::query("update outbox set state = $1, pending = $2, next_at = $3, last_error = $4, code = $5, updated_at = $6 where id = $7")
         .bind(state.as_str())
         .bind(i64::from(state.is_pending()))
         .bind(next_at)
@@ -139,7 +141,7 @@ pub(crate) async fn move_to_end(tx: &mut Tx, lane: &lanes::Lane, id: &str) -> an
     let seq = lanes::next_seq(tx, lane).await?;
     let now = tx.now_ms();
     sqlx::query(
-        "update outbox set seq = $1, part = 0, state = 'waiting', pending = 1, next_at = $2, why = '', code = '', told = 0,
+        "update outbox set seq = $1, part = 0, state = 'waiting', pending = 1, next_at = $2, last_error = '', code = '', notified = 0,
              created_at = $2, updated_at = $2 where id = $3",
     )
     .bind(seq)
@@ -152,8 +154,8 @@ pub(crate) async fn move_to_end(tx: &mut Tx, lane: &lanes::Lane, id: &str) -> an
 }
 
 /// Notes that the thread has heard of a delivery being stuck.
-pub(crate) async fn set_told(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
-    sqlx::query("update outbox set told = 1 where id = $1")
+pub(crate) async fn set_notified(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+    sqlx::query("update outbox set notified = 1 where id = $1")
         .bind(id)
         .execute(&mut *tx.inner)
         .await

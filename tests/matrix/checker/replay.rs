@@ -75,7 +75,7 @@ pub(super) fn check(seen: &Seen) -> Vec<String> {
             .filter(|message| message.conversation_id == row.id);
         let messages: BTreeMap<_, _> = messages
             .map(|message| {
-                let inside = message.kept_inside != 0;
+                let inside = message.internal != 0;
                 (&message.id, (message.external_id.clone(), inside))
             })
             .collect();

@@ -20,7 +20,7 @@ pub(crate) struct MessageRow {
     pub origin: String,
     pub external_id: String,
     pub ts: String,
-    pub kept_inside: i64,
+    pub internal: i64,
     pub mark: String,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct OutboxRow {
     pub pending: i64,
     pub attempts: i64,
     pub external_id: String,
-    pub why: String,
+    pub last_error: String,
 }
 
 #[derive(Debug, Clone, FromRow)]
@@ -210,12 +210,12 @@ impl Seen {
         };
         let mut tx = connection.begin_with(begin).await?;
         self.messages = sqlx::query_as(
-            "select id, conversation_id, origin, external_id, ts, kept_inside, mark from message order by id",
+            "select id, conversation_id, origin, external_id, ts, internal, mark from message order by id",
         )
         .fetch_all(&mut *tx)
         .await?;
         self.outbox = sqlx::query_as(
-            "select id, lane, seq, part, message_id, kind, state, pending, attempts, external_id, why from outbox order by id",
+            "select id, lane, seq, part, message_id, kind, state, pending, attempts, external_id, last_error from outbox order by id",
         )
         .fetch_all(&mut *tx)
         .await?;
@@ -242,10 +242,10 @@ impl Seen {
         .fetch_all(&mut *tx)
         .await?;
         self.audit = rows.into_iter().map(entry).collect();
-        self.parked_statuses = sqlx::query_as("select sid, status from parked_status")
+        self.parked_statuses = sqlx::query_as("select sid, status from deferred_status")
             .fetch_all(&mut *tx)
             .await?;
-        self.parked_replies = sqlx::query_as("select root, ts from parked_reply")
+        self.parked_replies = sqlx::query_as("select root, ts from deferred_reply")
             .fetch_all(&mut *tx)
             .await?;
         tx.rollback().await?;

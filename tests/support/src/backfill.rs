@@ -9,7 +9,7 @@ use super::{CHANNEL, Desk, PATIENCE};
 /// The age of an old thread.
 pub const FORTY_DAYS: Duration = Duration::from_secs(40 * 24 * 3_600);
 
-const WATERMARKS: &str = "select value from fact where name like 'backfill.%' order by name";
+const WATERMARKS: &str = "select value from kv where name like 'backfill.%' order by name";
 
 impl Desk {
     /// A root of ours that was posted forty days ago.
@@ -41,7 +41,7 @@ impl Desk {
 
     pub async fn watermark_of_calls(&self) -> Vec<String> {
         let name = "backfill.calls.+16195550100";
-        self.words(format!("select value from fact where name = '{name}'"))
+        self.words(format!("select value from kv where name = '{name}'"))
             .await
     }
 
@@ -56,7 +56,7 @@ impl Desk {
     }
 
     pub async fn expect_to_move(&self, what: &str) {
-        let sql = format!("select value from fact where name = 'backfill.{what}.+16195550100'");
+        let sql = format!("select value from kv where name = 'backfill.{what}.+16195550100'");
         for _ in 0..3 {
             let before = self.words(sql.clone()).await;
             let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -69,7 +69,7 @@ impl Desk {
 
     /// The watermark of the line's texts.
     pub async fn watermark(&self) -> Vec<String> {
-        self.words("select value from fact where name = 'backfill.texts.+16195550100'".to_owned())
+        self.words("select value from kv where name = 'backfill.texts.+16195550100'".to_owned())
             .await
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn begin(
         body: &words,
         channel: "",
         ts: "",
-        kept_inside: false,
+        internal: false,
     };
     let Some(message) = messages::insert(&mut tx, &new).await? else {
         return Ok(Ok(wording::done_already()));
