@@ -432,9 +432,12 @@ fn everything_done(seen: &Seen) -> Vec<String> {
         .filter(|row| matches!(row.state.as_str(), "refused" | "undecided" | "dropped"))
         // What one person is told waits for no channel that takes nothing.
         .filter(|row| row.kind != "ephemeral" || !row.last_error.starts_with("is_archived"));
-    problems.extend(
-        given_up.map(|row| format!("{} {} ended {} ({})", row.kind, row.id, row.state, row.last_error)),
-    );
+    problems.extend(given_up.map(|row| {
+        format!(
+            "{} {} ended {} ({})",
+            row.kind, row.id, row.state, row.last_error
+        )
+    }));
     for (sid, status) in &seen.parked_statuses {
         problems.push(format!("{status} of {sid} is still parked"));
     }
