@@ -10,11 +10,21 @@ use anyhow::Context;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tokio::io::AsyncWriteExt;
 
 use crate::private_files;
+
+/// A file made fit for a phone, as outbox payloads and the database have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OutboundMedia {
+    pub(crate) id: String,
+    pub(crate) content_type: String,
+    /// Bytes.
+    pub(crate) size: i64,
+}
 
 /// The most bytes of all files of one text
 /// (<https://www.twilio.com/docs/messaging/guides/accepted-mime-types>).

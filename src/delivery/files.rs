@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::media::OutboundMedia;
+
 /// A file of a caller's text, of whatever kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InboundFile {
@@ -72,13 +74,4 @@ pub(crate) enum Unfit {
     Unreadable,
     /// Slack did not give it out for too long.
     Unreachable,
-}
-
-/// A file made fit for a phone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct OutboundMedia {
-    pub(crate) id: String,
-    pub(crate) content_type: String,
-    /// Bytes.
-    pub(crate) size: i64,
 }

@@ -23,6 +23,9 @@ pub(crate) use lanes::*;
 pub(crate) use outcome::*;
 pub(crate) use payload::*;
 
+pub(crate) use crate::media::OutboundMedia;
+pub(crate) use crate::slack::Content;
+
 /// What an outbox row asks for. It is whole when it is put in, but for what shows how things stand: the head of a root, a
 /// mark and a call are made when they are sent, so that one request shows what several changes came to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -140,21 +143,6 @@ impl Delivery {
             Delivery::InboundFile(_) => Kind::InboundFile,
             Delivery::Recording { .. } => Kind::Recording,
         }
-    }
-}
-
-/// Words for Slack: `text` for notifications and screen readers, `blocks` for the eye.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Content {
-    /// mrkdwn, escaped.
-    pub(crate) text: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) blocks: Option<Value>,
-}
-
-impl From<String> for Content {
-    fn from(text: String) -> Content {
-        Content { text, blocks: None }
     }
 }
 

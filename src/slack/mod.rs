@@ -5,6 +5,7 @@
 
 pub mod blocks;
 pub mod client;
+mod content;
 pub mod emoji;
 mod emoji_table;
 pub mod event;
@@ -14,4 +15,5 @@ pub mod mrkdwn;
 pub(crate) mod refusal;
 pub mod signature;
 
+pub(crate) use content::Content;
 pub use ids::{ChannelId, InvalidMessageTs, MessageTs, TeamId, UserId};

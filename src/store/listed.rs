@@ -7,7 +7,7 @@ use sqlx::FromRow;
 
 use super::outbox::{self, Row};
 use super::{Store, Tx, timestamp};
-use crate::delivery::Content;
+use crate::slack::Content;
 use crate::vocabulary::DeliveryState;
 
 /// What is kept of a text in a list.

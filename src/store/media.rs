@@ -4,7 +4,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use super::{Store, Tx};
-use crate::delivery::OutboundMedia;
+use crate::media::OutboundMedia;
 use crate::vocabulary::Kind;
 
 /// Notes a file that is kept; one that is noted already stays as it is.

@@ -9,10 +9,10 @@ use crate::app::App;
 use crate::bridge::deliveries::row::{audit, entry, give_up, is_taken_away, trouble_changed};
 use crate::bridge::deliveries::{copies, not_taken, settlement, sms_status, unreadable};
 use crate::bridge::desk::{escalation, limits, newcomers, opt_out, status};
-use crate::bridge::replies::{counted, files, slack_reply};
+use crate::bridge::replies::{confirmation, counted, files, slack_reply};
 use crate::bridge::texts::inbound_media;
+use crate::bridge::wording;
 use crate::bridge::wording::{opt_outs, pictures};
-use crate::bridge::{self, wording};
 use crate::delivery::{self, Delivery, Outcome, PostedIn};
 use crate::slack::refusal;
 use crate::store::conversations::Conversation;
@@ -358,16 +358,14 @@ async fn resolved(
     };
     let why = match more {
         0 => None,
-        more => {
-            bridge::replies::confirmation::over_limit(tx, app, &conversation, author, more).await?
-        }
+        more => confirmation::over_limit(tx, app, &conversation, author, more).await?,
     };
     let why = match is_decided {
         true => why,
-        false => why.or_else(|| bridge::replies::confirmation::too_long(app, words())),
+        false => why.or_else(|| confirmation::too_long(app, words())),
     };
     if let Some(why) = why {
-        let reply = bridge::replies::confirmation::Reply {
+        let reply = confirmation::Reply {
             message_id: &message.id,
             external_id: &message.external_id,
             writer: &message.author,
@@ -376,14 +374,13 @@ async fn resolved(
             ts: &message.ts,
         };
         let rows = [row.id.clone()];
-        return bridge::replies::confirmation::hold(tx, app, &conversation, &reply, &rows, &why)
-            .await;
+        return confirmation::hold(tx, app, &conversation, &reply, &rows, &why).await;
     }
     if !is_decided {
         status::answered(tx, &conversation, &format!("<@{author}>")).await?;
     }
     if more > 0 {
-        bridge::replies::confirmation::spend(tx, &conversation, author, more).await?;
+        confirmation::spend(tx, &conversation, author, more).await?;
     }
     take_its_place(tx, app, row, attempt, &texts).await
 }
