@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use crate::app::App;
-use crate::bridge::replies::edited::is_edited_away;
+use crate::bridge::replies::reached::is_edited_away;
 use crate::clients::Clients;
 use crate::conversation::{self, Mark, Part};
 use crate::delivery::Outcome;

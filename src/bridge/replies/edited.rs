@@ -4,31 +4,28 @@
 //! preview: only an edit, with other words and a later date than the last one, does anything. An edit of which no event
 //! told is found while the reply is young enough to be compared; a deletion of which none told is not.
 
-use serde_json::json;
-
+use super::deleted;
+use super::reached::{Reached, audit, drop_rows, got, key, plain, reached, texts, waits};
 use crate::app::App;
-use crate::bridge::desk::decision::{Stop, decide_or_tell};
-use crate::bridge::desk::{limits, opt_out, status};
+use crate::bridge::desk::status;
 use crate::bridge::replies::confirmation::{self, Reply};
 use crate::bridge::replies::counted;
 use crate::bridge::replies::slack_reply::{self, Received};
-use crate::bridge::wording::{self, replies};
+use crate::bridge::wording::replies;
 use crate::conversation::confirmation::Why;
 use crate::conversation::{Kind, Written};
 use crate::delivery::{self, Delivery};
 use crate::slack::TeamId;
-use crate::slack::event::{BlockActions, MessageEvent};
-use crate::slack::mrkdwn::{Names, plain_text};
-use crate::store::audit::NewEntry;
+use crate::slack::event::MessageEvent;
 use crate::store::confirmations::Held;
 use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Lane};
-use crate::store::messages::{Message, NewMessage, Origin};
+use crate::store::messages::{Message, Origin};
 use crate::store::outbox::Row;
 use crate::store::storable;
 use crate::store::{Tx, confirmations, conversations, deferred, edits, messages, outbox};
 use crate::vocabulary::{
-    self, ConfirmationState, Decision, DeliveryState, EditState, Reason, ReasonCode,
+    ConfirmationState, Decision, DeliveryState, EditState, Reason, ReasonCode,
 };
 
 /// Whether this tells of a change or deletion of another message.
@@ -48,7 +45,7 @@ pub(crate) async fn receive(
 ) -> anyhow::Result<Received> {
     match (&message.message, &message.deleted_ts) {
         (Some(now), None) => change(app, team, app_id, now).await,
-        (None, Some(_)) => delete(app, team, app_id, message).await,
+        (None, Some(_)) => deleted::receive(app, team, app_id, message).await,
         _ => Ok(Received::Ignored("not written by a person")),
     }
 }
@@ -88,63 +85,6 @@ pub(crate) async fn change(
     }
     tx.commit().await?;
     Ok(Received::Known)
-}
-
-/// The message's dedupe key.
-fn key(message: &MessageEvent) -> String {
-    format!("{}:{}", message.channel.as_str(), message.ts.as_str())
-}
-
-/// Whether this part of a reply is there no more because its writer made it shorter.
-pub(crate) fn is_edited_away(row: &Row) -> bool {
-    row.state == DeliveryState::Dropped && row.is_because(ReasonCode::EditedAway)
-}
-
-/// How far a reply has got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reached {
-    /// No part of it has left.
-    Nowhere,
-    /// The caller has it or may have it.
-    Caller,
-    /// It was refused or given up.
-    Nobody,
-}
-
-/// Whether this part waits and was never on its way; what looks up names is not.
-fn waits(row: &Row) -> bool {
-    match row.state.known() {
-        Some(DeliveryState::Waiting | DeliveryState::Blocked | DeliveryState::AwaitingWriter) => {
-            true
-        }
-        Some(DeliveryState::Undecided) => row.attempts == 0,
-        Some(DeliveryState::Sending) => row.kind == vocabulary::Kind::Reply,
-        _ => false,
-    }
-}
-
-fn reached(rows: &[Row]) -> Reached {
-    let is_over = |row: &Row| {
-        matches!(
-            row.state.known(),
-            Some(DeliveryState::Refused | DeliveryState::Dropped)
-        )
-    };
-    if rows.iter().all(is_over) {
-        Reached::Nobody
-    } else if rows.iter().all(|row| waits(row) || is_over(row)) {
-        Reached::Nowhere
-    } else {
-        Reached::Caller
-    }
-}
-
-/// The texts of a message, in order.
-async fn texts(tx: &mut Tx, conversation: &Conversation, id: &str) -> anyhow::Result<Vec<Row>> {
-    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
-    let mut rows = outbox::of_message_in(tx, id).await?;
-    rows.retain(|row| row.lane == lane.id && !is_edited_away(row));
-    Ok(rows)
 }
 
 async fn follow(
@@ -275,14 +215,6 @@ async fn replace(
     Ok(rows)
 }
 
-async fn drop_rows(tx: &mut Tx, rows: &[Row]) -> anyhow::Result<()> {
-    for row in rows {
-        outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, "").await?;
-        lanes::advance(tx, &row.lane).await?;
-    }
-    Ok(())
-}
-
 /// Tells the thread what the caller has, and offers to send the new words.
 async fn offer(
     tx: &mut Tx,
@@ -314,206 +246,4 @@ async fn offer(
     let id = edits::offer(tx, &known.id, &conversation.id, body, &got).await?;
     let notice = delivery::enqueue_question(tx, conversation, told(&id)).await?;
     edits::set_notice(tx, &id, &notice).await
-}
-
-/// What the caller has, or would have had.
-async fn got(tx: &mut Tx, known: &Message, rows: &[Row]) -> anyhow::Result<String> {
-    if let Some(correction) = edits::last_sent(tx, &known.id).await? {
-        return Ok(plain(&correction));
-    }
-    let words: Vec<String> = rows.iter().map(Row::words).collect();
-    let words = words.join(" ");
-    Ok(match words.trim() {
-        "" => plain(&known.body),
-        words => words.to_owned(),
-    })
-}
-
-fn plain(slack_text: &str) -> String {
-    plain_text(slack_text, &Names::default()).trim().to_owned()
-}
-
-/// Somebody pressed *Send a correction*.
-pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyhow::Result<()> {
-    decide_or_tell(app, pressed, async |tx| {
-    let Some(edit) = edits::by_id(tx, id).await? else {
-        return Err(Stop::Refused(replies::nothing_held()));
-    };
-    if !edit.is_offered() {
-        return Err(Stop::Refused(wording::already_decided()));
-    }
-    let conversation = conversations::by_id_in(tx, &edit.conversation_id).await?;
-    if let Some(why) = opt_out::refusal(tx, &conversation).await? {
-        return Err(Stop::Refused(why));
-    }
-    let user = pressed.user.as_str();
-    let texts = slack_reply::to_texts(app, &edit.body, &Names::default());
-    let parts = limits::parts(texts.iter().map(String::as_str));
-    if let Some(Why::Limit { reached, at }) =
-        confirmation::over_limit(tx, app, &conversation, user, parts).await?
-    {
-        return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
-    }
-    confirmation::spend(tx, &conversation, user, parts).await?;
-    let known = messages::by_id_in(tx, &edit.message_id).await?;
-    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
-    let mut rows = Vec::new();
-    for one in slack_reply::deliveries(app, &edit.body, &[]) {
-        rows.push(delivery::enqueue(tx, &lane, &conversation.id, &known.id, &one).await?);
-    }
-    let mut counted = outbox::of_message_in(tx, &known.id).await?;
-    counted.retain(|row| rows.contains(&row.id));
-    counted::note(tx, app, &counted).await?;
-    edits::close(tx, id, EditState::Sent).await?;
-    tx.audit(NewEntry {
-        line: app.line_name(&conversation.line),
-        number: conversation.caller.clone(),
-        subject: known.external_id.clone(),
-        decision: Decision::CorrectionSent,
-        reason: "a person pressed the button".into(),
-        detail: json!({
-            "conversation": conversation.id, "message": known.id, "by": pressed.user.as_str(), "outbox": rows,
-        }),
-        at: None,
-    });
-    delivery::enqueue_mark(tx, &conversation.id, &known.id).await?;
-    let sentence = replies::corrected(pressed.user.as_str());
-    delivery::reword(tx, &conversation, &edit.notice, sentence.into()).await?;
-    Ok(())
-    })
-    .await
-}
-
-async fn delete(
-    app: &App,
-    team: &TeamId,
-    app_id: Option<&str>,
-    event: &MessageEvent,
-) -> anyhow::Result<Received> {
-    let Some(ts) = &event.deleted_ts else {
-        return Ok(Received::Ignored("nothing was deleted"));
-    };
-    let external_id = format!("{}:{}", event.channel.as_str(), ts.as_str());
-    let mut tx = app.store.begin().await?;
-    let Some(known) = messages::by_external_id(&mut tx, Origin::Slack, &external_id).await? else {
-        if deferred::forget(&mut tx, event.channel.as_str(), ts.as_str()).await? {
-            tx.commit().await?;
-            return Ok(Received::Known);
-        }
-        return forestall(app, tx, team, app_id, event, &external_id).await;
-    };
-    if known.is_deleted() {
-        return Ok(Received::Known);
-    }
-    messages::set_deleted(&mut tx, &known.id).await?;
-    if !known.is_internal() {
-        take_away(&mut tx, app, &known).await?;
-    }
-    tx.commit().await?;
-    Ok(Received::Known)
-}
-
-/// Takes back what has not left; of what has, the thread says so.
-async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()> {
-    let conversation = conversations::by_id_in(tx, &known.conversation_id).await?;
-    let rows = texts(tx, &conversation, &known.id).await?;
-    let reached = reached(&rows);
-    let reason = match reached {
-        Reached::Nowhere => "before it left",
-        Reached::Caller => "after it had left",
-        Reached::Nobody => "after it was given up",
-    };
-    audit(
-        tx,
-        app,
-        &conversation,
-        known,
-        Decision::ReplyDeleted,
-        reason,
-        &rows,
-    );
-    let open: Vec<Row> = rows.iter().filter(|row| waits(row)).cloned().collect();
-    drop_rows(tx, &open).await?;
-    if reached == Reached::Nowhere {
-        status::taken_back(tx, &app.config.desk, &open).await?;
-    }
-    if let Some(asked) = confirmations::of_message(tx, &known.id).await?
-        && asked.is_open()
-    {
-        confirmations::close(tx, &known.id, ConfirmationState::Gone).await?;
-        let sentence = replies::deleted_unsent();
-        delivery::reword(tx, &conversation, &asked.notice, sentence.into()).await?;
-    }
-    if let Some(edit) = edits::offered(tx, &known.id).await? {
-        edits::close(tx, &edit.id, EditState::Replaced).await?;
-        let sentence = replies::deleted_edit();
-        delivery::reword(tx, &conversation, &edit.notice, sentence.into()).await?;
-    }
-    if reached == Reached::Caller {
-        let sent: Vec<Row> = rows.into_iter().filter(|row| !waits(row)).collect();
-        let got = got(tx, known, &sent).await?;
-        let told = replies::cannot_be_unsent(&got);
-        delivery::enqueue_question(tx, &conversation, told).await?;
-    }
-    Ok(())
-}
-
-/// The message's own event has not come yet: when it does, it is known and does nothing.
-async fn forestall(
-    app: &App,
-    mut tx: Tx,
-    team: &TeamId,
-    app_id: Option<&str>,
-    event: &MessageEvent,
-    external_id: &str,
-) -> anyhow::Result<Received> {
-    let Some(before) = &event.previous_message else {
-        return Ok(Received::Ignored("it says nothing of what was deleted"));
-    };
-    let written = match slack_reply::read(app, before, team, app_id) {
-        Ok(written) => written,
-        Err(why) => return Ok(Received::Ignored(why)),
-    };
-    let (channel, root) = (event.channel.as_str(), written.root.as_str());
-    let Some(conversation) = conversations::by_thread(&mut tx, channel, root).await? else {
-        return Ok(Received::Ignored("not in a thread of ours"));
-    };
-    let gone = NewMessage {
-        conversation_id: &conversation.id,
-        origin: Origin::Slack,
-        external_id,
-        author: written.user.as_str(),
-        body: "",
-        channel,
-        ts: before.ts.as_str(),
-        internal: true,
-    };
-    if let Some(id) = messages::insert(&mut tx, &gone).await? {
-        messages::set_deleted(&mut tx, &id).await?;
-        tx.commit().await?;
-    }
-    Ok(Received::Inside)
-}
-
-fn audit(
-    tx: &mut Tx,
-    app: &App,
-    conversation: &Conversation,
-    known: &Message,
-    decision: Decision,
-    reason: &str,
-    rows: &[Row],
-) {
-    tx.audit(NewEntry {
-        line: app.line_name(&conversation.line),
-        number: conversation.caller.clone(),
-        subject: known.external_id.clone(),
-        decision,
-        reason: reason.to_owned(),
-        detail: json!({
-            "conversation": conversation.id, "message": known.id, "by": known.author,
-            "outbox": rows.iter().map(|row| &row.id).collect::<Vec<_>>(),
-        }),
-        at: None,
-    });
 }

@@ -1,9 +1,12 @@
 //! What dispatchers write to callers, and what becomes of it in the desk's hands.
 
 pub(crate) mod confirmation;
+pub(crate) mod correction;
 pub(crate) mod counted;
+mod deleted;
 pub(crate) mod edited;
 pub(crate) mod files;
+pub(crate) mod reached;
 pub(crate) mod slack_reply;
 pub(crate) mod text_first;
 pub(crate) mod undecided;

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::bridge::deliveries::not_taken;
 use crate::bridge::desk::{claim, membership, newcomers, tell};
-use crate::bridge::replies::{confirmation, edited, undecided};
+use crate::bridge::replies::{confirmation, correction, undecided};
 use crate::bridge::slack::{home, opt_out};
 use crate::bridge::wording::{self, replies};
 use crate::slack::event::BlockActions;
@@ -45,7 +45,7 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
             wording::newcomers::BUTTON_OPEN => newcomers::press(app, pressed, value).await?,
             replies::CORRECT => {
                 let edit = action.value.as_deref().unwrap_or_default();
-                edited::correct(app, pressed, edit).await?;
+                correction::correct(app, pressed, edit).await?;
             }
             _ => tell::tell(app, pressed, wording::unknown_button()).await?,
         }

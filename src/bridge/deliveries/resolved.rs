@@ -1,0 +1,128 @@
+//! The names and files of a reply are known: its texts take its place, or its writer is asked first.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::bridge::deliveries::row::{audit, entry};
+use crate::bridge::desk::{limits, status};
+use crate::bridge::replies::{confirmation, counted, files};
+use crate::bridge::wording;
+use crate::delivery::{self, Delivery};
+use crate::store::lanes::Lane;
+use crate::store::outbox::{Attempt, Row};
+use crate::store::{Tx, confirmations, conversations, messages, outbox};
+use crate::vocabulary::{AttemptResult, Decision, DeliveryState};
+
+/// The texts take the place of the reply they were made of, so that nothing written later passes them.
+pub(super) async fn resolved(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    bodies: &[String],
+) -> anyhow::Result<()> {
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Resolved, "").await?;
+    let texts = files::pack(row, bodies)?;
+    if texts.is_empty() {
+        let why = wording::nothing_to_send();
+        outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, &why).await?;
+        audit(tx, app, row, attempt, Decision::Refused, &why).await?;
+        // What is wrong with each file says enough.
+        if !files::tell_left_out(tx, row).await? {
+            let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+            delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
+        }
+        status::text_lost(tx, &app.config.desk, row).await?;
+        return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
+    }
+    // What its writer was asked about counts as an answer since they decided.
+    let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+    let message = messages::by_id_in(tx, &row.message_id).await?;
+    let (words, author) = (|| bodies.iter().map(String::as_str), &message.author);
+    let parts = limits::parts(words());
+    let before = counted::before(row);
+    let is_decided = before > 0
+        || confirmations::of_message(tx, &row.message_id)
+            .await?
+            .is_some();
+    // What a person decided about was counted then, or before that was noted as one part.
+    let more = match is_decided {
+        true => parts.saturating_sub(before.max(1)),
+        false => parts,
+    };
+    let why = match more {
+        0 => None,
+        more => confirmation::over_limit(tx, app, &conversation, author, more).await?,
+    };
+    let why = match is_decided {
+        true => why,
+        false => why.or_else(|| confirmation::too_long(app, words())),
+    };
+    if let Some(why) = why {
+        let reply = confirmation::Reply {
+            message_id: &message.id,
+            external_id: &message.external_id,
+            writer: &message.author,
+            channel: &message.channel,
+            root: &conversation.thread_ts,
+            ts: &message.ts,
+        };
+        let rows = [row.id.clone()];
+        return confirmation::hold(tx, app, &conversation, &reply, &rows, &why).await;
+    }
+    if !is_decided {
+        status::answered(tx, &conversation, &format!("<@{author}>")).await?;
+    }
+    if more > 0 {
+        confirmation::spend(tx, &conversation, author, more).await?;
+    }
+    take_its_place(tx, app, row, attempt, &texts).await
+}
+
+async fn take_its_place(
+    tx: &mut Tx,
+    app: &App,
+    row: &Row,
+    attempt: &Attempt,
+    texts: &[Delivery],
+) -> anyhow::Result<()> {
+    files::tell_left_out(tx, row).await?;
+    let mut parts = Vec::with_capacity(texts.len());
+    let lane = Lane {
+        id: row.lane.clone(),
+        gate: String::new(),
+    };
+    // An edit may have dropped parts since: a number is never given twice.
+    let of_message = outbox::of_message_in(tx, &row.message_id).await?;
+    let last = of_message
+        .iter()
+        .filter(|other| other.lane == row.lane && other.seq == row.seq)
+        .map(|other| other.part)
+        .max()
+        .unwrap_or(row.part);
+    for (index, text) in texts.iter().enumerate() {
+        let new = delivery::new_row(&lane, &row.conversation_id, &row.message_id, text);
+        match i64::try_from(index)? {
+            0 => {
+                outbox::set_payload(tx, &row.id, new.kind, &new.payload).await?;
+                outbox::set_state(
+                    tx,
+                    &row.id,
+                    DeliveryState::Waiting,
+                    tx.after(Duration::ZERO),
+                    "",
+                )
+                .await?;
+                parts.push(row.id.clone());
+            }
+            part => parts.push(outbox::enqueue_part(tx, &new, row, last + part).await?),
+        }
+    }
+    let why = "its names and files are known: these texts take its place";
+    let mut resolved = entry(tx, app, row, attempt, Decision::NamesResolved, why).await?;
+    resolved.detail["outbox"] = json!(parts);
+    tx.audit(resolved);
+    Ok(())
+}
