@@ -16,7 +16,7 @@ use crate::bridge::deliveries::sms_status::Echo;
 use crate::bridge::desk::post_form::{self, Form};
 use crate::bridge::desk::thread_header::{self, Neighbours};
 use crate::bridge::desk::{newcomers, opt_out};
-use crate::bridge::replies::slack_reply;
+use crate::bridge::replies::as_texts;
 use crate::bridge::slack::home;
 use crate::bridge::wording;
 use crate::bridge::wording::opt_outs::OPTED_OUT;
@@ -164,7 +164,7 @@ async fn deliver(
         }
         Delivery::Reply { slack_text, .. } => {
             let names = app.directory.names(&mrkdwn::mentions(&slack_text)).await;
-            names.map(|names| Outcome::Resolved(slack_reply::to_texts(app, &slack_text, &names)))
+            names.map(|names| Outcome::Resolved(as_texts::to_texts(app, &slack_text, &names)))
         }
         Delivery::Post {
             reply,
@@ -371,7 +371,7 @@ pub(super) fn done(external_id: String, posted_in: Option<PostedIn>) -> Outcome 
 /// The words as texts, with names in place of mentions.
 async fn resolve(app: &App, slack_text: &str) -> Result<Outcome, Failure> {
     let names = app.directory.names(&mrkdwn::mentions(slack_text)).await;
-    names.map(|names| Outcome::Resolved(slack_reply::to_texts(app, slack_text, &names)))
+    names.map(|names| Outcome::Resolved(as_texts::to_texts(app, slack_text, &names)))
 }
 
 /// How long beyond its validity a text's files can be fetched: Twilio does so at once, and again where it has to.

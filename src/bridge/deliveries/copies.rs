@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::bridge::desk::newcomers;
-use crate::bridge::replies::slack_reply;
+use crate::bridge::replies::deferred;
 use crate::delivery::{self, Delivery, PostedIn};
 use crate::store::audit::NewEntry;
 use crate::store::outbox::{Attempt, Row};
@@ -61,7 +61,7 @@ pub(crate) async fn cleared(
         let of = outbox::by_id(tx, &of).await?;
         if let Some(list) = of.filter(|row| row.kind == Kind::List) {
             for PostedIn { channel, root } in answered {
-                let writers = slack_reply::parked_writers(tx, app, channel, root).await?;
+                let writers = deferred::writers(tx, app, channel, root).await?;
                 newcomers::keep_copy(tx, app, &list, (channel, root), &writers).await?;
             }
         }
@@ -71,7 +71,7 @@ pub(crate) async fn cleared(
         let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
         conversations::add_thread(tx, &conversation.id, channel, root).await?;
         threads::set_post(tx, channel, root, &of).await?;
-        slack_reply::receive_parked(tx, app, &conversation, channel, root).await?;
+        deferred::receive(tx, app, &conversation, channel, root).await?;
         tx.audit(NewEntry {
             line: app.line_name(&conversation.line),
             number: conversation.caller,

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::bridge::deliveries::row::{audit, entry, trouble_changed};
 use crate::bridge::deliveries::{copies, sms_status};
 use crate::bridge::desk::newcomers;
-use crate::bridge::replies::slack_reply;
+use crate::bridge::replies::deferred;
 use crate::bridge::wording;
 use crate::delivery::{self, Delivery, PostedIn};
 use crate::store::conversations::Conversation;
@@ -46,7 +46,7 @@ pub(super) async fn delivered(
             began(tx, app, row, attempt, &conversation, (channel, root)).await?;
             app.thread_sync.thread_created(channel, root, row.created());
             newcomers::began(tx, &conversation, &row.id).await?;
-            slack_reply::receive_parked(tx, app, &conversation, channel, root).await?;
+            deferred::receive(tx, app, &conversation, channel, root).await?;
         }
     }
     if let Some(PostedIn { channel, .. }) = posted_in
@@ -70,7 +70,7 @@ pub(super) async fn delivered(
         }
         Some(Kind::List) => {
             let channel = posted_in.map_or("", |posted_in| posted_in.channel.as_str());
-            let writers = slack_reply::parked_writers(tx, app, channel, external_id).await?;
+            let writers = deferred::writers(tx, app, channel, external_id).await?;
             newcomers::posted(tx, app, row, (channel, external_id), &writers).await?;
         }
         _ => return at_last(tx, app, row, attempt).await,

@@ -5,9 +5,9 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::desk::decision::{Stop, decide_or_tell};
 use crate::bridge::desk::{limits, opt_out};
+use crate::bridge::replies::as_texts;
 use crate::bridge::replies::confirmation::{self};
 use crate::bridge::replies::counted;
-use crate::bridge::replies::slack_reply::{self};
 use crate::bridge::wording::{self, replies};
 use crate::conversation::confirmation::Why;
 use crate::delivery::{self};
@@ -31,7 +31,7 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
         return Err(Stop::Refused(why));
     }
     let user = pressed.user.as_str();
-    let texts = slack_reply::to_texts(app, &edit.body, &Names::default());
+    let texts = as_texts::to_texts(app, &edit.body, &Names::default());
     let parts = limits::parts(texts.iter().map(String::as_str));
     if let Some(Why::Limit { reached, at }) =
         confirmation::over_limit(tx, app, &conversation, user, parts).await?
@@ -42,7 +42,7 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
     let known = messages::by_id_in(tx, &edit.message_id).await?;
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mut rows = Vec::new();
-    for one in slack_reply::deliveries(app, &edit.body, &[]) {
+    for one in as_texts::deliveries(app, &edit.body, &[]) {
         rows.push(delivery::enqueue(tx, &lane, &conversation.id, &known.id, &one).await?);
     }
     let mut counted = outbox::of_message_in(tx, &known.id).await?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::bridge::desk::limits;
-use crate::bridge::replies::slack_reply;
+use crate::bridge::replies::as_texts;
 use crate::slack::mrkdwn::Names;
 use crate::store::Tx;
 use crate::store::outbox::{self, Row};
@@ -20,7 +20,7 @@ const COUNTED: &str = "counted";
 pub(crate) fn bodies(app: &App, rows: &[Row]) -> Vec<String> {
     rows.iter()
         .flat_map(|row| match payload(row)["slack_text"].as_str() {
-            Some(text) => slack_reply::to_texts(app, text, &Names::default()),
+            Some(text) => as_texts::to_texts(app, text, &Names::default()),
             None => vec![row.words()],
         })
         .collect()

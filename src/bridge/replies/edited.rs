@@ -8,6 +8,7 @@ use super::deleted;
 use super::reached::{Reached, audit, drop_rows, got, key, plain, reached, texts, waits};
 use crate::app::App;
 use crate::bridge::desk::status;
+use crate::bridge::replies::as_texts;
 use crate::bridge::replies::confirmation::{self, Reply};
 use crate::bridge::replies::counted;
 use crate::bridge::replies::slack_reply::{self, Received};
@@ -122,7 +123,7 @@ async fn follow(
     let open: Vec<Row> = rows.into_iter().filter(waits).collect();
     let deliveries = match written.kind {
         Kind::Note => Vec::new(),
-        _ => slack_reply::deliveries(app, body, &message.files),
+        _ => as_texts::deliveries(app, body, &message.files),
     };
     if deliveries.is_empty() {
         drop_rows(tx, &open).await?;
@@ -229,7 +230,7 @@ async fn offer(
     let before = edits::offered(tx, &known.id).await?;
     let is_same = reached == Reached::Caller && plain(body) == got;
     let is_inside = kind != Kind::Reply;
-    if is_same || is_inside || slack_reply::deliveries(app, body, &[]).is_empty() {
+    if is_same || is_inside || as_texts::deliveries(app, body, &[]).is_empty() {
         // Edited back, to nothing, or to what is not for the caller: there is nothing to correct.
         if let Some(before) = before {
             edits::close(tx, &before.id, EditState::Replaced).await?;

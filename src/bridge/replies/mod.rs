@@ -1,8 +1,10 @@
 //! What dispatchers write to callers, and what becomes of it in the desk's hands.
 
+pub(crate) mod as_texts;
 pub(crate) mod confirmation;
 pub(crate) mod correction;
 pub(crate) mod counted;
+pub(crate) mod deferred;
 mod deleted;
 pub(crate) mod edited;
 pub(crate) mod files;

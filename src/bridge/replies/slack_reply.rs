@@ -3,17 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::as_texts;
 use crate::app::App;
 use crate::bridge::desk::{newcomers, opt_out, status};
 use crate::bridge::replies::confirmation;
-use crate::bridge::replies::{counted, edited, files, text_first};
+use crate::bridge::replies::{counted, edited, text_first};
 use crate::bridge::wording;
 use crate::conversation::confirmation::Why;
 use crate::conversation::{self, Kind, Written, colleague};
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
-use crate::slack::event::{Envelope, Event, File, MessageEvent};
-use crate::slack::mrkdwn::{self, Names};
+use crate::slack::event::MessageEvent;
 use crate::slack::{ChannelId, MessageTs, TeamId};
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
@@ -21,7 +21,6 @@ use crate::store::messages::{NewMessage, Origin};
 use crate::store::storable;
 use crate::store::{Tx, conversations, deferred, messages, order, outbox, restored};
 use crate::thread_sync;
-use crate::twilio;
 use crate::vocabulary::{self, Decision, DeliveryState};
 
 /// What became of a message in Slack.
@@ -106,57 +105,6 @@ pub(crate) async fn receive_late(
     Ok(received)
 }
 
-/// A thread of ours has become known: what was written in it before is kept now.
-pub(crate) async fn receive_parked(
-    tx: &mut Tx,
-    app: &App,
-    conversation: &Conversation,
-    channel: &str,
-    root: &str,
-) -> anyhow::Result<()> {
-    let Some(team) = app.directory.team() else {
-        return Ok(());
-    };
-    for event in deferred::unpark(tx, channel, root).await? {
-        let Envelope::EventCallback(callback) = Envelope::parse(event.as_bytes())? else {
-            continue;
-        };
-        let Event::Message(message) = &callback.event else {
-            continue;
-        };
-        if let Ok(written) = read(app, message, &team, callback.api_app_id.as_deref()) {
-            let now = tx.now();
-            keep(tx, app, conversation, message, &written, now).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Who wrote under a message of ours before it was known to be nobody's thread.
-pub(crate) async fn parked_writers(
-    tx: &mut Tx,
-    app: &App,
-    channel: &str,
-    root: &str,
-) -> anyhow::Result<Vec<String>> {
-    let Some(team) = app.directory.team() else {
-        return Ok(Vec::new());
-    };
-    let mut writers = Vec::new();
-    for event in deferred::unpark(tx, channel, root).await? {
-        let Envelope::EventCallback(callback) = Envelope::parse(event.as_bytes())? else {
-            continue;
-        };
-        let Event::Message(message) = &callback.event else {
-            continue;
-        };
-        if let Ok(written) = read(app, message, &team, callback.api_app_id.as_deref()) {
-            writers.push(written.user.as_str().to_owned());
-        }
-    }
-    Ok(writers)
-}
-
 /// What a person of ours wrote in a thread, or why it is nothing for a caller.
 pub(crate) fn read(
     app: &App,
@@ -217,7 +165,7 @@ pub(crate) fn is_live(app: &App, message: &MessageEvent) -> anyhow::Result<bool>
     Ok(age <= SignedDuration::try_from(app.config.delivery.stale_reply)?)
 }
 
-async fn keep(
+pub(super) async fn keep(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
@@ -415,7 +363,7 @@ async fn send(
         return Ok(Vec::new());
     }
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
-    let deliveries = deliveries(app, text, &message.files);
+    let deliveries = as_texts::deliveries(app, text, &message.files);
     if deliveries.is_empty() {
         refuse(
             tx,
@@ -431,37 +379,6 @@ async fn send(
         rows.push(delivery::enqueue(tx, &lane, &conversation.id, message_id, &one).await?);
     }
     Ok(rows)
-}
-
-/// What has to be delivered so that a phone shows these words of Slack's.
-pub(crate) fn deliveries(app: &App, text: &str, files: &[File]) -> Vec<Delivery> {
-    let mentions = mrkdwn::mentions(text);
-    if !files.is_empty() {
-        // Only the worker may fetch them.
-        vec![files::enclose(text, files)]
-    } else if mentions.users.is_empty() && mentions.channels.is_empty() {
-        let bodies = to_texts(app, text, &Names::default()).into_iter();
-        bodies.map(|body| Delivery::Sms { body }).collect()
-    } else {
-        // Names have to be asked for, which only the worker may do.
-        vec![Delivery::Reply {
-            slack_text: text.to_owned(),
-            counted: 0,
-        }]
-    }
-}
-
-/// Slack's words as the texts a phone shows, split at words where they are too long for one.
-pub(crate) fn to_texts(app: &App, slack_text: &str, names: &Names) -> Vec<String> {
-    bodies(app, &mrkdwn::plain_text(slack_text, names))
-}
-
-/// Plain words as the texts a phone shows.
-pub(crate) fn bodies(app: &App, words: &str) -> Vec<String> {
-    match app.config.desk.smart_encoding {
-        true => twilio::segment::split(twilio::segments::fold(words.trim()).trim()),
-        false => twilio::segment::split(words.trim()),
-    }
 }
 
 /// A reply that cannot leave at all: it is kept as refused, marked and explained, to the log without the number.

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{FIRST, Typed, refused};
 use crate::app::App;
 use crate::bridge::desk::{limits, opt_out, status};
+use crate::bridge::replies::as_texts;
 use crate::bridge::replies::confirmation::{self, Reply};
-use crate::bridge::replies::slack_reply;
 use crate::bridge::wording::{self, Moment, replies};
 use crate::config::Line;
 use crate::conversation;
@@ -28,7 +28,7 @@ pub(super) async fn begin(
 ) -> anyhow::Result<Result<String, String>> {
     let (number, caller, author) = (line.number.as_str(), to.as_str(), typed.by.as_str());
     let words = storable(typed.words);
-    let bodies = slack_reply::bodies(app, &words);
+    let bodies = as_texts::bodies(app, &words);
     if bodies.is_empty() {
         return Ok(Err(wording::nothing_to_send()));
     }
