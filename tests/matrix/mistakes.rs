@@ -31,6 +31,14 @@ const SOURCES: [&str; 8] = [
     "benches",
 ];
 
+/// The packages of the workspace and their manifests.
+const PACKAGES: [&str; 3] = ["qdn-relay", "qdn-sandbox", "qdn-test-support"];
+const MANIFESTS: [&str; 3] = [
+    "Cargo.toml",
+    "crates/sandbox/Cargo.toml",
+    "tests/support/Cargo.toml",
+];
+
 /// What cargo tells a test of its package. Some build scripts run again when they see it.
 const OF_THIS_PACKAGE: [&str; 5] = [
     "CARGO_PKG_",
@@ -56,6 +64,7 @@ pub(crate) fn build(names: &[&str]) -> Result<PathBuf, String> {
         apply(&patches.join(name).with_extension("patch"), copied.path())?;
     }
     rename_program(&copied.path().join("Cargo.toml"))?;
+    change_versions(copied.path())?;
     let test = format!("tests/{EMPTY_TEST}.rs");
     std::fs::write(copied.path().join(test), "").map_err(said("the empty test"))?;
     // What did not change keeps its time there, so that cargo builds nothing twice.
@@ -106,6 +115,29 @@ fn rename_program(manifest: &Path) -> Result<(), String> {
     }
     let text = text.replace(named, &format!("[[bin]]\nname = \"{PROGRAM}\""));
     std::fs::write(manifest, text).map_err(said("Cargo.toml"))
+}
+
+/// Gives the packages of the copy a version of their own. Cargo takes packages of one name and version in two workspaces for
+/// the same, and would link the real program with a library that has mistakes in it.
+fn change_versions(copied: &Path) -> Result<(), String> {
+    let usual = concat!("version = \"", env!("CARGO_PKG_VERSION"), "\"");
+    let own = concat!("version = \"", env!("CARGO_PKG_VERSION"), "-mistakes\"");
+    for manifest in MANIFESTS {
+        let path = copied.join(manifest);
+        let text = std::fs::read_to_string(&path).map_err(said(manifest))?;
+        let changed = text.replacen(&format!("\n{usual}\n"), &format!("\n{own}\n"), 1);
+        if changed == text {
+            return Err(format!("{manifest} does not contain {usual}"));
+        }
+        std::fs::write(path, changed).map_err(said(manifest))?;
+    }
+    let path = copied.join("Cargo.lock");
+    let mut lock = std::fs::read_to_string(&path).map_err(said("Cargo.lock"))?;
+    for package in PACKAGES {
+        let named = format!("name = \"{package}\"\n");
+        lock = lock.replace(&format!("{named}{usual}"), &format!("{named}{own}"));
+    }
+    std::fs::write(path, lock).map_err(said("Cargo.lock"))
 }
 
 #[expect(
