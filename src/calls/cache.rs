@@ -1,4 +1,4 @@
-//! What this process remembers of the calls it leads: the answers it gave, who picked up, who talks.
+//! A cache of the calls this process leads: the TwiML it answered, who picked up, who talks.
 //!
 //! The database has the same and for longer; this is for when it is late, locked or gone, and for the second of two
 //! requests that come at once.
@@ -139,7 +139,7 @@ impl CallCache {
         self.nobody_talks(call);
     }
 
-    /// Notes that nobody talks in this call at the moment, whatever was told of its telephones or was not.
+    /// Clears all "talking" entries of the call.
     pub(crate) fn nobody_talks(&self, call: &str) {
         self.0.talking.retain(|_, (of, _)| of != call);
     }

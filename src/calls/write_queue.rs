@@ -1,4 +1,4 @@
-//! What calls leave behind, written apart from answering them: a caller must never wait for a locked database.
+//! Write-behind queue for call events: a caller must never wait for a locked database. Idempotent by CallSid and event.
 //!
 //! Whoever puts a fact into the queue waits for it within a budget and goes on; what could not be written then is written as
 //! soon as the database allows. Each fact counts once, by CallSid and event, however often Twilio tells it.

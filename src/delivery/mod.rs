@@ -103,7 +103,7 @@ pub(crate) enum Delivery {
     ReplyWithFiles(ReplyWithFiles),
     /// An SMS.
     Sms { body: String },
-    /// The same with files, by their ids.
+    /// An SMS with files, by their IDs.
     Mms { body: String, media: Vec<String> },
     /// Bring the message of a call up to date with what became of it.
     Call { call: String },

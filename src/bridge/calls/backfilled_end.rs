@@ -1,5 +1,5 @@
-//! Twilio's log has a call that is over, and nothing was heard of its end: the request was lost, or came while we were
-//! down.
+//! The end of a call whose last webhook never came: the request was lost, or came while the service was down. Twilio's
+//! log has it.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -26,7 +26,7 @@ pub(crate) struct EndedCall<'a> {
     pub(crate) ended: Timestamp,
 }
 
-/// Brings the call to its end, once; nothing happens if what was heard of it meanwhile does that.
+/// Applies the end from Twilio's log, once. Does nothing if the call has ended in the meantime.
 pub(crate) async fn receive(app: &App, call: &EndedCall<'_>) {
     app.calls.cache.is_over(call.sid, app.clock.now());
     let talked = call.status == "completed" && call.seconds > 0;

@@ -1,12 +1,12 @@
 //! A call came in, or one of its rings ended: TwiML says what happens next.
 //!
 //! The answer never waits for Slack, nor for a database or a source of availability that does not answer in time: each is
-//! read within a budget, all at once, and what the call leaves behind is written apart from answering it. Where a call
-//! stands is carried by the URLs that Twilio is given, so a request can be answered from itself and what is remembered;
-//! each answer is kept, so a request that comes twice gets the same again.
+//! read within a budget, all at once, and what the call leaves behind is written apart from answering it. The progress
+//! of a call is in the callback URLs that Twilio is given. Answers are cached by CallSid and event, so a request that comes
+//! twice gets the same answer.
 //!
-//! A ring ends in one of the ways of `ring_end`; from that and from what is `known` follows what is `next`, which `dial`
-//! puts into TwiML and `explained` into the audit. What it leaves behind goes to the [`CallLedger`](crate::calls::call_ledger::CallLedger).
+//! `ring_end` classifies how a ring ended, `known` loads what the call needs, `next` decides, `dial` renders TwiML and
+//! `explained` writes the audit detail. What it leaves behind goes to the [`CallLedger`](crate::calls::call_ledger::CallLedger).
 
 mod dial;
 mod explained;

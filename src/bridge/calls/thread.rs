@@ -1,4 +1,4 @@
-//! What a caller's thread shows of a call: one message, edited as the call goes on, and what has to be said aloud.
+//! What a caller's thread shows of a call: one message, edited as the call goes on, and notices that people must hear.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -84,7 +84,7 @@ pub(crate) async fn show(
         return calls::set_post(tx, &scene.call.sid, &scene.call.post_id).await;
     }
     let call = &scene.call;
-    // What waits to be shown is rendered when it is shown, so one that has not begun is enough.
+    // Updates are rendered late, when they are sent: one that waits in the queue is enough.
     if story(call, &scene.turns) == before || outbox::waits(tx, &call.sid, Kind::Call).await? {
         return Ok(());
     }
@@ -117,7 +117,7 @@ async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow:
     delivery::enqueue(tx, &lane, &conversation.id, &scene.call.sid, delivery).await
 }
 
-/// Does what follows from a change, behind the call's own message.
+/// Queues the notices that follow from a change, behind the call's own message.
 pub(crate) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: FollowUp) -> anyhow::Result<()> {
     match then {
         FollowUp::Missed { hung_up } => {

@@ -14,7 +14,7 @@ use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversation_status, conversations, messages, outbox, threads};
 use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind};
 
-/// Settles a row as done, by whatever `proof`.
+/// Marks a row as delivered. `proof` says how that is known.
 pub(super) async fn delivered(
     tx: &mut Tx,
     app: &App,
@@ -81,7 +81,7 @@ pub(super) async fn delivered(
     }
 }
 
-/// Of a delivery that was in trouble the audit says that it is over; of others without words of their own it says nothing.
+/// Audits the recovery of a delivery that had failed before. Deliveries that never failed are not audited here.
 pub(super) async fn at_last(
     tx: &mut Tx,
     app: &App,
@@ -105,7 +105,8 @@ pub(super) async fn at_last(
     }
 }
 
-/// A thread has begun: the one before says so, and what changed since the root was made is shown by an edit.
+/// A new thread has begun. Links it with the thread before, and updates its header message if the status has changed since
+/// that was composed.
 async fn began(
     tx: &mut Tx,
     app: &App,

@@ -1,4 +1,4 @@
-//! A delivery ended, one way or another: what follows from that, in one transaction.
+//! An attempt or a look ended: records the outcome and what follows from it in one transaction.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, messages, outbox};
 use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind};
 
-/// Keeps how an attempt or a look ended and gives the lane back.
+/// Records how an attempt or a look ended and releases the lane, in one transaction.
 pub(crate) async fn receive(
     app: &App,
     claimed: &Claimed,
@@ -141,7 +141,7 @@ async fn follow(
     }
 }
 
-/// The reply was edited while its names were looked up: what was found out is about other words.
+/// The reply was edited while its names were looked up: discards the result and looks up the new words.
 async fn again_as_edited(tx: &mut Tx, row: &Row, tried: &Attempt) -> anyhow::Result<()> {
     if row.state == DeliveryState::Sending && row.attempts == tried.n {
         outbox::finish_attempt(
@@ -158,10 +158,10 @@ async fn again_as_edited(tx: &mut Tx, row: &Row, tried: &Attempt) -> anyhow::Res
     Ok(())
 }
 
-/// After how many seconds a delivery that is held for the channel's or the account's sake is tried again.
+/// How many seconds until a delivery is tried again that is blocked because of the channel or the account.
 const BLOCKED_AGAIN: f64 = 15.0;
 
-/// The same in these settings.
+/// How long until a blocked delivery is tried again, scaled with `settle_after`.
 pub(crate) fn blocked_again(app: &App) -> Duration {
     delivery::scaled(app.config.delivery.settle_after, BLOCKED_AGAIN)
 }

@@ -9,7 +9,7 @@ use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, home_views, messages, outbox};
 use crate::vocabulary::{Decision, DeliveryState, Kind};
 
-/// Whether the writer of what would be sent again has deleted it meanwhile.
+/// Whether the reply behind this SMS was deleted in the meantime.
 pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
     if row.kind != Kind::Sms || row.message_id.is_empty() {
         return Ok(false);
@@ -17,7 +17,7 @@ pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool
     Ok(messages::by_id_in(tx, &row.message_id).await?.is_deleted())
 }
 
-/// It did not leave, and its writer has deleted it: it does not leave any more.
+/// Drops an SMS that did not leave and whose reply was deleted.
 pub(crate) async fn give_up(
     tx: &mut Tx,
     app: &App,
@@ -30,7 +30,8 @@ pub(crate) async fn give_up(
     audit(tx, app, row, attempt, Decision::Dropped, why).await
 }
 
-/// The app's home counts what is in trouble; a home that is in trouble itself must not ask for another.
+/// Marks the Home tabs as out of date, since they count failures. A failed Home update must not queue another: it would
+/// loop.
 pub(crate) async fn trouble_changed(tx: &mut Tx, row: &Row) -> anyhow::Result<()> {
     if row.kind == Kind::Home {
         return Ok(());

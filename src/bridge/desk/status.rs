@@ -1,4 +1,4 @@
-//! Where a conversation stands: who has it, and whether its caller waits, was answered or needs nothing more.
+//! The status of a conversation: who has claimed it, and whether its caller waits, was answered or needs nothing more.
 //!
 //! A text or a missed call makes it wait; a reply, or somebody who takes the call, answers it; a person claims, releases,
 //! closes and reopens it. Texts also start a clock, which a reply, a claim or a close stops (`bridge::desk::reminder`).
@@ -69,7 +69,7 @@ pub(crate) async fn call_began(tx: &mut Tx, conversation: &Conversation) -> anyh
     change(tx, conversation, true, |_| {}).await
 }
 
-/// Somebody answered: `by` in Slack's markup.
+/// Somebody answered the caller: `by` in Slack's markup.
 pub(crate) async fn answered(
     tx: &mut Tx,
     conversation: &Conversation,
@@ -118,7 +118,7 @@ pub(crate) async fn not_answered(
     .await
 }
 
-/// The same of a text of ours that was refused or got lost, if it was the last answer.
+/// The text of this row was refused or lost. If it was the last answer, its caller waits again.
 pub(crate) async fn text_lost(tx: &mut Tx, desk: &Desk, row: &Row) -> anyhow::Result<()> {
     if !conversation_status::is_last_answer(tx, &row.message_id).await? {
         return Ok(());
@@ -127,7 +127,7 @@ pub(crate) async fn text_lost(tx: &mut Tx, desk: &Desk, row: &Row) -> anyhow::Re
     not_answered(tx, desk, &conversation).await
 }
 
-/// The same of a reply that its writer took back before these texts of it left.
+/// A reply was deleted before these texts of it left. If it was the last answer, its caller waits again.
 pub(crate) async fn taken_back(tx: &mut Tx, desk: &Desk, texts: &[Row]) -> anyhow::Result<()> {
     // What somebody still has to decide on was never counted.
     let counts = |row: &Row| {
@@ -143,7 +143,7 @@ pub(crate) async fn taken_back(tx: &mut Tx, desk: &Desk, texts: &[Row]) -> anyho
     }
 }
 
-/// Changes where a conversation stands, and asks for its root to show it.
+/// Changes the status of a conversation and queues an update of its header message if that shows it.
 pub(crate) async fn change(
     tx: &mut Tx,
     conversation: &Conversation,
@@ -209,12 +209,12 @@ fn wait(status: &mut ConversationStatus, since: i64) {
     status.waiting_since = Some(since);
 }
 
-/// From now on it runs towards a reminder.
+/// Starts the clock that leads to a reminder and an escalation.
 pub(crate) fn start_clock(status: &mut ConversationStatus, now: Timestamp, desk: &Desk) {
     start_clock_of(status, now, now, desk);
 }
 
-/// The same for a text that came at `since`, perhaps so long ago that both alarms are due.
+/// Starts the clock for a text that came at `since`, perhaps so long ago that both alarms are due.
 fn start_clock_of(status: &mut ConversationStatus, since: Timestamp, now: Timestamp, desk: &Desk) {
     let (since, now) = (since.as_millisecond(), now.as_millisecond());
     status.clock_since = Some(since);
@@ -232,7 +232,7 @@ pub(crate) fn page_at(since: i64, desk: &Desk) -> i64 {
     later(since, desk.page_after.max(desk.remind_after))
 }
 
-/// Nobody is reminded of it any more.
+/// Stops the clock: no reminder and no escalation follow.
 pub(crate) fn stop_clock(status: &mut ConversationStatus) {
     status.clock_since = None;
     status.remind_at = None;

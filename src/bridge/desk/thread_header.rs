@@ -22,7 +22,7 @@ pub(crate) struct Neighbours<'a> {
     pub(crate) next_ts: &'a str,
 }
 
-/// The root with `body` below its head, as things stand now.
+/// The header message with `body` below its head, composed from the current state.
 pub(crate) async fn compose(
     app: &App,
     conversation: &Conversation,
@@ -51,7 +51,7 @@ pub(crate) async fn compose(
     Ok(desk::root(&head, body))
 }
 
-/// What stands below the head of a root that is posted already; `None` where that is not known.
+/// What stands below the head of a posted header message; `None` if its words are not kept any more.
 pub(crate) async fn body(app: &App, thread: &Thread) -> anyhow::Result<Option<Content>> {
     let Some(row) = outbox::read(&app.store, &thread.post_id).await? else {
         return Ok(None);
@@ -75,7 +75,7 @@ pub(crate) async fn body(app: &App, thread: &Thread) -> anyhow::Result<Option<Co
     })
 }
 
-/// What the caller is called: by the desk, or as one of its own people.
+/// The name of a caller: the one set with `/qdn name`, or that of one of `[[people]]`.
 pub(crate) async fn name(
     store: &Store,
     config: &Config,
@@ -85,7 +85,7 @@ pub(crate) async fn name(
     Ok(known.or_else(|| of_the_desk(config, caller)))
 }
 
-/// The same inside a transaction.
+/// The name of a caller, read inside a transaction.
 pub(crate) async fn name_in(
     tx: &mut Tx,
     config: &Config,

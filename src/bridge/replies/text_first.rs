@@ -59,7 +59,7 @@ pub(crate) async fn command(app: &App, command: &SlashCommand) -> String {
         Err(error) => {
             tracing::warn!(
                 error = format!("{error:#}"),
-                "a text was not kept that somebody typed"
+                "saving a text that somebody typed failed"
             );
             replies::not_texted(&wording::not_saved(), words)
         }
@@ -142,7 +142,7 @@ fn region(line: &Line) -> String {
     line.number.region().unwrap_or_else(|| "US".to_owned())
 }
 
-/// The number that somebody typed, or why it is not texted.
+/// The number that somebody typed, or the sentence that says why it is not texted.
 fn recipient(app: &App, line: &Line, typed: &str) -> Result<PhoneNumber, String> {
     let region = region(line);
     let to = phone::screen(typed, &region, &line.allow_countries)
@@ -162,7 +162,7 @@ struct Typed<'a> {
     key: &'a str,
 }
 
-/// Keeps that somebody wanted to text first and was not let.
+/// Audits that a text to a new caller was refused.
 fn refused(tx: &mut Tx, line: &Line, number: &str, by: &UserId, reason: &str) {
     tx.audit(NewEntry {
         line: line.name.clone(),
@@ -175,7 +175,7 @@ fn refused(tx: &mut Tx, line: &Line, number: &str, by: &UserId, reason: &str) {
     });
 }
 
-/// The same for a number that nobody texts; what was typed is not kept, it may be anything.
+/// Audits that somebody typed what is no number to text. What they typed is not kept: it may be anything.
 async fn not_a_number_to_text(app: &App, line: &Line, by: &UserId) {
     let kept = async {
         let mut tx = app.store.begin().await?;
@@ -185,7 +185,7 @@ async fn not_a_number_to_text(app: &App, line: &Line, by: &UserId) {
     if let Err(error) = kept.await {
         tracing::warn!(
             error = format!("{error:#}"),
-            "that a number was refused could not be kept"
+            "auditing a refused number failed"
         );
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn who(caller: &Address, name: Option<&str>) -> String {
     }
 }
 
-/// The same with what people look for in bold.
+/// "*Ana López* (619) 555-0142": what people look for in bold.
 pub(crate) fn who_bold(caller: &Address, name: Option<&str>) -> String {
     match name {
         Some(name) => format!(
@@ -295,7 +295,7 @@ pub(crate) struct Unanswered<'a> {
 /// How many characters of a caller's words are repeated.
 const REPEATED: usize = 150;
 
-/// The same in a text to a telephone.
+/// How many characters of the caller's text an escalation text repeats.
 const REPEATED_IN_TEXT: usize = 80;
 
 /// Calls a text out in the channel.

@@ -154,7 +154,7 @@ pub(crate) fn left_out(count: usize) -> String {
 /// Why a text was not sent whose files are not kept any more.
 pub(crate) const MEDIA_GONE: &str = "media_gone";
 
-/// The same for people.
+/// The sentence in the thread for a text whose files are not kept any more.
 pub(crate) fn media_gone() -> String {
     "Not sent: its files are not kept any more. Put them into the thread again.".to_owned()
 }

@@ -47,7 +47,7 @@ pub(crate) fn question(why: &Why, long: Option<&Why>, message: &str) -> Content 
     }
 }
 
-/// The same for everybody in the thread, when the writer has not answered.
+/// The confirmation for everybody in the thread, after the writer has not answered it.
 pub(crate) fn still_held(writer: &str, message: &str, words: &str) -> Content {
     let sentence = format!(
         "Not sent yet: <@{writer}> wrote this and has not said whether it goes to the caller. It does not leave before somebody decides."

@@ -16,7 +16,7 @@ pub(super) async fn answer(app: &App) -> String {
     lines.join("\n\n")
 }
 
-/// The same for one line, which is named where `name` says so.
+/// Whom a call to one line would ring now; begins with the line's name if `name` is given.
 pub(crate) fn on_line(
     config: &Config,
     line: &Line,
