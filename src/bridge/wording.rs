@@ -44,11 +44,10 @@ pub(crate) fn root(caller: &Address, text: &TextIn<'_>) -> Content {
 
 /// How to answer in a thread.
 fn how_to_answer(caller: &Address) -> &'static str {
-    match caller.can_be_texted() {
-        true => {
-            "Reply in this thread and it is texted back. Begin with `note:` to keep a note inside."
-        }
-        false => "This sender cannot be texted back.",
+    if caller.can_be_texted() {
+        "Reply in this thread and it is texted back. Begin with `note:` to keep a note inside."
+    } else {
+        "This sender cannot be texted back."
     }
 }
 
@@ -95,9 +94,10 @@ pub(crate) const A_CHANNEL: &str = "a channel";
 
 /// The sender of a text has no telephone that takes texts.
 pub(crate) fn cannot_be_texted(caller: &Address) -> String {
-    match caller.is_withheld() {
-        true => "Not sent: the caller withheld the number, so there is nothing to text to.".into(),
-        false => format!("Not sent: {} cannot be texted.", escape(&caller.display())),
+    if caller.is_withheld() {
+        "Not sent: the caller withheld the number, so there is nothing to text to.".into()
+    } else {
+        format!("Not sent: {} cannot be texted.", escape(&caller.display()))
     }
 }
 
@@ -305,9 +305,10 @@ impl Moment {
     }
 
     pub(crate) fn shown(&self) -> String {
-        let format = match self.at.date() == self.today {
-            true => "%H:%M",
-            false => "%a, %b %-d, %H:%M",
+        let format = if self.at.date() == self.today {
+            "%H:%M"
+        } else {
+            "%a, %b %-d, %H:%M"
         };
         self.at.strftime(format).to_string()
     }

@@ -66,9 +66,10 @@ pub(crate) async fn enqueue_question(
         broadcast: false,
     };
     // Without a thread it stands behind what begins one.
-    let lane = match conversation.thread_ts.is_empty() {
-        true => thread_lane(&conversation.line, &conversation.id),
-        false => question_lane(&conversation.line, &conversation.id),
+    let lane = if conversation.thread_ts.is_empty() {
+        thread_lane(&conversation.line, &conversation.id)
+    } else {
+        question_lane(&conversation.line, &conversation.id)
     };
     enqueue(tx, &lane, &conversation.id, "", &question).await
 }

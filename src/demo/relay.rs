@@ -161,9 +161,10 @@ struct Life {
 
 impl Life {
     fn begin(program: &Program) -> anyhow::Result<Life> {
-        let log = match program.log {
-            true => Stdio::from(std::io::stderr()),
-            false => Stdio::null(),
+        let log = if program.log {
+            Stdio::from(std::io::stderr())
+        } else {
+            Stdio::null()
         };
         let mut child = Command::new(&program.executable)
             .args(&program.arguments)
@@ -239,9 +240,10 @@ impl Life {
             Err(error) => error.to_string(),
         };
         let words = lock(&self.last_words);
-        match words.is_empty() {
-            true => how,
-            false => format!("{how}: {words}"),
+        if words.is_empty() {
+            how
+        } else {
+            format!("{how}: {words}")
         }
     }
 }

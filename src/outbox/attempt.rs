@@ -126,9 +126,10 @@ async fn deliver_once(
     let request_timeout = app.config.delivery.request_timeout;
     let ends = Instant::now() + request_timeout * REQUESTS;
     // Read before the request leaves: nothing that goes wrong afterwards may make it leave again.
-    let before = match is_post && attempt.n > 1 {
-        true => timeout_at(ends, outbox::attempts(&app.store, &row.id)).await??,
-        false => Vec::new(),
+    let before = if is_post && attempt.n > 1 {
+        timeout_at(ends, outbox::attempts(&app.store, &row.id)).await??
+    } else {
+        Vec::new()
     };
     let form = post_form::form(&before, attempt.n);
     let answered = match timeout_at(ends, deliver(app, clients, row, attempt, form)).await {
@@ -193,16 +194,15 @@ async fn deliver(
             if form == Form::Plain {
                 root.blocks = None;
             }
-            match new_thread || conversation.thread_ts.is_empty() {
-                true => post::begin_thread(app, clients, row, attempt, &conversation, &root).await,
-                false => {
-                    let thread = Thread {
-                        broadcast,
-                        reply: &reply,
-                        root: &root,
-                    };
-                    post::post_in_thread(app, clients, row, attempt, &conversation, thread).await
-                }
+            if new_thread || conversation.thread_ts.is_empty() {
+                post::begin_thread(app, clients, row, attempt, &conversation, &root).await
+            } else {
+                let thread = Thread {
+                    broadcast,
+                    reply: &reply,
+                    root: &root,
+                };
+                post::post_in_thread(app, clients, row, attempt, &conversation, thread).await
             }
         }
         Delivery::Announce {
@@ -277,16 +277,17 @@ async fn deliver(
                 .map(|_| done(String::new(), None))
         }
         Delivery::Form { trigger_id, view } => {
-            match app.store.now().duration_since(row.created()) < FORM_IN_TIME {
-                true => clients
+            if app.store.now().duration_since(row.created()) < FORM_IN_TIME {
+                clients
                     .slack
                     .open_view(&trigger_id, &view)
                     .await
-                    .map(|()| done(String::new(), None)),
-                false => Err(Failure::Refused {
+                    .map(|()| done(String::new(), None))
+            } else {
+                Err(Failure::Refused {
                     code: "expired_trigger_id".into(),
                     message: "it would come too late".into(),
-                }),
+                })
             }
         }
         Delivery::Respond { response_url, text } => {

@@ -39,20 +39,19 @@ pub(super) async fn bring_up_to_date(
         conversation,
         config: &app.config,
     };
-    let content = match is_root {
-        true => {
-            let thread = threads::read(&app.store, &scene.conversation.channel, &posted).await?;
-            let neighbours = thread.as_ref().map(|thread| Neighbours {
-                channel: &thread.channel,
-                previous_ts: &thread.previous_ts,
-                next_ts: &thread.next_ts,
-            });
-            let listed = listed::opened_by(&app.store, &scene.call.post_id).await?;
-            let body = newcomers::above(app, &listed, scene.as_root())?;
-            let neighbours = neighbours.unwrap_or_default();
-            thread_header::compose(app, &scene.conversation, &body, neighbours).await?
-        }
-        false => scene.as_reply(),
+    let content = if is_root {
+        let thread = threads::read(&app.store, &scene.conversation.channel, &posted).await?;
+        let neighbours = thread.as_ref().map(|thread| Neighbours {
+            channel: &thread.channel,
+            previous_ts: &thread.previous_ts,
+            next_ts: &thread.next_ts,
+        });
+        let listed = listed::opened_by(&app.store, &scene.call.post_id).await?;
+        let body = newcomers::above(app, &listed, scene.as_root())?;
+        let neighbours = neighbours.unwrap_or_default();
+        thread_header::compose(app, &scene.conversation, &body, neighbours).await?
+    } else {
+        scene.as_reply()
     };
     let channel = ChannelId::new(&scene.conversation.channel);
     Ok(match edit(clients, &channel, &ts, &content).await {

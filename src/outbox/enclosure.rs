@@ -106,9 +106,10 @@ fn allowance(enclosing: &ReplyWithFiles) -> usize {
     let together = sent()
         .map(|file| size(file.size))
         .fold(0, usize::saturating_add);
-    match together <= MOST_BYTES {
-        true => MOST_BYTES,
-        false => MOST_BYTES / sent().count().clamp(1, MOST_FILES),
+    if together <= MOST_BYTES {
+        MOST_BYTES
+    } else {
+        MOST_BYTES / sent().count().clamp(1, MOST_FILES)
     }
 }
 

@@ -21,9 +21,10 @@ pub(super) async fn mark(
     attempt: &Attempt,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let message = messages::by_id(&app.store, &row.message_id).await?;
-    let (wanted, again) = match message.is_internal() {
-        true => (Mark::KeptInside, None),
-        false => conversation::mark_of(&parts(app, &message.id).await?, app.clock.now()),
+    let (wanted, again) = if message.is_internal() {
+        (Mark::KeptInside, None)
+    } else {
+        conversation::mark_of(&parts(app, &message.id).await?, app.clock.now())
     };
     let shown = wanted.emoji();
     let is_doubtful = left_a_doubt(app, row, attempt).await?;
@@ -94,9 +95,10 @@ async fn parts(app: &App, message_id: &str) -> anyhow::Result<Vec<Part>> {
             continue;
         };
         parts.push(Part {
-            state: match did_not_leave(app, row).await? {
-                true => DeliveryState::Refused,
-                false => state,
+            state: if did_not_leave(app, row).await? {
+                DeliveryState::Refused
+            } else {
+                state
             },
             heard: heard.map(|text| (MessageState::parse(&text.status), text.heard_at())),
         });

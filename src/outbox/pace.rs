@@ -102,10 +102,11 @@ impl Pace {
             }
             self.rests_until = None;
         }
-        let free = match self.is_shut() {
+        let free = if self.is_shut() {
             // One alone goes to see whether the trouble is over.
-            true => 1_usize.saturating_sub(in_flight),
-            false => self.in_flight.saturating_sub(in_flight),
+            1_usize.saturating_sub(in_flight)
+        } else {
+            self.in_flight.saturating_sub(in_flight)
         };
         let Some(bucket) = &mut self.bucket else {
             return Ok(free);

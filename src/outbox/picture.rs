@@ -205,15 +205,16 @@ async fn fetch_again(
     let before = tried_before(app, row, ReasonCode::FromTwilio).await?;
     let age = app.clock.now().duration_since(row.created());
     let why = format!("from Twilio: {why}");
-    Ok(match before >= PATIENT_TRIES && age > PATIENT_FOR {
-        true => Outcome::Refused {
+    Ok(if before >= PATIENT_TRIES && age > PATIENT_FOR {
+        Outcome::Refused {
             code: "no_answer".into(),
             why,
-        },
-        false => Outcome::Again {
+        }
+    } else {
+        Outcome::Again {
             after: back_off(app, attempt.n),
             why: Reason::of(ReasonCode::FromTwilio, why),
-        },
+        }
     })
 }
 

@@ -53,12 +53,13 @@ pub(super) async fn deliver(
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
     let is_old = app.clock.now().duration_since(row.created()) > GIVEN_UP;
     let Ok(thread) = MessageTs::parse(&conversation.thread_ts) else {
-        return Ok(match is_old {
-            false => Ok(again(attempt, "the thread is not begun yet")),
-            true => Err(Failure::Refused {
+        return Ok(if is_old {
+            Err(Failure::Refused {
                 code: "no_thread".into(),
                 message: "its conversation has no thread".into(),
-            }),
+            })
+        } else {
+            Ok(again(attempt, "the thread is not begun yet"))
         });
     };
     let channel = ChannelId::new(&conversation.channel);

@@ -182,9 +182,10 @@ mod tests {
             (8_000, 6_000, false, ImageFormat::Jpeg),
             (6_000, 6_000, true, ImageFormat::Png),
         ] {
-            let picture = match is_transparent {
-                true => DynamicImage::ImageRgba8(RgbaImage::new(width, height)),
-                false => DynamicImage::ImageRgb8(RgbImage::new(width, height)),
+            let picture = if is_transparent {
+                DynamicImage::ImageRgba8(RgbaImage::new(width, height))
+            } else {
+                DynamicImage::ImageRgb8(RgbImage::new(width, height))
             };
             let bytes = written(&picture, format);
             drop(picture);

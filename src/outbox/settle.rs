@@ -104,10 +104,11 @@ async fn look_for_sms(
         if !could_be || sms::is_bound(&app.store, message.sid.as_str()).await? {
             continue;
         }
-        match message.body == body && message.num_media as usize == media.len() {
-            true => candidates.push(message.sid.to_string()),
+        if message.body == body && message.num_media as usize == media.len() {
+            candidates.push(message.sid.to_string())
+        } else {
             // Twilio changes bodies now and then: a trial account's words before ours, characters made plainer.
-            false => others += 1,
+            others += 1
         }
     }
     Ok(Ok(match (candidates.len(), others) {

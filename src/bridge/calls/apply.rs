@@ -87,9 +87,10 @@ pub(crate) async fn open(
     // Many of them at once are mostly one and the same: they share a thread and keep nobody waiting.
     let is_one_of_many =
         from.is_withheld() && newcomers::is_flood(tx, line.number.as_str()).await?;
-    let key = match is_one_of_many {
-        true => MANY_WITHHELD.to_owned(),
-        false => conversation_key(from, &event.call),
+    let key = if is_one_of_many {
+        MANY_WITHHELD.to_owned()
+    } else {
+        conversation_key(from, &event.call)
     };
     let conversation = conversations::open(tx, line.number.as_str(), &key, &event.place).await?;
     let begins_thread = conversation::is_idle(

@@ -90,9 +90,10 @@ fn question(app: &App, of: &LegOf) -> Response {
 /// A key was pressed: the answer follows from it alone. An empty one connects the two.
 pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -> String {
     let takes = pressed.digits == TAKES;
-    let answer = match takes {
-        true => Response::empty(),
-        false => Response::new([Verb::Hangup]),
+    let answer = if takes {
+        Response::empty()
+    } else {
+        Response::new([Verb::Hangup])
     };
     if !is_known(of) {
         return answer.to_xml();
@@ -108,17 +109,18 @@ pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -
     });
     let digits: String = pressed.digits.chars().take(8).collect();
     let mut event = event(app, of, &pressed.from, format!("key:{leg}:{digits}"));
-    let (outcome, word, reason) = match takes {
-        true => (
+    let (outcome, word, reason) = if takes {
+        (
             RingOutcome::Took,
             Decision::KeyPressed,
             format!("{} pressed {TAKES} and took the call", of.person),
-        ),
-        false => (
+        )
+    } else {
+        (
             RingOutcome::Refused,
             Decision::KeyPressed,
             format!("{} pressed another key than {TAKES}", of.person),
-        ),
+        )
     };
     event.changes.push(turn(of, leg, &digits, outcome));
     if takes {
@@ -197,9 +199,10 @@ fn turn(of: &LegOf, leg: &str, keys: &str, outcome: RingOutcome) -> Change {
 
 fn event(app: &App, of: &LegOf, from: &Address, event: String) -> CallEvent {
     // A caller without a number of their own is shown as ours.
-    let from = match from.as_str() == of.line {
-        true => Address::new("anonymous"),
-        false => from.clone(),
+    let from = if from.as_str() == of.line {
+        Address::new("anonymous")
+    } else {
+        from.clone()
     };
     CallEvent {
         call: of.call.clone(),

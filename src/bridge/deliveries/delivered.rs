@@ -88,20 +88,19 @@ pub(super) async fn at_last(
     row: &Row,
     attempt: &Attempt,
 ) -> anyhow::Result<()> {
-    match row.last_error.is_empty() {
-        true => Ok(()),
-        false => {
-            trouble_changed(tx, row).await?;
-            audit(
-                tx,
-                app,
-                row,
-                attempt,
-                Decision::DeliveredAtLast,
-                &row.last_error,
-            )
-            .await
-        }
+    if row.last_error.is_empty() {
+        Ok(())
+    } else {
+        trouble_changed(tx, row).await?;
+        audit(
+            tx,
+            app,
+            row,
+            attempt,
+            Decision::DeliveredAtLast,
+            &row.last_error,
+        )
+        .await
     }
 }
 

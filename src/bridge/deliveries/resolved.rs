@@ -48,17 +48,19 @@ pub(super) async fn resolved(
             .await?
             .is_some();
     // What a person decided about was counted then, or before that was noted as one part.
-    let more = match is_decided {
-        true => parts.saturating_sub(before.max(1)),
-        false => parts,
+    let more = if is_decided {
+        parts.saturating_sub(before.max(1))
+    } else {
+        parts
     };
     let why = match more {
         0 => None,
         more => confirmation::over_limit(tx, app, &conversation, author, more).await?,
     };
-    let why = match is_decided {
-        true => why,
-        false => why.or_else(|| confirmation::too_long(app, words())),
+    let why = if is_decided {
+        why
+    } else {
+        why.or_else(|| confirmation::too_long(app, words()))
     };
     if let Some(why) = why {
         let reply = confirmation::Reply {

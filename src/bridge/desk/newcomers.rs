@@ -185,9 +185,10 @@ pub(crate) async fn compose(app: &App, list: &str) -> anyhow::Result<Option<Cont
         }
     }
     Ok(Some(Content {
-        text: match lines.is_empty() {
-            true => wording::all_have_threads(),
-            false => lines.join("\n"),
+        text: if lines.is_empty() {
+            wording::all_have_threads()
+        } else {
+            lines.join("\n")
         },
         blocks: Some(blocks::message(shown)),
     }))
@@ -247,9 +248,10 @@ pub(crate) async fn add(
     let Some(text) = listed::of_message(tx, message_id).await? else {
         return Ok(false);
     };
-    let shown_by = match text.is_opened() {
-        true => text.opened_by(),
-        false => text.list(),
+    let shown_by = if text.is_opened() {
+        text.opened_by()
+    } else {
+        text.list()
     };
     let row = outbox::by_id(tx, shown_by).await?;
     let Some(changed) = change(&text.content()?) else {
@@ -314,9 +316,10 @@ pub(crate) async fn posted(
     for writer in writers {
         tell(tx, app, (channel, ts, writer)).await?;
     }
-    match texts.iter().any(Listed::is_opened) {
-        true => show_again(tx, &list.id).await,
-        false => Ok(()),
+    if texts.iter().any(Listed::is_opened) {
+        show_again(tx, &list.id).await
+    } else {
+        Ok(())
     }
 }
 

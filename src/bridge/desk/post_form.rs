@@ -73,9 +73,10 @@ pub(crate) fn content(form: Form, content: &Content, row: &str) -> Content {
     match form {
         Form::Whole => content.clone(),
         Form::Plain => Content {
-            text: match content.text.trim().is_empty() {
-                true => wording::NO_WORDS.to_owned(),
-                false => content.text.clone(),
+            text: if content.text.trim().is_empty() {
+                wording::NO_WORDS.to_owned()
+            } else {
+                content.text.clone()
             },
             blocks: None,
         },

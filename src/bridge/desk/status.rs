@@ -151,9 +151,10 @@ pub(crate) async fn change(
     make: impl FnOnce(&mut ConversationStatus),
 ) -> anyhow::Result<()> {
     let before = conversation_status::of(tx, &conversation.id).await?;
-    let mut status = match anew {
-        true => begun_anew(&before),
-        false => before.clone(),
+    let mut status = if anew {
+        begun_anew(&before)
+    } else {
+        before.clone()
     };
     make(&mut status);
     if status == before {

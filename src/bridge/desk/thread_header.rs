@@ -32,9 +32,12 @@ pub(crate) async fn compose(
     let status = conversation_status::read(&app.store, &conversation.id).await?;
     let caller = Address::new(&conversation.caller);
     let name = name(&app.store, &app.config, &caller).await?;
-    let link = |ts: &str| match ts.is_empty() {
-        true => None,
-        false => app.directory.link(neighbours.channel, ts),
+    let link = |ts: &str| {
+        if ts.is_empty() {
+            None
+        } else {
+            app.directory.link(neighbours.channel, ts)
+        }
     };
     let line = app.config.line_of(&conversation.line);
     let line = line.filter(|_| app.config.lines.len() > 1);

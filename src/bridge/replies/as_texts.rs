@@ -32,8 +32,9 @@ pub(crate) fn to_texts(app: &App, slack_text: &str, names: &Names) -> Vec<String
 
 /// Plain words as the texts a phone shows.
 pub(crate) fn bodies(app: &App, words: &str) -> Vec<String> {
-    match app.config.desk.smart_encoding {
-        true => twilio::segment::split(twilio::segments::fold(words.trim()).trim()),
-        false => twilio::segment::split(words.trim()),
+    if app.config.desk.smart_encoding {
+        twilio::segment::split(twilio::segments::fold(words.trim()).trim())
+    } else {
+        twilio::segment::split(words.trim())
     }
 }

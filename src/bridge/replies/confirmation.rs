@@ -208,10 +208,11 @@ pub(crate) async fn decide(
         let message = messages::by_id_in(tx, message_id).await?;
         let lane = delivery::phone_lane(&conversation.line, &conversation.id);
         for row in &rows {
-            match sends {
+            if sends {
                 // What was written meanwhile has left: this comes last, not where it was written.
-                true => outbox::move_to_end(tx, &lane, &row.id).await?,
-                false => outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, "").await?,
+                outbox::move_to_end(tx, &lane, &row.id).await?
+            } else {
+                outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, "").await?
             }
         }
         if !sends {

@@ -71,9 +71,10 @@ pub(crate) async fn change(
         // Its own event is late, or waits for its root: what is told of it there is older than this.
         deferred::forget(&mut tx, message.channel.as_str(), message.ts.as_str()).await?;
         tx.commit().await?;
-        return match slack_reply::is_live(app, message)? {
-            true => slack_reply::receive_late(app, team, message, app.clock.now()).await,
-            false => Ok(Received::Ignored("an edit of a message that is not ours")),
+        return if slack_reply::is_live(app, message)? {
+            slack_reply::receive_late(app, team, message, app.clock.now()).await
+        } else {
+            Ok(Received::Ignored("an edit of a message that is not ours"))
         };
     };
     let body = storable(&message.text);

@@ -113,16 +113,15 @@ pub(crate) fn read(
     app_id: Option<&str>,
 ) -> Result<Written, &'static str> {
     let is_bot = |user| app.directory.is_bot(user);
-    match message.user.as_ref().is_some_and(is_bot) {
-        true => Err("written by ourselves"),
-        false => {
-            let mut written = conversation::read(message, team, app_id)?;
-            app.directory.note_writer(&written.user);
-            if written.kind == Kind::Reply && speaks_to_colleague(app, &written, &message.text) {
-                written.kind = Kind::ToColleague;
-            }
-            Ok(written)
+    if message.user.as_ref().is_some_and(is_bot) {
+        Err("written by ourselves")
+    } else {
+        let mut written = conversation::read(message, team, app_id)?;
+        app.directory.note_writer(&written.user);
+        if written.kind == Kind::Reply && speaks_to_colleague(app, &written, &message.text) {
+            written.kind = Kind::ToColleague;
         }
+        Ok(written)
     }
 }
 
@@ -178,9 +177,10 @@ pub(super) async fn keep(
     // Another database may have sent what was written before this one was put in its place.
     let restored = restored::at(tx).await?;
     let is_unsure = restored.is_some_and(|at| message.ts.timestamp() < at);
-    let age = match age > limit || is_unsure {
-        true => Age::Stale,
-        false => Age::Live,
+    let age = if age > limit || is_unsure {
+        Age::Stale
+    } else {
+        Age::Live
     };
     let channel = message.channel.as_str();
     let external_id = format!("{channel}:{}", message.ts.as_str());
@@ -210,9 +210,10 @@ pub(super) async fn keep(
         (Kind::ToColleague, _) => (Decision::KeptInside, "it begins with a colleague's name"),
         (Kind::Command, _) => (Decision::KeptInside, "it begins like a command"),
     };
-    let rows = match is_inside {
-        true => Vec::new(),
-        false => send(tx, app, conversation, &message_id, message, &text).await?,
+    let rows = if is_inside {
+        Vec::new()
+    } else {
+        send(tx, app, conversation, &message_id, message, &text).await?
     };
     let reply = confirmation::Reply {
         message_id: &message_id,
@@ -268,9 +269,10 @@ pub(super) async fn keep(
         }),
         at: None,
     });
-    Ok(match is_inside {
-        true => Received::Inside,
-        false => Received::Reply,
+    Ok(if is_inside {
+        Received::Inside
+    } else {
+        Received::Reply
     })
 }
 

@@ -164,8 +164,9 @@ async fn record(tx: &mut Tx, app: &App, change: &Change<'_>) -> Result<(), Stop>
 }
 
 fn told(leaves: bool, by: &UserId, conversation: &str) -> Content {
-    match leaves {
-        true => wording::left_by_member(by.as_str(), conversation),
-        false => wording::undone(by.as_str()).into(),
+    if leaves {
+        wording::left_by_member(by.as_str(), conversation)
+    } else {
+        wording::undone(by.as_str()).into()
     }
 }

@@ -126,9 +126,10 @@ pub(crate) async fn receive(
         Some(row) => row,
         None => delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?,
     };
-    let words = match is_listed {
-        true => Words::Listed(&row),
-        false => Words::Posted(&row),
+    let words = if is_listed {
+        Words::Listed(&row)
+    } else {
+        Words::Posted(&row)
     };
     inbound_media::enqueue(&mut tx, &conversation, (&message_id, words), sms, &enclosed).await?;
     let as_of = came_at.unwrap_or(tx.now());

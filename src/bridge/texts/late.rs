@@ -128,9 +128,10 @@ async fn as_posted(
     sentence: &str,
 ) -> anyhow::Result<Content> {
     let posted = post_form::as_posted(&app.store, row, whole).await?;
-    Ok(match posted.text.ends_with(sentence) {
-        true => posted,
-        false => with_sentence(&posted, sentence, 0).unwrap_or(posted),
+    Ok(if posted.text.ends_with(sentence) {
+        posted
+    } else {
+        with_sentence(&posted, sentence, 0).unwrap_or(posted)
     })
 }
 

@@ -71,12 +71,13 @@ fn one_line(name: &str) -> String {
 
 /// A root: who it is, where it stands, what it began with, and the buttons.
 pub(crate) fn root(head: &Head<'_>, body: &Content) -> Content {
-    let mut line = match head.is_over {
-        true => ":arrow_right: ".to_owned(),
-        false => match emoji(head.status.status()) {
+    let mut line = if head.is_over {
+        ":arrow_right: ".to_owned()
+    } else {
+        match emoji(head.status.status()) {
             "" => String::new(),
             emoji => format!("{emoji} "),
-        },
+        }
     };
     line.push_str(&who_bold(head.caller, head.name));
     for more in [
@@ -133,9 +134,10 @@ fn told(head: &Head<'_>) -> String {
 
 fn buttons(head: &Head<'_>) -> Vec<Button> {
     let id = head.status.conversation_id.as_str();
-    let claimed = match head.status.claimed_by.is_empty() {
-        true => Button::new(BUTTON_CLAIM, "Claim", id),
-        false => Button::new(BUTTON_RELEASE, "Release", id),
+    let claimed = if head.status.claimed_by.is_empty() {
+        Button::new(BUTTON_CLAIM, "Claim", id)
+    } else {
+        Button::new(BUTTON_RELEASE, "Release", id)
     };
     match head.status.status() {
         Status::Closed => vec![Button::new(BUTTON_REOPEN, "Reopen", id)],
@@ -347,9 +349,10 @@ pub(crate) fn page_one(line: &str, one: &Unanswered<'_>) -> String {
         None => one.caller.display(),
     };
     let words = clipped(one.words, REPEATED_IN_TEXT);
-    let found_late = match one.is_found_late {
-        true => " (the text was found late)",
-        false => "",
+    let found_late = if one.is_found_late {
+        " (the text was found late)"
+    } else {
+        ""
     };
     let link = one
         .link

@@ -5,9 +5,10 @@ use crate::slack::mrkdwn::escape;
 
 /// Below a text that is shown long after it came, or behind one that its caller wrote later.
 pub(crate) fn late(at: &str, is_behind: bool) -> String {
-    let behind = match is_behind {
-        true => " A text above was written after it.",
-        false => "",
+    let behind = if is_behind {
+        " A text above was written after it."
+    } else {
+        ""
     };
     format!("Received {at}, delivered late.{behind}")
 }
@@ -46,9 +47,10 @@ pub(crate) fn call(at: &Moment, rang: &[Rang], is_texted: bool) -> String {
             )
         ),
     };
-    let texted = match is_texted {
-        true => ". The caller was sent the text for missed calls",
-        false => "",
+    let texted = if is_texted {
+        ". The caller was sent the text for missed calls"
+    } else {
+        ""
     };
     format!(":red_circle: *Missed call* at {at}, while I could not be reached: {nobody}{texted}")
 }

@@ -87,9 +87,10 @@ pub(crate) fn page(page: &Page<'_>) -> Value {
     }
     shown.push(blocks::divider());
     shown.push(blocks::section("*Who waits for an answer*"));
-    match page.waiting.is_empty() {
-        true => shown.push(blocks::section("Nobody.")),
-        false => shown.extend(blocks::sections(&page.waiting.join("\n"))),
+    if page.waiting.is_empty() {
+        shown.push(blocks::section("Nobody."))
+    } else {
+        shown.extend(blocks::sections(&page.waiting.join("\n")))
     }
     shown.push(blocks::divider());
     shown.push(blocks::section(&today(&page.day)));
@@ -136,9 +137,10 @@ fn trouble(page: &Page<'_>) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
-    match told.is_empty() {
-        true => "*Deliveries*: all is well.".to_owned(),
-        false => format!(":warning: *Deliveries*: {}.", told.join("; ")),
+    if told.is_empty() {
+        "*Deliveries*: all is well.".to_owned()
+    } else {
+        format!(":warning: *Deliveries*: {}.", told.join("; "))
     }
 }
 

@@ -17,11 +17,12 @@ pub(crate) fn head(callers: usize, is_open: bool) -> String {
         1 => "A new caller".to_owned(),
         many => format!("{many} new callers"),
     };
-    match is_open {
-        true => format!(
+    if is_open {
+        format!(
             "*{who}* in one message, because many write at once. Each gets a thread when there is room; to answer now, press *Open thread*."
-        ),
-        false => format!("*{who}* wrote while many did:"),
+        )
+    } else {
+        format!("*{who}* wrote while many did:")
     }
 }
 

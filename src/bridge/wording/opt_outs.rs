@@ -87,10 +87,11 @@ pub(crate) fn which_line() -> String {
 /// The command did what it says.
 pub(crate) fn done(caller: &Address, leaves: bool, command: &str) -> String {
     let caller = escape(&caller.display());
-    match leaves {
-        true => format!(
+    if leaves {
+        format!(
             "{caller} is sent no more texts, until they text START or somebody writes `{command} optout {caller} undo`."
-        ),
-        false => format!("{caller} can be texted again."),
+        )
+    } else {
+        format!("{caller} can be texted again.")
     }
 }

@@ -81,9 +81,10 @@ pub(crate) fn is_shown(content_type: &str) -> bool {
 pub(crate) fn count(names: &[String]) -> String {
     let word = |name: &String| name.split(' ').next().unwrap_or("file").to_owned();
     let first = names.first().map_or_else(|| "file".to_owned(), word);
-    let word = match names.iter().all(|name| word(name) == first) {
-        true => first.as_str(),
-        false => "file",
+    let word = if names.iter().all(|name| word(name) == first) {
+        first.as_str()
+    } else {
+        "file"
     };
     match (names.len(), word.starts_with('a')) {
         (1, true) => format!("an {word}"),

@@ -75,9 +75,10 @@ fn held_buttons(message: &str) -> Value {
 
 /// What stands in place of the question.
 pub(crate) fn held_decided(sent: bool, by: &str) -> String {
-    match sent {
-        true => format!("<@{by}> has it sent."),
-        false => format!("<@{by}> keeps it inside. The caller does not get it."),
+    if sent {
+        format!("<@{by}> has it sent.")
+    } else {
+        format!("<@{by}> keeps it inside. The caller does not get it.")
     }
 }
 
@@ -96,15 +97,16 @@ pub(crate) const CORRECT: &str = "edit_send";
 
 /// A reply was edited that had left. `edit` is the id that the button carries.
 pub(crate) fn edited(edit: &str, got: &str, reached: bool) -> Content {
-    let (sentence, button) = match reached {
-        true => (
+    let (sentence, button) = if reached {
+        (
             "This edit did not reach the caller. What was texted:",
             "Send a correction",
-        ),
-        false => (
+        )
+    } else {
+        (
             "This edit did not reach the caller, and neither did the reply, which was not delivered:",
             "Send it now",
-        ),
+        )
     };
     let button = Button::new(CORRECT, button, edit).style(Style::Primary);
     let shown = vec![

@@ -74,10 +74,11 @@ impl Progress {
 
     /// The step to go on with when the round was cut short: the same, for those who are left of it.
     pub(super) fn again(&self) -> usize {
-        match self.then == self.step + 1 {
-            true => self.step,
+        if self.then == self.step + 1 {
+            self.step
+        } else {
             // It was rung after all the steps, as a last resort.
-            false => self.then,
+            self.then
         }
     }
 }

@@ -190,9 +190,10 @@ pub(super) fn lead_on(
                 step: *step,
                 then: *then,
                 people,
-                seconds: match rang.last == Some(*step) {
-                    true => dial::seconds_again(*seconds),
-                    false => *seconds,
+                seconds: if rang.last == Some(*step) {
+                    dial::seconds_again(*seconds)
+                } else {
+                    *seconds
                 },
                 situation,
             };

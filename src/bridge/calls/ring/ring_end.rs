@@ -54,9 +54,10 @@ impl Ended {
         );
         // Whoever takes the call can be gone before the two are put together: a caller who is still there goes on.
         let put_through = result.dial_bridged != Some(false) || result.call_status == "completed";
-        let connected = match line.screen {
-            true => result.dial_bridged == Some(true) || (pressed.is_some() && put_through),
-            false => result.dial_bridged.unwrap_or(picked_up),
+        let connected = if line.screen {
+            result.dial_bridged == Some(true) || (pressed.is_some() && put_through)
+        } else {
+            result.dial_bridged.unwrap_or(picked_up)
         };
         if connected {
             let person = pressed.map(|leg| leg.person.clone()).or(person);
@@ -79,12 +80,13 @@ impl Ended {
         }
         declined.sort();
         declined.dedup();
-        match picked_up {
-            true => Ended::Swallowed {
+        if picked_up {
+            Ended::Swallowed {
                 by: person,
                 declined,
-            },
-            false => Ended::Unanswered { declined },
+            }
+        } else {
+            Ended::Unanswered { declined }
         }
     }
 }

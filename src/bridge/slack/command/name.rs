@@ -96,9 +96,10 @@ async fn change(
         at: None,
     });
     tx.commit().await?;
-    Ok(match removes {
-        true => desk::name_removed(&caller),
-        false => desk::is_called_now(&caller, name),
+    Ok(if removes {
+        desk::name_removed(&caller)
+    } else {
+        desk::is_called_now(&caller, name)
     })
 }
 

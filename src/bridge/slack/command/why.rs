@@ -48,9 +48,10 @@ pub(crate) fn lines_here<'a>(app: &'a App, command: &SlashCommand) -> Vec<&'a Li
         channel.is_some_and(|channel| channel == command.channel_id)
     };
     let here: Vec<&Line> = app.config.lines.iter().filter(is_here).collect();
-    match here.is_empty() {
-        true => app.config.lines.iter().collect(),
-        false => here,
+    if here.is_empty() {
+        app.config.lines.iter().collect()
+    } else {
+        here
     }
 }
 
