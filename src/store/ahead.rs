@@ -1,5 +1,5 @@
-//! What waits for a time that is too far off to have been meant: the clock was ahead when it was written, and was put right
-//! while the service was stopped.
+//! Corrects due times that are too far in the future to be intended: the clock was ahead when they were written and was
+//! corrected while the service was stopped.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use jiff::SignedDuration;
 
 use super::Store;
 
-/// Nothing is put off longer by us. What a vendor asked to be left alone for longer is asked once more.
+/// The longest intended delay of a delivery. If a vendor asked for a longer one, it is tried once more.
 const PUT_OFF: SignedDuration = SignedDuration::from_mins(5);
 
-/// How far off at most what waits can have been put on purpose.
+/// The longest intended delays of other times.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Farthest {
     pub(crate) lease: Duration,
@@ -19,8 +19,8 @@ pub(crate) struct Farthest {
     pub(crate) page: Duration,
 }
 
-/// Brings near what is farther off than that, by the database's clock; how many rows that changed. It is done at a start,
-/// where the tables may be read through once.
+/// Corrects all due times that are farther off, by the database's clock. Returns the number of changed rows. Run it at the
+/// start, since it scans the tables.
 pub(crate) async fn bring_near(store: &Store, farthest: Farthest) -> anyhow::Result<u64> {
     let mut tx = store.begin().await?;
     let now = tx.now_ms();
@@ -54,7 +54,7 @@ pub(crate) async fn bring_near(store: &Store, farthest: Farthest) -> anyhow::Res
             "update home_view set published_at = $1 where published_at > $2",
             now,
         ),
-        // Else what a caller says from now on would count as said before.
+        // Otherwise an opt-out or opt-in from now on would count as older than the stored one.
         clamp("update opt_out set as_of = $1 where as_of > $2", now),
     ] {
         let done = sqlx::query(sql)
@@ -80,8 +80,8 @@ mod tests {
     use crate::clock::Clock;
     use crate::store::Store;
 
-    /// Another replica holds the lock and writes nothing: the time is asked for after the wait, or leases would begin before
-    /// they were given.
+    /// While another replica holds the lock, a writer waits. It must read the time after the wait, or leases would begin before
+    /// they were granted.
     #[tokio::test]
     async fn the_time_is_told_after_the_wait_for_another_writer() {
         let Some((mut maintenance, url, name)) = crate::store::plans::postgres("qdn_waits").await
@@ -107,7 +107,7 @@ mod tests {
         while count(&mut maintenance, &waits).await == 0 {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        // It waits already: what the clock says from here on is later than when it began to.
+        // It is waiting now, so any time from here on is after the begin of its wait.
         let now = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         let waited = count(&mut maintenance, now).await;

@@ -1,7 +1,7 @@
-//! The audit trail: append-only, each row hashed together with the one before it.
+//! The audit trail: an append-only table in which each row's hash covers the previous row's hash.
 //!
-//! The hash covers every column, each with its length before it, so that neither a changed word nor a moved
-//! boundary between two words goes unseen. Removing rows from the end is seen by `audit_head`.
+//! The hash covers every column with its length, so that it detects both a changed text and a moved boundary between two
+//! columns. The row in `audit_head` detects rows that are removed from the end.
 
 mod verify;
 
@@ -17,22 +17,22 @@ use crate::vocabulary::Decision;
 
 pub use verify::Broken;
 
-/// A decision about to be kept.
+/// An audit entry to write.
 #[derive(Debug, Clone)]
 pub(crate) struct NewEntry {
-    /// The line's name, empty where no line is concerned.
+    /// The line's name; empty if no line is concerned.
     pub(crate) line: String,
-    /// The caller's number as Twilio wrote it.
+    /// The caller's address as Twilio writes it.
     pub(crate) number: String,
-    /// The vendor's id of what it is about: a MessageSid, a CallSid, a Slack `channel:ts`, a person's name.
+    /// What it is about: a MessageSid, a CallSid, a Slack `channel:ts`, or a person's name.
     pub(crate) subject: String,
     /// What was decided.
     pub(crate) decision: Decision,
-    /// Why, in words.
+    /// The reason, in words.
     pub(crate) reason: String,
-    /// What else a reader needs to reconstruct it, as JSON; never a text's words.
+    /// What else is needed to reconstruct the decision, as JSON; never the words of a text.
     pub(crate) detail: serde_json::Value,
-    /// When it was decided, where that was before it could be written.
+    /// When it was decided, if that was before the transaction.
     pub(crate) at: Option<Timestamp>,
 }
 
@@ -50,8 +50,7 @@ impl NewEntry {
         }
     }
 
-    /// The same fact for whoever collects logs, when it was decided and is not written yet: no words of a text, no full
-    /// number.
+    /// Logs a decision that is not written yet. Contains no words of a text and no full number.
     pub(crate) fn log(&self) {
         tracing::info!(
             target: "audit",
@@ -63,7 +62,7 @@ impl NewEntry {
         );
     }
 
-    /// The fact once it is written, with its row's place in the chain: a log that is kept elsewhere can prove it later.
+    /// Logs a written decision with its link in the chain. A copy of the log elsewhere can prove the trail later.
     pub(super) fn log_written(&self, link: &Link) {
         tracing::info!(
             target: "audit",
@@ -77,7 +76,7 @@ impl NewEntry {
         );
     }
 
-    /// Its place in the chain alone, for a fact that was logged when it was decided.
+    /// Logs the link of a decision that was logged when it was made.
     pub(super) fn log_link(&self, link: &Link) {
         tracing::info!(
             target: "audit",
@@ -90,42 +89,42 @@ impl NewEntry {
     }
 }
 
-/// A row's place in the chain. Whoever knows it can tell whether the row, or any before it, was changed since.
+/// A row's number and hash. They prove whether the row, or any before it, was changed later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// The row's number.
     pub seq: i64,
-    /// Its hash, hexadecimal.
+    /// The row's hash, in hexadecimal.
     pub hash: String,
 }
 
 /// A row of the audit trail.
 #[derive(Debug, Clone, FromRow, Serialize)]
 pub struct Entry {
-    /// Counts from 1 without gaps.
+    /// The row's number: counts from 1 without gaps.
     pub seq: i64,
-    /// Milliseconds since the Unix epoch, UTC.
+    /// When it was decided, in milliseconds since the Unix epoch.
     pub at: i64,
     /// The line's name.
     pub line: String,
     /// The caller's number.
     pub number: String,
-    /// The vendor's id of what it is about.
+    /// What it is about: a MessageSid, a CallSid, a Slack `channel:ts`, or a person's name.
     pub subject: String,
     /// What was decided.
     pub decision: String,
-    /// Why.
+    /// The reason, in words.
     pub reason: String,
-    /// More, as JSON.
+    /// Details, as JSON.
     pub detail: String,
-    /// The hash of the row before, empty for the first.
+    /// The previous row's hash; empty for the first.
     pub previous: String,
-    /// This row's hash, hexadecimal SHA-256.
+    /// This row's hash: SHA-256 in hexadecimal.
     pub hash: String,
 }
 
 impl Entry {
-    /// When it was decided.
+    /// Returns when it was decided.
     pub fn time(&self) -> Timestamp {
         timestamp(self.at)
     }
@@ -154,13 +153,13 @@ impl Entry {
 pub(super) const COLUMNS: &str =
     "seq, at, line, number, subject, decision, reason, detail, previous, hash";
 
-/// Appends the entries; each one's place in the chain.
+/// Appends the entries. Returns the link of each.
 pub(super) async fn append(tx: &mut Tx, entries: &[NewEntry]) -> anyhow::Result<Vec<Link>> {
     let mut links = Vec::with_capacity(entries.len());
     if entries.is_empty() {
         return Ok(links);
     }
-    // The update takes the row's lock first: several replicas append one after the other.
+    // This update locks the row, so that replicas append one after another.
     let (mut seq, mut previous): (i64, String) =
         sqlx::query_as("update audit_head set seq = seq where id = 1 returning seq, hash")
             .fetch_one(&mut *tx.inner)
@@ -218,21 +217,21 @@ async fn insert(tx: &mut Tx, entry: &Entry) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Which rows to show.
+/// Selects audit rows.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Not before this.
+    /// Rows at this time or later.
     pub since: Option<Timestamp>,
-    /// Before this.
+    /// Rows before this time.
     pub until: Option<Timestamp>,
-    /// A CallSid or other subject.
+    /// Rows about this CallSid or other subject.
     pub subject: Option<String>,
-    /// A caller's number.
+    /// Rows about this caller's number.
     pub number: Option<String>,
 }
 
 impl Filter {
-    /// The columns that must have these values.
+    /// Returns the columns to compare and their values.
     fn exact(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [("subject", &self.subject), ("number", &self.number)]
             .into_iter()
@@ -240,7 +239,7 @@ impl Filter {
             .filter(|(_, value)| !value.is_empty())
     }
 
-    /// Names only what is asked for: no index serves a condition that may be empty.
+    /// Returns the query of a page. It contains only the requested conditions, since an optional condition cannot use an index.
     pub(super) fn page_sql(&self) -> String {
         let exact: Vec<String> = self
             .exact()
@@ -255,11 +254,11 @@ impl Filter {
     }
 }
 
-/// How many rows a page of a listing holds in memory.
+/// The rows of a page.
 const PAGE: i64 = 1_000;
 
 impl Store {
-    /// The rows after `seq` that pass the filter, oldest first, at most a page of them.
+    /// Returns a page of the rows after the number `after` that match the filter, oldest first.
     pub async fn audit_page(&self, filter: &Filter, after: i64) -> anyhow::Result<Vec<Entry>> {
         let mut query = sqlx::query_as(sqlx::AssertSqlSafe(filter.page_sql()))
             .bind(after)

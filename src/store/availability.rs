@@ -1,4 +1,4 @@
-//! What people said of themselves with the slash command.
+//! The availability overrides that people set with the slash command.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::{Store, Tx, timestamp};
 
-/// One person's last word on whether they can be rung.
+/// A person's override.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Row {
     pub(crate) person: String,
@@ -18,18 +18,18 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// When it stops holding; `None` is "until changed".
+    /// When it expires; `None` means that it holds until it is changed.
     pub(crate) fn until(&self) -> Option<Timestamp> {
         self.until.map(timestamp)
     }
 
-    /// When it was said.
+    /// When it was set.
     pub(crate) fn said_at(&self) -> Timestamp {
         timestamp(self.said_at)
     }
 }
 
-/// Everybody's last word.
+/// Returns all overrides, including expired ones.
 pub(crate) async fn all(store: &Store) -> anyhow::Result<Vec<Row>> {
     sqlx::query_as("select person, state, until, reason, said_by, said_at from presence_override")
         .fetch_all(store.reader())
@@ -37,7 +37,7 @@ pub(crate) async fn all(store: &Store) -> anyhow::Result<Vec<Row>> {
         .context("reading what people said of their availability")
 }
 
-/// What was said of `person` last.
+/// Returns a person's override, which may have expired.
 pub(crate) async fn of(tx: &mut Tx, person: &str) -> anyhow::Result<Option<Row>> {
     sqlx::query_as(
         "select person, state, until, reason, said_by, said_at from presence_override where person = $1",
@@ -48,7 +48,7 @@ pub(crate) async fn of(tx: &mut Tx, person: &str) -> anyhow::Result<Option<Row>>
     .context("reading what was said of an availability")
 }
 
-/// Keeps what was said of `person`, in place of what was said before.
+/// Sets a person's override.
 pub(crate) async fn set(
     tx: &mut Tx,
     person: &str,

@@ -1,11 +1,11 @@
-//! Since when everybody on a line is away, and which callers were told so.
+//! Since when everybody on a line is away, and which callers got the away text.
 
 use anyhow::Context;
 use jiff::Timestamp;
 
 use super::{Store, Tx};
 
-/// Since when everybody on the line is away, now that it is looked at; `None` while somebody is there.
+/// Records whether everybody on the line is away. Returns since when, in milliseconds; `None` if somebody is available.
 pub(crate) async fn note(tx: &mut Tx, line: &str, is_away: bool) -> anyhow::Result<Option<i64>> {
     let now = tx.now_ms();
     if !is_away {
@@ -28,7 +28,7 @@ pub(crate) async fn note(tx: &mut Tx, line: &str, is_away: bool) -> anyhow::Resu
     Ok(Some(since))
 }
 
-/// Whether the line is in such a time.
+/// Whether everybody on the line is recorded as away.
 pub(crate) async fn is_noted(store: &Store, line: &str) -> anyhow::Result<bool> {
     let found: Option<i64> = sqlx::query_scalar("select since from away_period where line = $1")
         .bind(line)
@@ -38,7 +38,7 @@ pub(crate) async fn is_noted(store: &Store, line: &str) -> anyhow::Result<bool> 
     Ok(found.is_some())
 }
 
-/// Notes that the caller is told; `false` if they were told since `since`.
+/// Records that the caller gets the away text. Returns `false` if they already got it since `since`.
 pub(crate) async fn tell(
     tx: &mut Tx,
     line: &str,
@@ -60,7 +60,7 @@ pub(crate) async fn tell(
     Ok(told.rows_affected() == 1)
 }
 
-/// How many texts a caller was sent automatically after `since`.
+/// Returns the number of automatic texts to a caller after `since`.
 pub(crate) async fn automatic_texts(
     tx: &mut Tx,
     caller: &str,

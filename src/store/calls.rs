@@ -1,4 +1,4 @@
-//! Calls, and where each stands.
+//! Calls and their states.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -15,32 +15,32 @@ pub(crate) struct Call {
     pub(crate) conversation_id: String,
     /// Our number.
     pub(crate) line: String,
-    /// The other end as Twilio writes it.
+    /// The caller's address as Twilio writes it.
     pub(crate) caller: String,
     started_at: i64,
     state: CallState,
-    /// How long they talked.
+    /// How long they talked, in seconds.
     pub(crate) seconds: i64,
     texted: i64,
-    /// The recording's SID, empty without one.
+    /// The voicemail recording's SID; empty without one.
     pub(crate) recording: String,
     pub(crate) recording_seconds: i64,
-    /// The outbox row that put it into its thread, empty while there is none.
+    /// The outbox row of its message in the thread; empty while there is none.
     pub(crate) post_id: String,
 }
 
 impl Call {
-    /// When it came in.
+    /// When the call came in.
     pub(crate) fn started(&self) -> Timestamp {
         timestamp(self.started_at)
     }
 
-    /// Where it stands.
+    /// The call's state.
     pub(crate) fn state(&self) -> CallState {
         self.state
     }
 
-    /// Whether the caller was sent the text for missed calls.
+    /// Whether the caller was sent the missed-call text.
     pub(crate) fn is_texted(&self) -> bool {
         self.texted != 0
     }
@@ -49,7 +49,7 @@ impl Call {
 const COLUMNS: &str = "sid, conversation_id, line, caller, started_at, state, seconds, texted, recording, \
                        recording_seconds, post_id";
 
-/// A call about to be kept.
+/// A call to store.
 #[derive(Debug, Clone)]
 pub(crate) struct NewCall<'a> {
     pub(crate) sid: &'a str,
@@ -59,7 +59,7 @@ pub(crate) struct NewCall<'a> {
     pub(crate) started: Timestamp,
 }
 
-/// Keeps a call that is not kept yet.
+/// Stores a call, unless it is stored already.
 pub(crate) async fn insert(tx: &mut Tx, new: &NewCall<'_>) -> anyhow::Result<()> {
     let now = tx.now_ms();
     let kept = sqlx::query(
@@ -87,7 +87,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewCall<'_>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The call with this SID.
+/// Returns the call with this SID.
 pub(crate) async fn by_sid(tx: &mut Tx, sid: &str) -> anyhow::Result<Option<Call>> {
     let sql = format!("select {COLUMNS} from call where sid = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -97,7 +97,7 @@ pub(crate) async fn by_sid(tx: &mut Tx, sid: &str) -> anyhow::Result<Option<Call
         .context("looking for a call")
 }
 
-/// The same outside a transaction.
+/// Returns the call with this SID, outside a transaction.
 pub(crate) async fn read(store: &Store, sid: &str) -> anyhow::Result<Option<Call>> {
     let sql = format!("select {COLUMNS} from call where sid = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -107,7 +107,7 @@ pub(crate) async fn read(store: &Store, sid: &str) -> anyhow::Result<Option<Call
         .context("looking for a call")
 }
 
-/// The last call on one of these lines whose number ends with `digits`.
+/// Returns the last call on one of these lines whose caller's number ends with `digits`.
 pub(crate) async fn last(
     store: &Store,
     lines: &[&str],
@@ -128,7 +128,7 @@ pub(crate) async fn last(
         .context("looking for the last call")
 }
 
-/// When the first call on this line came in, after `since`, of which it is not known that it is over.
+/// Returns when the first call on this line after `since` came in that is not over.
 pub(crate) async fn first_open(
     store: &Store,
     line: &str,
@@ -145,7 +145,7 @@ pub(crate) async fn first_open(
     Ok(started.map(timestamp))
 }
 
-/// Moves a call on; `false` if it has got at least as far already.
+/// Raises a call's state. Returns `false` if it already has this state or a later one.
 pub(crate) async fn advance(
     tx: &mut Tx,
     sid: &str,
@@ -179,7 +179,7 @@ pub(crate) async fn advance(
     Ok(has_moved)
 }
 
-/// Notes that nobody talks in this call any longer, or that `person` does not; what came of it is told apart from this.
+/// Records that nobody talks in this call any more, or that `person` does not. The outcome is recorded separately.
 pub(crate) async fn talk_over(tx: &mut Tx, sid: &str, person: &str) -> anyhow::Result<()> {
     sqlx::query(
         "update call set state = 'ringing', rank = 0, taken_by = ''
@@ -193,7 +193,7 @@ pub(crate) async fn talk_over(tx: &mut Tx, sid: &str, person: &str) -> anyhow::R
     Ok(())
 }
 
-/// Keeps which outbox row put the call into its thread.
+/// Records the outbox row of the call's message in its thread.
 pub(crate) async fn set_post(tx: &mut Tx, sid: &str, post_id: &str) -> anyhow::Result<()> {
     sqlx::query("update call set post_id = $1 where sid = $2")
         .bind(post_id)
@@ -204,7 +204,7 @@ pub(crate) async fn set_post(tx: &mut Tx, sid: &str, post_id: &str) -> anyhow::R
     Ok(())
 }
 
-/// Keeps a call's recording.
+/// Records a call's voicemail.
 pub(crate) async fn set_recording(
     tx: &mut Tx,
     sid: &str,
@@ -221,7 +221,7 @@ pub(crate) async fn set_recording(
     Ok(())
 }
 
-/// Who talks with a caller: names and CallSids, of calls that moved on after `since`.
+/// Returns who is talking with a caller: names and CallSids, of calls that changed after `since`.
 pub(crate) async fn talking(
     store: &Store,
     since: Timestamp,

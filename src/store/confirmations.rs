@@ -1,4 +1,4 @@
-//! Replies that wait for their writer's word.
+//! Replies whose writer was asked whether to send them.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -7,15 +7,15 @@ use sqlx::FromRow;
 use super::{Store, Tx};
 use crate::vocabulary::ConfirmationState;
 
-/// A reply that its writer was asked about.
+/// A reply whose writer was asked.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Held {
     pub(crate) conversation_id: String,
-    /// Their Slack user id.
+    /// The writer's Slack user ID.
     pub(crate) writer: String,
     /// Where the question to its writer stands.
     pub(crate) state: ConfirmationState,
-    /// The outbox row of the question in the thread, empty while only the writer was asked.
+    /// The outbox row of the question in the thread; empty while only the writer was asked.
     pub(crate) notice: String,
 }
 
@@ -27,7 +27,7 @@ impl Held {
 
 const COLUMNS: &str = "conversation_id, writer, state, notice";
 
-/// Notes that the writer is asked; asked again, it is open again.
+/// Records that the writer is asked. Reopens an earlier question.
 pub(crate) async fn open(
     tx: &mut Tx,
     message_id: &str,
@@ -53,7 +53,7 @@ pub(crate) async fn open(
     Ok(())
 }
 
-/// What was asked about this message, if anything was.
+/// Returns the question about this message, if there is one.
 pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Held>> {
     let sql = format!("select {COLUMNS} from confirmation where message_id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -78,7 +78,7 @@ pub(crate) async fn close(
     Ok(())
 }
 
-/// Keeps which outbox row asks in the thread.
+/// Records the outbox row of the question in the thread.
 pub(crate) async fn set_notice(tx: &mut Tx, message_id: &str, notice: &str) -> anyhow::Result<()> {
     sqlx::query("update confirmation set notice = $1 where message_id = $2")
         .bind(notice)
@@ -89,7 +89,7 @@ pub(crate) async fn set_notice(tx: &mut Tx, message_id: &str, notice: &str) -> a
     Ok(())
 }
 
-/// The messages whose writers were asked before `since`, have not answered, and were not asked in the thread.
+/// Returns the messages whose question is open, was asked before `since` and was not asked in the thread yet.
 pub(crate) async fn undecided(store: &Store, since: Timestamp) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar(
         "select message_id from confirmation where state = 'open' and notice = '' and asked_at < $1 order by asked_at",

@@ -1,4 +1,4 @@
-//! Opening the database: pragmas set and read back, migrations run, a newer database refused.
+//! Opens the database: sets pragmas and reads them back, runs migrations, refuses a newer database.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -18,30 +18,31 @@ use crate::private_files;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// How long a statement waits for another process that holds SQLite's lock. Shorter than Slack's and Twilio's
-/// patience together with our own work, so that they hear "no" from us instead of nothing.
+/// How long a statement waits for another process that holds SQLite's lock. Shorter than Slack's and Twilio's timeouts, so
+/// that they get an error from us instead of no answer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a handler waits for a connection. Twilio gives up after 15 s.
+/// How long a handler waits for a connection of the pool. Twilio gives up after 15 s.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// SQLite reads on any number of connections at once; four keep two cores busy.
+/// The reader connections. SQLite allows any number; four keep two cores busy.
 const SQLITE_READERS: u32 = 4;
 
-/// Writers queue behind one another in Postgres too, so more connections than this would only wait there.
+/// The writer connections. Writers queue in Postgres, too, so more connections would only wait there.
 const POSTGRES_WRITERS: u32 = 3;
 
-/// Apart from the writers, so that a flood of them holds no reader up. A small Postgres allows 100 in all.
+/// The reader connections, separate from the writers so that many writers do not hold up readers. A small Postgres allows
+/// 100 connections in all.
 const POSTGRES_READERS: u32 = 6;
 
-/// For calls alone, in either database: a call asks for three things at once, and nothing that is slow may have the
-/// connection it needs.
+/// The reader connections for calls, in either database. A call makes three reads at once, which must not wait for slow reads
+/// of others.
 const CALL_READERS: u32 = 3;
 
-/// Why the database cannot be used; each says what to do.
+/// Why the database cannot be opened. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL names neither kind of database.
+    /// The URL's scheme is neither SQLite's nor Postgres'.
     #[error("database_url: it must begin with sqlite:// or postgres://")]
     UnknownKind,
     /// The database cannot be opened or reached.
@@ -49,30 +50,30 @@ pub enum OpenError {
         "the database cannot be opened: {0}. Check database_url, that the folder exists and can be written to, or that Postgres runs"
     )]
     Unreachable(sqlx::Error),
-    /// Another version of the program has changed the tables.
+    /// A newer version of the program has migrated the database.
     #[error(
         "the database is newer than this program (it has migration {0}, which this version does not know). \
          Start the version that made it, or a later one"
     )]
     Newer(i64),
-    /// The database is there and does not take a write.
+    /// The database can be opened but not written.
     #[error(
         "the database cannot be written: {0}. End whatever holds its lock, and see that its disk is neither full nor read-only"
     )]
     ReadOnly(sqlx::Error),
-    /// The tables could not be brought up to date.
+    /// A migration failed.
     #[error("the database cannot be brought up to date: {0}")]
     Migration(MigrateError),
-    /// SQLite did not take a setting that durability rests on.
+    /// SQLite did not accept a pragma that durability depends on.
     #[error(
         "SQLite keeps {pragma} at {value} instead of {wanted}: the file system may not support it. Move the database to a local disk"
     )]
     Pragma {
-        /// The setting's name.
+        /// The pragma's name.
         pragma: &'static str,
-        /// What it reads back as.
+        /// Its actual value.
         value: String,
-        /// What it must be.
+        /// The required value.
         wanted: &'static str,
     },
 }
@@ -114,7 +115,7 @@ pub(super) async fn open(url: &str, clock: Clock) -> Result<Store, OpenError> {
     Ok(store)
 }
 
-/// Whether nothing has ever been in an SQLite file.
+/// Whether an SQLite file has no tables.
 async fn is_empty(writer: &AnyPool) -> Result<bool, OpenError> {
     let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_master")
         .fetch_one(writer)
@@ -123,7 +124,7 @@ async fn is_empty(writer: &AnyPool) -> Result<bool, OpenError> {
     Ok(tables == 0)
 }
 
-/// The lock beside an SQLite file, if no living process has it.
+/// Locks the file beside an SQLite file; `None` if another process has the lock or the database is not a file.
 pub(super) fn lock(url: &str) -> anyhow::Result<Option<File>> {
     let Some(file) = sqlite_file(url) else {
         return Ok(None);
@@ -133,7 +134,7 @@ pub(super) fn lock(url: &str) -> anyhow::Result<Option<File>> {
         private_files::create(Path::new(&path)).with_context(|| format!("creating {path}"))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
-        // The one before us is still finishing; its leases end by themselves.
+        // The previous process is still shutting down. Its leases expire by themselves.
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {path}")),
     }
@@ -156,8 +157,8 @@ async fn open_sqlite(url: &str) -> Result<[AnyPool; 3], OpenError> {
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .after_connect(|connection, _| Box::pin(set_pragmas(connection)))
-            // On a full disk SQLite ends a transaction by itself, and sqlx goes on believing in it. Such a
-            // connection is let go, or nothing could ever be written again.
+            // On a full disk SQLite rolls a transaction back by itself, but sqlx still counts it. Close such a
+            // connection, or nothing could be written any more.
             .before_acquire(|connection, _| {
                 let is_clean = !connection.is_in_transaction();
                 Box::pin(async move { Ok(is_clean) })
@@ -197,7 +198,7 @@ async fn open_sqlite(url: &str) -> Result<[AnyPool; 3], OpenError> {
 /// log and the log's index the mode of the file.
 fn keep_private(file: &Path) {
     if !file.exists() {
-        // Where that fails, SQLite says why.
+        // If this fails, opening the database reports why.
         let _ = private_files::create(file);
     }
     for file in private_files::of_database(file) {
@@ -210,7 +211,7 @@ async fn set_pragmas(connection: &mut AnyConnection) -> Result<(), sqlx::Error> 
         "pragma journal_mode = wal",
         "pragma synchronous = full",
         "pragma foreign_keys = on",
-        // What is removed is overwritten with zeros, not only forgotten. See `scrub` for the log.
+        // Overwrite deleted data with zeros. See `scrub` for the write-ahead log.
         "pragma secure_delete = on",
     ] {
         sqlx::query(pragma).execute(&mut *connection).await?;
@@ -226,7 +227,7 @@ pub(super) async fn wait_for_lock(connection: &mut AnyConnection) -> Result<(), 
     Ok(())
 }
 
-/// `journal_mode` answers with a word, `synchronous` with a number.
+/// Reads a pragma as text. `journal_mode` returns a word, `synchronous` a number.
 async fn read_pragma(pool: &AnyPool, pragma: &'static str) -> Result<String, sqlx::Error> {
     use sqlx::Row;
     let row = sqlx::query(pragma).fetch_one(pool).await?;
@@ -245,8 +246,8 @@ async fn open_postgres(url: &str, connections: u32) -> Result<AnyPool, OpenError
         .map_err(OpenError::Unreachable)
 }
 
-/// A replica that stops in the middle of a transaction must not hold the others up, and whoever waits for it says so
-/// in time.
+/// Sets Postgres' timeouts: a replica that hangs in a transaction must not block the others, and a writer that waits for it
+/// has to fail in time.
 async fn bound_waiting(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     for setting in [
         "set idle_in_transaction_session_timeout = '3s'",

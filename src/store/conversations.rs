@@ -1,4 +1,4 @@
-//! Conversations, one for each caller on each line, and the threads they have had.
+//! Conversations, one for each caller on each line, and their threads.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -6,31 +6,32 @@ use sqlx::FromRow;
 
 use super::{Store, Tx, new_id, timestamp};
 
-/// One caller on one line.
+/// The conversation of a caller on a line.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Conversation {
     pub(crate) id: String,
-    /// Our number, E.164.
+    /// Our number, in E.164.
     pub(crate) line: String,
-    /// The other end as Twilio writes it.
+    /// The caller's address as Twilio writes it.
     pub(crate) caller: String,
-    /// "San Diego, CA" as Twilio last gave it, or empty.
+    /// The caller's place as Twilio last reported it, such as "San Diego, CA"; may be empty.
     pub(crate) place: String,
-    /// The channel of the current thread, empty before the first post.
+    /// The channel of the current thread; empty before the first post.
     pub(crate) channel: String,
-    /// The root of the current thread, empty while there is none.
+    /// The `ts` of the current thread; empty while there is none.
     pub(crate) thread_ts: String,
     last_at: i64,
 }
 
 impl Conversation {
-    /// When a text or call last came or went.
+    /// When the last text or call, in either direction, was.
     pub(crate) fn last_at(&self) -> Timestamp {
         timestamp(self.last_at)
     }
 }
 
-/// The conversation of `caller` on `line`, begun if there is none, and touched.
+/// Returns the conversation of `caller` on `line` and updates its last activity. Creates it if there is none. The returned
+/// `last_at` is the one before the update.
 pub(crate) async fn open(
     tx: &mut Tx,
     line: &str,
@@ -38,7 +39,7 @@ pub(crate) async fn open(
     place: &str,
 ) -> anyhow::Result<Conversation> {
     let now = tx.now_ms();
-    // The returned last_at is the one before this touch: it says how long the conversation was idle.
+    // The caller needs the old last_at, which tells how long the conversation was idle.
     let before: Option<i64> =
         sqlx::query_scalar("select last_at from conversation where line = $1 and caller = $2")
             .bind(line)
@@ -65,8 +66,8 @@ pub(crate) async fn open(
     Ok(conversation)
 }
 
-/// The conversation of `caller` on `line`, begun without a thread if there is none. It is not touched: for what the desk
-/// itself sends.
+/// Returns the conversation of `caller` on `line` without updating its last activity, for texts of the desk itself. Creates
+/// it without a thread if there is none.
 pub(crate) async fn begin_unnoticed(
     tx: &mut Tx,
     line: &str,
@@ -91,7 +92,7 @@ pub(crate) async fn begin_unnoticed(
 const BY_ID: &str =
     "select id, line, caller, place, channel, thread_ts, last_at from conversation where id = $1";
 
-/// The conversation with this id.
+/// Returns the conversation with this id; an error if there is none.
 pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Conversation> {
     sqlx::query_as(BY_ID)
         .bind(id)
@@ -100,7 +101,7 @@ pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Conversatio
         .context("reading a conversation")
 }
 
-/// The same inside a transaction.
+/// Returns the conversation with this id, inside a transaction; an error if there is none.
 pub(crate) async fn by_id_in(tx: &mut Tx, id: &str) -> anyhow::Result<Conversation> {
     sqlx::query_as(BY_ID)
         .bind(id)
@@ -109,7 +110,7 @@ pub(crate) async fn by_id_in(tx: &mut Tx, id: &str) -> anyhow::Result<Conversati
         .context("reading a conversation")
 }
 
-/// The conversation whose thread has this root, current or old.
+/// Returns the conversation of this thread, current or old.
 pub(crate) async fn by_thread(
     tx: &mut Tx,
     channel: &str,
@@ -126,7 +127,7 @@ pub(crate) async fn by_thread(
     .context("looking for a thread's conversation")
 }
 
-/// Keeps that the thread with this root is one of the conversation's.
+/// Records that this thread belongs to the conversation.
 pub(crate) async fn add_thread(
     tx: &mut Tx,
     id: &str,
@@ -148,7 +149,7 @@ pub(crate) async fn add_thread(
     Ok(())
 }
 
-/// Makes `root` the conversation's current thread.
+/// Makes this thread the conversation's current one.
 pub(crate) async fn bind_thread(
     tx: &mut Tx,
     id: &str,
@@ -166,7 +167,7 @@ pub(crate) async fn bind_thread(
     Ok(())
 }
 
-/// The conversations of a number that have a thread.
+/// Returns the conversations of a number that have a thread.
 pub(crate) async fn of_caller(tx: &mut Tx, caller: &str) -> anyhow::Result<Vec<Conversation>> {
     sqlx::query_as(
         "select id, line, caller, place, channel, thread_ts, last_at from conversation
@@ -178,7 +179,7 @@ pub(crate) async fn of_caller(tx: &mut Tx, caller: &str) -> anyhow::Result<Vec<C
     .context("listing the conversations of a number")
 }
 
-/// Every conversation of a number, those without a thread among them.
+/// Returns all conversations of a number.
 pub(crate) async fn all_of_caller(tx: &mut Tx, caller: &str) -> anyhow::Result<Vec<Conversation>> {
     sqlx::query_as(
         "select id, line, caller, place, channel, thread_ts, last_at from conversation where caller = $1",
@@ -189,7 +190,7 @@ pub(crate) async fn all_of_caller(tx: &mut Tx, caller: &str) -> anyhow::Result<V
     .context("listing all conversations of a number")
 }
 
-/// The conversation with this id, if it is still there.
+/// Returns the conversation with this id, if it still exists.
 pub(crate) async fn find(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Conversation>> {
     sqlx::query_as(BY_ID)
         .bind(id)
@@ -198,7 +199,7 @@ pub(crate) async fn find(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Convers
         .context("looking for a conversation")
 }
 
-/// Whether this message of ours is a thread's root.
+/// Whether this message is the parent of one of our threads.
 pub(crate) async fn is_root(store: &Store, channel: &str, ts: &str) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select conversation_id from thread where channel = $1 and ts = $2")
@@ -210,7 +211,7 @@ pub(crate) async fn is_root(store: &Store, channel: &str, ts: &str) -> anyhow::R
     Ok(found.is_some())
 }
 
-/// Notes that something came or went.
+/// Updates the conversation's last activity.
 pub(crate) async fn touch(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query("update conversation set last_at = $1 where id = $2")

@@ -1,4 +1,4 @@
-//! What a day brought, in numbers: kept by the quarter of an hour, in the transactions that change them.
+//! Daily statistics, counted per quarter of an hour in the transactions that change them.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -6,20 +6,20 @@ use sqlx::FromRow;
 
 use super::{Store, Tx};
 
-/// How many milliseconds one row sums up. Midnight falls between two of them in every time zone.
+/// The period of a row, in milliseconds. In every time zone, midnight is between two of these periods.
 const SLOT: i64 = 15 * 60 * 1_000;
 
-/// How much there was, or how much more.
+/// Counts, or changes of counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
 pub(crate) struct Tally {
     pub(crate) texts: i64,
     pub(crate) replies: i64,
     pub(crate) calls: i64,
-    /// Of the calls, those that nobody took.
+    /// The calls that nobody answered.
     pub(crate) missed: i64,
 }
 
-/// Counts what came to a line at a moment, in milliseconds since the Unix epoch.
+/// Adds to the counts of a line at a time, in milliseconds since the Unix epoch.
 pub(super) async fn add(tx: &mut Tx, line: &str, at: i64, more: Tally) -> anyhow::Result<()> {
     if more == Tally::default() {
         return Ok(());
@@ -42,7 +42,7 @@ pub(super) async fn add(tx: &mut Tx, line: &str, at: i64, more: Tally) -> anyhow
     Ok(())
 }
 
-/// The same for the line of a conversation.
+/// Adds to the counts of a conversation's line.
 pub(super) async fn add_to(
     tx: &mut Tx,
     conversation_id: &str,
@@ -70,7 +70,7 @@ pub(super) fn since_sql(lines: usize) -> String {
     )
 }
 
-/// What there was on these lines since a midnight.
+/// Returns the sum of the counts of these lines since a midnight.
 pub(crate) async fn since(
     store: &Store,
     lines: &[&str],
@@ -91,7 +91,7 @@ pub(crate) async fn since(
 pub(super) const REFUSED: &str =
     "select count(*) from outbox where state = 'refused' and created_at >= $1";
 
-/// How many deliveries that were put in since then were refused for good.
+/// Returns how many deliveries that were enqueued since then were refused permanently.
 pub(crate) async fn refused(store: &Store, since: Timestamp) -> anyhow::Result<i64> {
     sqlx::query_scalar(REFUSED)
         .bind(since.as_millisecond())
@@ -130,7 +130,7 @@ mod tests {
             ts: "",
             internal: inside,
         };
-        // What comes twice counts once.
+        // A repeated message counts once.
         let kept = messages::insert(tx, &new).await.unwrap();
         assert_eq!(messages::insert(tx, &new).await.unwrap(), None);
         kept.unwrap()
@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// What is counted as it happens is what an upgrade counts of a database that has not counted yet.
+    /// The counts made at run time equal those that the migration computes for an older database.
     async fn both_count_the_same(url: &str) {
         let store = Store::open(url, Clock::System).await.unwrap();
         let mut tx = store.begin().await.unwrap();

@@ -1,14 +1,14 @@
-//! Replies in a thread whose root we have posted but not heard of yet.
+//! Replies in a thread whose parent message we posted but do not know yet.
 
 use anyhow::Context;
 use jiff::SignedDuration;
 
 use super::Tx;
 
-/// How long a reply is kept for a root that never turns up: it was a thread of somebody else.
+/// How long a reply waits. If its parent is not known by then, the thread is not ours.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
 
-/// Keeps a reply, as Slack told of it, until its root is known.
+/// Stores a reply's event until its thread is known.
 pub(crate) async fn park(
     tx: &mut Tx,
     channel: &str,
@@ -37,7 +37,7 @@ pub(crate) async fn park(
     Ok(())
 }
 
-/// Takes the replies that waited for this root, oldest first.
+/// Removes and returns the events that waited for this thread, oldest first.
 pub(crate) async fn unpark(tx: &mut Tx, channel: &str, root: &str) -> anyhow::Result<Vec<String>> {
     let mut replies: Vec<(String, String)> = sqlx::query_as(
         "delete from deferred_reply where channel = $1 and root = $2 returning ts, event",
@@ -47,12 +47,12 @@ pub(crate) async fn unpark(tx: &mut Tx, channel: &str, root: &str) -> anyhow::Re
     .fetch_all(&mut *tx.inner)
     .await
     .context("taking parked replies")?;
-    // A ts has ten digits before its dot and six behind, so that text order is time order.
+    // A ts has ten digits before its dot and six after it, so text order is time order.
     replies.sort();
     Ok(replies.into_iter().map(|(_, event)| event).collect())
 }
 
-/// Forgets a reply that waits for its root: it was edited or deleted since; whether there was one.
+/// Removes a waiting reply that was edited or deleted. Returns whether there was one.
 pub(crate) async fn forget(tx: &mut Tx, channel: &str, ts: &str) -> anyhow::Result<bool> {
     let forgotten = sqlx::query("delete from deferred_reply where channel = $1 and ts = $2")
         .bind(channel)

@@ -1,4 +1,4 @@
-//! Edits of replies that have left, and what was made of them.
+//! Edits of replies that were already sent, which the thread offers to send as corrections.
 
 use anyhow::Context;
 use sqlx::FromRow;
@@ -6,21 +6,21 @@ use sqlx::FromRow;
 use super::{Tx, new_id};
 use crate::vocabulary::EditState;
 
-/// An edit that did not reach the caller.
+/// An edit of a sent reply.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Edit {
     pub(crate) id: String,
     pub(crate) message_id: String,
     pub(crate) conversation_id: String,
-    /// What the reply says now, in Slack's markup.
+    /// The edited text, in Slack's markup.
     pub(crate) body: String,
     state: EditState,
-    /// The outbox row that tells of it in the thread.
+    /// The outbox row of its notice in the thread.
     pub(crate) notice: String,
 }
 
 impl Edit {
-    /// Whether nobody has sent it, and no later one has taken its place.
+    /// Whether it can still be sent: nobody has sent it and no later edit has replaced it.
     pub(crate) fn is_offered(&self) -> bool {
         self.state == EditState::Offered
     }
@@ -28,7 +28,7 @@ impl Edit {
 
 const COLUMNS: &str = "id, message_id, conversation_id, body, state, notice";
 
-/// Keeps an edit that is offered as a correction.
+/// Stores an edit that is offered as a correction. Returns its id.
 pub(crate) async fn offer(
     tx: &mut Tx,
     message_id: &str,
@@ -52,7 +52,7 @@ pub(crate) async fn offer(
     .context("keeping an edit")
 }
 
-/// Other words for an edit that is still offered.
+/// Replaces the text of an edit that is still offered.
 pub(crate) async fn set_body(tx: &mut Tx, id: &str, body: &str) -> anyhow::Result<()> {
     sqlx::query("update edit set body = $1 where id = $2")
         .bind(body)
@@ -63,7 +63,7 @@ pub(crate) async fn set_body(tx: &mut Tx, id: &str, body: &str) -> anyhow::Resul
     Ok(())
 }
 
-/// Keeps which outbox row tells of it.
+/// Records the outbox row of its notice.
 pub(crate) async fn set_notice(tx: &mut Tx, id: &str, notice: &str) -> anyhow::Result<()> {
     sqlx::query("update edit set notice = $1 where id = $2")
         .bind(notice)
@@ -85,7 +85,7 @@ pub(crate) async fn close(tx: &mut Tx, id: &str, state: EditState) -> anyhow::Re
     Ok(())
 }
 
-/// The edit with this id.
+/// Returns the edit with this id.
 pub(crate) async fn by_id(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Edit>> {
     let sql = format!("select {COLUMNS} from edit where id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -95,7 +95,7 @@ pub(crate) async fn by_id(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Edit>>
         .context("reading an edit")
 }
 
-/// The edit of this message that is still offered.
+/// Returns the edit of this message that is still offered.
 pub(crate) async fn offered(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Edit>> {
     let sql = format!(
         "select {COLUMNS} from edit where message_id = $1 and state = 'offered' order by created_at desc limit 1"
@@ -107,7 +107,7 @@ pub(crate) async fn offered(tx: &mut Tx, message_id: &str) -> anyhow::Result<Opt
         .context("looking for an offered edit")
 }
 
-/// What was last sent as a correction of this message, in Slack's markup.
+/// Returns the last correction of this message that was sent, in Slack's markup.
 pub(crate) async fn last_sent(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar(
         "select body from edit where message_id = $1 and state = 'sent' order by created_at desc limit 1",

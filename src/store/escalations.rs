@@ -1,10 +1,10 @@
-//! Texts to people of the desk about a caller nobody answers.
+//! Texts to people of the desk about a caller whom nobody answers.
 
 use anyhow::Context;
 
 use super::Tx;
 
-/// Keeps about whose conversation a message to `person` is.
+/// Records which conversation a message to `person` is about.
 pub(crate) async fn insert(
     tx: &mut Tx,
     message_id: &str,
@@ -23,7 +23,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// (conversation, person) of such a message; `None` for every other.
+/// Returns the conversation and the person of such a message; `None` for any other message.
 pub(crate) async fn of(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<(String, String)>> {
     sqlx::query_as("select conversation_id, person from escalation where message_id = $1")
         .bind(message_id)
@@ -32,7 +32,7 @@ pub(crate) async fn of(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<(
         .context("looking for a text to a person of the desk")
 }
 
-/// Twilio's ids of all such messages that are about a conversation.
+/// Returns the SIDs of all such messages about a conversation.
 pub(crate) async fn sids_about(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar(
         "select sms.sid from sms join escalation on escalation.message_id = sms.message_id where escalation.conversation_id = $1",

@@ -1,33 +1,33 @@
-//! Looks at a database without bringing it up to date: another version of the program may be running on it.
+//! Examines a database without migrating it, since another version of the program may be using it.
 
 use sqlx::{AnyConnection, Connection};
 
 use super::connect::{self, MIGRATIONS};
 use super::{OpenError, Store};
 
-/// What was found.
+/// The result of an examination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Examined {
-    /// How many migrations the next start will run.
+    /// The number of migrations that the next start will run.
     pub pending: usize,
 }
 
 impl Store {
-    /// Says how a database stands that is there already, and whether it can be written now.
+    /// Examines an existing database: its pending migrations, and whether it can be written now.
     pub(crate) async fn examine(url: &str) -> Result<Examined, OpenError> {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(url)
             .await
             .map_err(OpenError::Unreachable)?;
         let examined = look(&mut connection, url).await;
-        // What was found counts, however the connection ends.
+        // Ignore an error of closing: the result is already known.
         let _ = connection.close().await;
         examined
     }
 }
 
 impl Store {
-    /// Whether SQLite finds nothing wrong in a file that nobody writes.
+    /// Whether SQLite's integrity check finds no problem in a file that nobody writes.
     pub(crate) async fn is_whole(url: &str) -> anyhow::Result<bool> {
         sqlx::any::install_default_drivers();
         let mut connection = AnyConnection::connect(url).await?;
@@ -44,7 +44,7 @@ async fn look(connection: &mut AnyConnection, url: &str) -> Result<Examined, Ope
         .iter()
         .map(|migration| migration.version)
         .collect();
-    // No such table: nothing has run yet.
+    // Without this table no migration has run yet.
     let applied: Vec<i64> = sqlx::query_scalar("select version from _sqlx_migrations")
         .fetch_all(&mut *connection)
         .await
@@ -60,7 +60,7 @@ async fn look(connection: &mut AnyConnection, url: &str) -> Result<Examined, Ope
     })
 }
 
-/// Takes the writer's lock and makes a table that is never committed.
+/// Proves that the database can be written: creates a table in a transaction and rolls it back.
 async fn prove_write(connection: &mut AnyConnection, url: &str) -> Result<(), sqlx::Error> {
     if url.starts_with("sqlite:") {
         connect::wait_for_lock(connection).await?;

@@ -1,7 +1,7 @@
-//! Taking away what people wrote: one number's at once, everybody's after a time.
+//! Removes what people wrote: that of one number on request, everybody's after a time.
 //!
-//! That something was written stays: without its row in `message` the same text would be found in Twilio's log and
-//! shown once more. The audit trail holds no words, and stays whole.
+//! The rows in `message` stay without their text: otherwise the backfill would find the text in Twilio's log and show it
+//! again. The audit trail contains no words and stays complete.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -11,26 +11,26 @@ use super::audit::NewEntry;
 use super::{Store, Tx, lanes, scrub, taken};
 use crate::vocabulary::Decision;
 
-/// How many rows of a table one transaction of [`older_than`] changes: a caller's text must not wait long for it.
+/// The most rows of a table that one transaction of [`older_than`] changes. A caller's text must not wait long for it.
 const AT_ONCE: i64 = 500;
 
-/// What became of one conversation's words.
+/// The counts of what was removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Forgotten {
-    /// How many texts and replies there were.
+    /// The texts and replies.
     pub messages: u64,
-    /// How many deliveries were given up because they had not been made yet.
+    /// The deliveries that were dropped because they had not been made.
     pub given_up: u64,
 }
 
-/// What leads to a conversation's rows in outbox and message: its own, and those of texts to colleagues about it.
+/// Selects a conversation's rows in outbox and message: its own, and those of texts to colleagues about it.
 const OF_CONVERSATION: &str = "(conversation_id = $1 or message_id in (select message_id from escalation where conversation_id = $1))";
 
-/// The lists in which a conversation's texts stand, and their edits.
+/// Selects the outbox rows of lists that contain texts of the conversation, and of their edits.
 const OF_LISTS: &str = "id in (select list_id from listed where conversation_id = $1) \
                         or lane in (select 'listing:' || list_id from listed where conversation_id = $1)";
 
-/// How many deliveries of a conversation are under way: their words are still needed.
+/// Returns the number of a conversation's deliveries in progress, which still need their words.
 pub(crate) async fn under_way(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<i64> {
     let sql = format!(
         "select count(*) from outbox where state in ('sending', 'unknown') and ({OF_CONVERSATION} or {OF_LISTS})"
@@ -42,7 +42,7 @@ pub(crate) async fn under_way(tx: &mut Tx, conversation_id: &str) -> anyhow::Res
         .context("looking what is under way")
 }
 
-/// Takes away everything that was written in a conversation, and its caller's name and place.
+/// Removes everything that was written in a conversation, and its caller's name and place.
 pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Forgotten> {
     let now = tx.now_ms();
     let given_up = format!(
@@ -63,7 +63,7 @@ pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::
     let messages = run(tx, messages, conversation_id).await?;
     for sql in [
         &format!("update outbox set payload = '{{}}' where {OF_CONVERSATION}"),
-        // What was announced of several callers at once names no conversation. Once it is posted nothing needs its words.
+        // An announcement about several callers refers to no conversation. Once it is posted, its words are not needed.
         "update outbox set payload = '{}' where conversation_id = '' and kind in ('announce', 'update') and pending = 0
             and payload <> '{}' and exists (select 1 from conversation where id = $1)",
         "delete from deferred_reply where exists (select 1 from thread
@@ -75,7 +75,7 @@ pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::
         "delete from conversation_status where conversation_id = $1",
         "update call set recording = '' where conversation_id = $1",
         "delete from caller_name where number = (select caller from conversation where id = $1)",
-        // What comes next begins a thread of its own: the old one's root cannot be written anew.
+        // The next text starts a new thread, since the old one's parent message cannot be rendered any more.
         "update conversation set place = '', thread_ts = '' where id = $1",
     ] {
         run(tx, sql, conversation_id).await?;
@@ -97,7 +97,7 @@ async fn run(tx: &mut Tx, sql: &str, conversation_id: &str) -> anyhow::Result<u6
     Ok(done.rows_affected())
 }
 
-/// Takes away some of the words from before `before` whose delivery is over; how many rows that changed.
+/// Removes some of the words from before `before` whose delivery is over. Returns the number of changed rows.
 pub(crate) async fn older_than(store: &Store, before: Timestamp) -> anyhow::Result<u64> {
     let mut tx = store.begin().await?;
     let mut changed = 0;
@@ -111,7 +111,7 @@ pub(crate) async fn older_than(store: &Store, before: Timestamp) -> anyhow::Resu
              select id from outbox where created_at < $1 and pending = 0
              and state in ('delivered', 'refused', 'dropped') and payload <> '{}' limit $2)",
         "delete from edit where id in (select id from edit where created_at < $1 limit $2)",
-        // Who has had no thread for so long was shown in a list at least.
+        // Callers who have had no thread for so long were at least shown in a list.
         "delete from listed where message_id in (
              select l.message_id from listed l where l.came_at < $1 and (l.opened_by <> '' or (
                  exists (select 1 from outbox o where o.id = l.list_id and o.state = 'delivered')

@@ -1,11 +1,11 @@
-//! Who has opened the app's home, and for whom it has to be brought up to date.
+//! Who has opened the app's Home tab, and whose view is out of date.
 
 use anyhow::Context;
 use jiff::Timestamp;
 
 use super::{Store, Tx};
 
-/// Notes that what a home shows has changed.
+/// Marks all views as out of date.
 pub(crate) async fn mark_stale(tx: &mut Tx) -> anyhow::Result<()> {
     sqlx::query("update home_view set stale = 1 where stale = 0")
         .execute(&mut *tx.inner)
@@ -14,7 +14,7 @@ pub(crate) async fn mark_stale(tx: &mut Tx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Notes that somebody looks at their home, which is brought up to date now.
+/// Records that somebody opened their Home tab, whose view is published now.
 pub(crate) async fn opened(tx: &mut Tx, person: &str) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
@@ -29,7 +29,7 @@ pub(crate) async fn opened(tx: &mut Tx, person: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether anybody's home is out of date.
+/// Whether any view is out of date.
 pub(crate) async fn any_stale(store: &Store) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select person from home_view where stale = 1 limit 1")
@@ -39,8 +39,8 @@ pub(crate) async fn any_stale(store: &Store) -> anyhow::Result<bool> {
     Ok(found.is_some())
 }
 
-/// Takes those whose home is out of date, who opened it after `opened_after` and had it brought up to date no later than
-/// `published_before`; those first who opened it last.
+/// Returns people whose view is out of date, who opened it after `opened_after` and whose view was published no later than
+/// `published_before`, and marks their views as up to date. Those who opened it last come first.
 pub(crate) async fn take_stale(
     tx: &mut Tx,
     opened_after: Timestamp,

@@ -1,10 +1,10 @@
-//! Small facts kept by name.
+//! A key-value table for single values.
 
 use anyhow::Context;
 
 use super::{Store, Tx};
 
-/// What is kept under `name`.
+/// Returns the value of `name`.
 pub(crate) async fn read(store: &Store, name: &str) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar("select value from kv where name = $1")
         .bind(name)
@@ -13,7 +13,7 @@ pub(crate) async fn read(store: &Store, name: &str) -> anyhow::Result<Option<Str
         .context("reading a fact")
 }
 
-/// The same within a transaction.
+/// Returns the value of `name`, inside a transaction.
 pub(crate) async fn read_in(tx: &mut Tx, name: &str) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar("select value from kv where name = $1")
         .bind(name)
@@ -22,7 +22,7 @@ pub(crate) async fn read_in(tx: &mut Tx, name: &str) -> anyhow::Result<Option<St
         .context("reading a fact")
 }
 
-/// Keeps `value` under `name`.
+/// Sets the value of `name`.
 pub(crate) async fn write(tx: &mut Tx, name: &str, value: &str) -> anyhow::Result<()> {
     sqlx::query("insert into kv (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value")
         .bind(name)
@@ -33,7 +33,7 @@ pub(crate) async fn write(tx: &mut Tx, name: &str, value: &str) -> anyhow::Resul
     Ok(())
 }
 
-/// Keeps `value` under `name` unless something is kept there.
+/// Sets the value of `name`, unless it has one.
 pub(crate) async fn write_first(tx: &mut Tx, name: &str, value: &str) -> anyhow::Result<()> {
     sqlx::query("insert into kv (name, value) values ($1, $2) on conflict (name) do nothing")
         .bind(name)
@@ -44,7 +44,7 @@ pub(crate) async fn write_first(tx: &mut Tx, name: &str, value: &str) -> anyhow:
     Ok(())
 }
 
-/// The name of the time up to which all texts to this number are kept.
+/// Returns the name of the watermark up to which all texts to this number are saved.
 pub(crate) fn texts_watermark(number: &str) -> String {
     format!("backfill.texts.{number}")
 }

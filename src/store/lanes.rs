@@ -1,7 +1,7 @@
-//! Lanes: queues in which nothing overtakes, leased to one worker at a time.
+//! Lanes: strictly ordered queues of deliveries, each leased to one worker at a time.
 //!
-//! A lane is asked for by its gate, the one door (a Slack channel, a Twilio number) its requests leave by. Among the
-//! lanes that are due, the one served longest ago comes first: a flood in one conversation holds no other up.
+//! Each lane belongs to a gate: the Slack channel or the Twilio number to which its requests go. Among the due lanes of a
+//! gate, the one served longest ago comes first, so that a flood in one conversation does not hold up the others.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use super::{Dialect, Store, Tx};
 use crate::clock::BootInstant;
 use crate::vocabulary::DeliveryState;
 
-/// A lane's name and its gate.
+/// A lane's id and its gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lane {
     pub(crate) id: String,
     pub(crate) gate: String,
 }
 
-/// How the lanes are named that are served before all others at their gate: they always count as the ones that were served
-/// longest ago. There are few of them, since only people's own acts put anything in.
+/// The prefix of lanes that come before all others of their gate: they always count as served longest ago. They are few,
+/// since only actions of people put deliveries into them.
 pub(crate) const FIRST_SERVED: &str = "question:";
 
-/// When a lane that is served `now` counts as served.
+/// Returns the time at which a lane that is served `now` counts as served.
 fn served_at(lane: &str, now: i64) -> i64 {
     match lane.starts_with(FIRST_SERVED) {
         true => 0,
@@ -33,7 +33,7 @@ fn served_at(lane: &str, now: i64) -> i64 {
     }
 }
 
-/// The next place in the lane, which is now due.
+/// Returns the next place in the lane and makes the lane due. Creates the lane if there is none.
 pub(super) async fn next_seq(tx: &mut Tx, lane: &Lane) -> anyhow::Result<i64> {
     let now = tx.now_ms();
     tx.gates.push(lane.gate.clone());
@@ -51,7 +51,7 @@ pub(super) async fn next_seq(tx: &mut Tx, lane: &Lane) -> anyhow::Result<i64> {
     .context("taking a place in a lane")
 }
 
-/// Makes the lane due now, whatever it waited for.
+/// Makes the lane due now.
 pub(crate) async fn rouse(tx: &mut Tx, lane: &Lane) -> anyhow::Result<()> {
     let now = tx.now_ms();
     tx.gates.push(lane.gate.clone());
@@ -64,7 +64,7 @@ pub(crate) async fn rouse(tx: &mut Tx, lane: &Lane) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether anything stands in the lane.
+/// Whether the lane has a pending delivery.
 pub(crate) async fn is_waiting(tx: &mut Tx, lane: &str) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select id from outbox where lane = $1 and pending = 1 limit 1")
@@ -75,7 +75,7 @@ pub(crate) async fn is_waiting(tx: &mut Tx, lane: &str) -> anyhow::Result<bool> 
     Ok(found.is_some())
 }
 
-/// Lets the lane come behind every other that is served, or begins to wait, within so many milliseconds.
+/// Puts the lane behind every lane that is served, or becomes due, within the next `milliseconds`.
 pub(crate) async fn put_behind(tx: &mut Tx, lane: &str, milliseconds: i64) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query("update lane set served_at = $1 where id = $2 and served_at <= $3")
@@ -88,38 +88,38 @@ pub(crate) async fn put_behind(tx: &mut Tx, lane: &str, milliseconds: i64) -> an
     Ok(())
 }
 
-/// What a worker has to do with a row it was given.
+/// What a worker has to do with a claimed row.
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
-    /// Send it: this attempt is written down already.
+    /// Send it. This attempt is already recorded.
     Attempt(Attempt),
-    /// Find out what became of this attempt.
+    /// Find out the outcome of this attempt.
     Settle(Attempt),
 }
 
-/// A row given to one worker until its lease ends.
+/// A row that a worker has leased.
 #[derive(Debug, Clone)]
 pub(crate) struct Claimed {
     pub(crate) row: Row,
     pub(crate) work: Work,
-    /// Whether this claim found an attempt that a dead process left without an outcome.
+    /// Whether a dead process left the row's attempt without an outcome.
     pub(crate) orphaned: bool,
-    /// When it was given out, by the database's clock.
+    /// When it was claimed, by the database's clock.
     pub(crate) at: Timestamp,
-    /// How long before that its attempt began; by whichever clock knows it better.
+    /// How long before that its attempt began; see [`Attempt::waited`].
     pub(crate) waited: Duration,
     pub(crate) lease_until: Timestamp,
-    /// The end of the lease by this machine's own clock, which no one sets and which counts suspensions.
+    /// The end of the lease by this machine's boot clock, which nobody can set and which counts suspensions.
     pub(crate) deadline: BootInstant,
 }
 
-/// How leases are made.
+/// The parameters of a lease.
 #[derive(Debug, Clone)]
 pub(crate) struct Lease {
-    /// Who holds it: one process, one life.
+    /// The owner: one run of one process.
     pub(crate) owner: String,
     pub(crate) duration: jiff::SignedDuration,
-    /// The time by Twilio's clock, if it has said it.
+    /// The time by Twilio's clock, if it is known.
     pub(crate) remote_now: Option<Timestamp>,
 }
 
@@ -128,7 +128,7 @@ struct LaneId {
     id: String,
 }
 
-/// Gives out the heads of up to `limit` lanes of `gate` that are due, each with its attempt written down.
+/// Claims the heads of up to `limit` due lanes of `gate` and records their attempts. They are committed before this returns.
 pub(crate) async fn claim(
     store: &Store,
     gate: &str,
@@ -177,7 +177,7 @@ pub(crate) async fn claim(
 
 const DUE: &str = "select id from lane where throttle = $1 and due <= $2 and lease_until <= $3 order by served_at limit $4";
 
-/// A look that takes no lock, so that an idle gate costs the writer nothing.
+/// Checks for due lanes without a lock, so that an idle gate does not need the writer.
 async fn has_due(store: &Store, gate: &str) -> anyhow::Result<bool> {
     let found: Option<String> = sqlx::query_scalar(
         "select id from lane where throttle = $1 and due <= $2 and lease_until <= $2 limit 1",
@@ -190,7 +190,7 @@ async fn has_due(store: &Store, gate: &str) -> anyhow::Result<bool> {
     Ok(found.is_some())
 }
 
-/// The head of a lane if its time has come; otherwise the lane is put right.
+/// Returns the head of a lane if it is due; otherwise corrects the lane's due time.
 async fn due_head(tx: &mut Tx, lane: &str) -> anyhow::Result<Option<Row>> {
     let sql = format!(
         "select {} from outbox where lane = $1 and pending = 1 order by seq, part limit 1",
@@ -235,12 +235,12 @@ async fn take(
         at: tx.now(),
         waited,
         lease_until: super::timestamp(lease_until),
-        // From before the time was asked for that the lease counts from.
+        // The boot clock was read before the database's time, so the deadline is never after the end of the lease.
         deadline: tx.began + Duration::try_from(lease.duration)?,
     })
 }
 
-/// Sets when the lane is next due, from its head.
+/// Sets the lane's due time from its head, and wakes its gate.
 pub(crate) async fn advance(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
     let gate: Option<String> = sqlx::query_scalar(
         "update lane set due = (select next_at from outbox where lane = $1 and pending = 1 order by seq, part limit 1)
@@ -254,7 +254,7 @@ pub(crate) async fn advance(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gives the lane back, if this claim still holds it, and sets when it is next due.
+/// Ends the lease if this claim still holds it, and sets the lane's due time.
 pub(crate) async fn release(tx: &mut Tx, claimed: &Claimed, lease: &Lease) -> anyhow::Result<()> {
     sqlx::query(
         "update lane set lease_owner = '', lease_until = 0 where id = $1 and lease_owner = $2 and lease_until = $3",
@@ -268,8 +268,8 @@ pub(crate) async fn release(tx: &mut Tx, claimed: &Claimed, lease: &Lease) -> an
     advance(tx, &claimed.row.lane).await
 }
 
-/// The clock was set back by `step`: what waits for a time to come would wait that much longer. Replicas go by their
-/// database's clock, which is not ours to judge.
+/// Moves due times back by `step` after the clock was set back; otherwise deliveries would wait that much longer. Does nothing
+/// for Postgres, where the database's clock counts.
 pub(crate) async fn set_back(store: &Store, step: jiff::SignedDuration) -> anyhow::Result<()> {
     let step = i64::try_from(step.as_millis())?;
     let mut tx = store.begin().await?;
@@ -291,7 +291,7 @@ pub(crate) async fn set_back(store: &Store, step: jiff::SignedDuration) -> anyho
     tx.commit().await
 }
 
-/// Ends every lease: nobody lives who could hold one.
+/// Ends all leases. Call it only if no other process can hold one.
 pub(super) async fn end_all_leases(store: &Store) -> anyhow::Result<()> {
     let mut tx = store.begin().await?;
     sqlx::query("update lane set lease_owner = '', lease_until = 0 where lease_until > 0")
@@ -301,7 +301,7 @@ pub(super) async fn end_all_leases(store: &Store) -> anyhow::Result<()> {
     tx.commit().await
 }
 
-/// When a lane of this gate next becomes due. One that is due already is leased, and its release rings the bell.
+/// Returns when a lane of this gate next becomes due. A lane that is due already is leased; its release rings the bell.
 pub(crate) async fn next_due(store: &Store, gate: &str) -> anyhow::Result<Option<Timestamp>> {
     let next: Option<i64> = sqlx::query_scalar(
         "select due from lane where throttle = $1 and due > $2 order by due limit 1",

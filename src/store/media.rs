@@ -1,4 +1,4 @@
-//! Files on their way to callers' phones.
+//! The media files of outbound texts.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use super::{Store, Tx};
 use crate::media::OutboundMedia;
 use crate::vocabulary::Kind;
 
-/// Notes a file that is kept; one that is noted already stays as it is.
+/// Records a stored file. Does nothing if it is recorded already.
 pub(crate) async fn insert(
     tx: &mut Tx,
     conversation_id: &str,
@@ -31,7 +31,7 @@ pub(crate) async fn insert(
     Ok(())
 }
 
-/// The type of a file; `None` if it is not kept.
+/// Returns the MIME type of a file; `None` if it is not recorded.
 pub(crate) async fn content_type(store: &Store, id: &str) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar("select content_type from outbound_media where id = $1")
         .bind(id)
@@ -40,7 +40,7 @@ pub(crate) async fn content_type(store: &Store, id: &str) -> anyhow::Result<Opti
         .context("looking for a file")
 }
 
-/// Every file that is kept.
+/// Returns the ids of all files.
 pub(crate) async fn ids(store: &Store) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar("select id from outbound_media")
         .fetch_all(store.reader())
@@ -48,7 +48,7 @@ pub(crate) async fn ids(store: &Store) -> anyhow::Result<Vec<String>> {
         .context("listing the files")
 }
 
-/// Forgets the files from before `done` whose message wants nothing more, and all from before `any`.
+/// Deletes the rows of files from before `done` whose message has no open delivery, and of all files from before `any`.
 pub(crate) async fn forget(tx: &mut Tx, done: Timestamp, any: Timestamp) -> anyhow::Result<u64> {
     let sql = format!(
         "delete from outbound_media where created_at < $1 or (created_at < $2 and not exists (

@@ -1,4 +1,4 @@
-//! What people wrote, each once: (origin, external id) is the dedupe key.
+//! Messages, each stored once: (origin, external id) is the deduplication key.
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
@@ -7,14 +7,14 @@ use sqlx::FromRow;
 use super::daily_stats::{self, Tally};
 use super::{Store, Tx, new_id};
 
-/// Where a message was written.
+/// The origin of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// By a caller; the external id is the MessageSid.
+    /// A caller; the external id is the MessageSid.
     Twilio,
-    /// By the desk itself, such as the text for a missed call; the external id says what for.
+    /// The desk itself, as with the missed-call text; the external id says for what.
     Desk,
-    /// By a dispatcher; the external id is `channel:ts`. Slack's event ids are no key: one message was seen under eleven.
+    /// A dispatcher; the external id is `channel:ts`. Slack's event IDs are not a key: one message was seen under eleven.
     Slack,
 }
 
@@ -28,57 +28,57 @@ impl Origin {
     }
 }
 
-/// A message about to be kept.
+/// A message to store.
 #[derive(Debug)]
 pub(crate) struct NewMessage<'a> {
     pub(crate) conversation_id: &'a str,
     pub(crate) origin: Origin,
     pub(crate) external_id: &'a str,
-    /// Who wrote it: the caller's number or the Slack user.
+    /// The author: the caller's number or the Slack user.
     pub(crate) author: &'a str,
     pub(crate) body: &'a str,
-    /// The dispatcher's own message, where the marks go; empty for texts.
+    /// The channel of the dispatcher's message, which gets the marks; empty for texts.
     pub(crate) channel: &'a str,
     pub(crate) ts: &'a str,
-    /// A note, or a remark to a colleague: never sent.
+    /// Whether it is a note or a remark to a colleague, which is never sent.
     pub(crate) internal: bool,
 }
 
-/// A kept message.
+/// A stored message.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Message {
     pub(crate) id: String,
     pub(crate) conversation_id: String,
     pub(crate) external_id: String,
-    /// Who wrote it: the caller's number or the Slack user.
+    /// The author: the caller's number or the Slack user.
     pub(crate) author: String,
     pub(crate) body: String,
     pub(crate) channel: String,
     pub(crate) ts: String,
-    /// When its writer last edited it, as Slack dates that; empty for never.
+    /// The `ts` of its last edit; empty if it was never edited.
     pub(crate) edited_ts: String,
     deleted: i64,
     internal: i64,
-    /// The mark that Slack shows on it, empty for none.
+    /// The mark that Slack shows on it; empty for none.
     pub(crate) mark: String,
 }
 
 impl Message {
-    /// Whether its writer has taken it away.
+    /// Whether its writer has deleted it.
     pub(crate) fn is_deleted(&self) -> bool {
         self.deleted != 0
     }
 
-    /// Whether it must not reach the caller.
+    /// Whether it is internal and must not reach the caller.
     pub(crate) fn is_internal(&self) -> bool {
         self.internal != 0
     }
 }
 
-/// How far back answers are looked for that may have crossed with another's.
+/// How old another person's answer may be to count as crossing with a new one.
 const LATELY: SignedDuration = SignedDuration::from_mins(5);
 
-/// Keeps the message; `None` if it was kept before.
+/// Stores a message. Returns its id; `None` if it was stored before.
 pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<Option<String>> {
     let now = tx.now_ms();
     let kept: Option<String> = sqlx::query_scalar(
@@ -111,14 +111,14 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<
     Ok(kept)
 }
 
-/// When a text was kept, and that it stands behind a later one, where that is shown.
+/// When a text was stored, and when it arrived at Twilio if it is marked as late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
 pub(crate) struct KeptText {
     pub(crate) created_at: i64,
     pub(crate) came_at: Option<i64>,
 }
 
-/// What is known of a text that may have been kept.
+/// Returns a text's times; `None` if it is not stored.
 pub(crate) async fn kept_text(store: &Store, sid: &str) -> anyhow::Result<Option<KeptText>> {
     sqlx::query_as(
         "select created_at, came_at from message where origin = 'twilio' and external_id = $1",
@@ -129,7 +129,7 @@ pub(crate) async fn kept_text(store: &Store, sid: &str) -> anyhow::Result<Option
     .context("looking for a text")
 }
 
-/// Keeps when a text came by Twilio's clock: it is marked as standing behind a later one.
+/// Records when a text arrived by Twilio's clock, which means that it is marked as late.
 pub(crate) async fn set_came_at(tx: &mut Tx, id: &str, at: Timestamp) -> anyhow::Result<()> {
     sqlx::query("update message set came_at = $1 where id = $2")
         .bind(at.as_millisecond())
@@ -140,7 +140,7 @@ pub(crate) async fn set_came_at(tx: &mut Tx, id: &str, at: Timestamp) -> anyhow:
     Ok(())
 }
 
-/// When a message that is kept was last edited, empty for never; `None` if it is not kept.
+/// Returns the `ts` of a message's last edit, empty if it was never edited; `None` if it is not stored.
 pub(crate) async fn known_edit(
     store: &Store,
     origin: Origin,
@@ -154,7 +154,7 @@ pub(crate) async fn known_edit(
         .context("looking for a message")
 }
 
-/// The message that its origin calls so.
+/// Returns the message with this external id.
 pub(crate) async fn by_external_id(
     tx: &mut Tx,
     origin: Origin,
@@ -169,7 +169,7 @@ pub(crate) async fn by_external_id(
         .context("looking for a message")
 }
 
-/// Keeps what a message says since its writer edited it.
+/// Stores the edited text of a message.
 pub(crate) async fn set_edited(
     tx: &mut Tx,
     id: &str,
@@ -186,7 +186,8 @@ pub(crate) async fn set_edited(
     Ok(())
 }
 
-/// Keeps where the text stands that somebody sent first, which has its mark there; `false` for any other message.
+/// Stores the channel and the `ts` of a text that somebody sent first, where its mark goes. Returns `false` for any other
+/// message.
 pub(crate) async fn set_place(
     tx: &mut Tx,
     id: &str,
@@ -205,7 +206,7 @@ pub(crate) async fn set_place(
     Ok(placed.rows_affected() == 1)
 }
 
-/// Keeps that its writer has taken a message away.
+/// Records that its writer has deleted a message.
 pub(crate) async fn set_deleted(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
     sqlx::query("update message set deleted = 1 where id = $1")
         .bind(id)
@@ -217,7 +218,7 @@ pub(crate) async fn set_deleted(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
 
 const COLUMNS: &str = "id, conversation_id, external_id, author, body, channel, ts, edited_ts, deleted, internal, mark";
 
-/// The message with this id.
+/// Returns the message with this id; an error if there is none.
 pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Message> {
     let sql = format!("select {COLUMNS} from message where id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -227,7 +228,7 @@ pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Message> {
         .context("reading a message")
 }
 
-/// The same inside a transaction.
+/// Returns the message with this id, inside a transaction; an error if there is none.
 pub(crate) async fn by_id_in(tx: &mut Tx, id: &str) -> anyhow::Result<Message> {
     let sql = format!("select {COLUMNS} from message where id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -237,7 +238,7 @@ pub(crate) async fn by_id_in(tx: &mut Tx, id: &str) -> anyhow::Result<Message> {
         .context("reading a message")
 }
 
-/// What others than `author` have lately answered in a conversation: who, and the ts. What was held back is no answer.
+/// Returns recent replies in a conversation by others than `author`: author and `ts`. Leaves out replies that were not sent.
 pub(crate) async fn answers_by_others(
     tx: &mut Tx,
     conversation_id: &str,
@@ -257,7 +258,7 @@ pub(crate) async fn answers_by_others(
     .context("looking for the answers of others")
 }
 
-/// Keeps that the message must not reach the caller.
+/// Records that the message is internal and must not reach the caller.
 pub(crate) async fn set_internal(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
     let kept: Option<(String, String, i64)> = sqlx::query_as(
         "update message set internal = 1 where id = $1 and internal = 0
@@ -279,7 +280,7 @@ pub(crate) async fn set_internal(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether this is a message that stands in Slack.
+/// Whether the message exists in Slack.
 pub(crate) async fn is_in_slack(tx: &mut Tx, id: &str) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select id from message where id = $1 and ts <> ''")
@@ -290,7 +291,7 @@ pub(crate) async fn is_in_slack(tx: &mut Tx, id: &str) -> anyhow::Result<bool> {
     Ok(found.is_some())
 }
 
-/// Whether a caller wrote this message.
+/// Whether a caller wrote the message.
 pub(crate) async fn is_from_caller(tx: &mut Tx, id: &str) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select id from message where id = $1 and origin = 'twilio'")
@@ -301,7 +302,7 @@ pub(crate) async fn is_from_caller(tx: &mut Tx, id: &str) -> anyhow::Result<bool
     Ok(found.is_some())
 }
 
-/// What a caller wrote last in a conversation; empty if nothing.
+/// Returns the caller's last text in a conversation; empty if there is none.
 pub(crate) async fn last_text(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<String> {
     let found: Option<String> = sqlx::query_scalar(
         "select body from message where conversation_id = $1 and origin = 'twilio'
@@ -314,7 +315,7 @@ pub(crate) async fn last_text(tx: &mut Tx, conversation_id: &str) -> anyhow::Res
     Ok(found.unwrap_or_default())
 }
 
-/// Keeps which mark Slack shows.
+/// Records the mark that Slack shows.
 pub(crate) async fn set_mark(tx: &mut Tx, id: &str, mark: &str) -> anyhow::Result<()> {
     sqlx::query("update message set mark = $1 where id = $2")
         .bind(mark)

@@ -1,11 +1,11 @@
-//! Who was sent the text for missed calls, and who takes none.
+//! Records who was sent the missed-call text, and finds numbers that do not accept texts.
 
 use anyhow::Context;
 use jiff::Timestamp;
 
 use super::Tx;
 
-/// Notes that the caller is texted for a missed call.
+/// Records that the caller is sent the missed-call text for this call.
 pub(crate) async fn set_texted(tx: &mut Tx, sid: &str) -> anyhow::Result<()> {
     sqlx::query("update call set texted = 1 where sid = $1")
         .bind(sid)
@@ -15,7 +15,7 @@ pub(crate) async fn set_texted(tx: &mut Tx, sid: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether this conversation's caller was sent the text for missed calls for a call that came after `since`.
+/// Whether the conversation's caller was sent the missed-call text for a call after `since`.
 pub(crate) async fn texted_since(
     tx: &mut Tx,
     conversation_id: &str,
@@ -32,7 +32,7 @@ pub(crate) async fn texted_since(
     Ok(found.is_some())
 }
 
-/// Whether this conversation's number was found not to take texts, or not to want ours.
+/// Whether a text to the conversation's caller failed with one of these error codes of Twilio's.
 pub(crate) async fn refuses_texts(
     tx: &mut Tx,
     conversation_id: &str,

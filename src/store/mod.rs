@@ -1,9 +1,8 @@
-//! All SQL: one text for SQLite and Postgres, and the only door to a write transaction.
+//! All SQL. Each statement runs on SQLite and on Postgres, and `Store::begin` is the only way to write.
 //!
-//! SQLite has one writer connection, since a pool of writers contends for the one lock SQLite has, and separate readers,
-//! those of calls apart.
-//! Write transactions begin `immediate`, because a transaction that reads first and writes later fails with
-//! "database is locked" as soon as another writer came between.
+//! SQLite has one writer connection, since several writers would only compete for SQLite's single lock. Readers have their
+//! own pool, and calls have a reader pool to themselves. Write transactions begin `immediate`: a transaction that reads first
+//! and writes later fails with "database is locked" if another writer gets in between.
 
 pub(crate) mod ahead;
 pub mod audit;
@@ -68,43 +67,44 @@ use crate::clock::{BootInstant, Clock};
 use crate::config::{DatabaseUrl, sqlite_file};
 use audit::NewEntry;
 
-/// Where all writers of a Postgres database queue.
+/// The row lock on which all writers of a Postgres database queue.
 const LOCK: &str = "select seq from audit_head where id = 1 for update";
 
-/// A statement of its own: one that also waits for the lock tells the time from before it waited.
+/// Reads the database's clock. A separate statement, because one that also waits for the lock would return the time before
+/// the wait.
 const TELL_TIME: &str = "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
 
-/// Which database stands behind the one SQL text.
+/// The kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Sqlite,
     Postgres,
 }
 
-/// The database.
+/// A handle on the database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     dialect: Dialect,
     url: DatabaseUrl,
     writer: AnyPool,
     reader: AnyPool,
-    /// Read by calls alone.
+    /// For reads by calls only.
     call_reader: AnyPool,
     clock: Clock,
-    /// By how many milliseconds the database's clock is ahead of ours.
+    /// How many milliseconds the database's clock is ahead of ours.
     ahead: Arc<AtomicI64>,
     wake: Wake,
-    /// Held while this process lives, where the database is a file.
+    /// The lock on an SQLite file, held while this process lives.
     lock: Option<Arc<File>>,
 }
 
 impl Store {
-    /// Opens the database that `url` names, creating an SQLite file and the tables where they are missing.
+    /// Opens the database at `url` and runs its migrations. Creates an SQLite file that does not exist.
     pub async fn open(url: &str, clock: Clock) -> Result<Store, OpenError> {
         connect::open(url, clock).await
     }
 
-    /// The only way to write; one writer at a time, in either database.
+    /// Begins a write transaction. There is one writer at a time, in either database; waits for it, with a time limit.
     pub(crate) async fn begin(&self) -> anyhow::Result<Tx> {
         let begin = match self.dialect {
             Dialect::Sqlite => "begin immediate",
@@ -117,8 +117,8 @@ impl Store {
             .context("beginning a transaction")?;
         let mut began = BootInstant::now();
         if self.dialect == Dialect::Postgres {
-            // Every transaction ends with the audit trail's end, so writers queue there anyway. Queueing here
-            // instead means that no two of them can each hold what the other wants. Replicas share one clock, too.
+            // Every transaction ends by updating the end of the audit trail, so writers queue there anyway. Queueing at the
+            // beginning avoids deadlocks. It also gives all replicas one clock.
             sqlx::query(LOCK)
                 .execute(&mut *inner)
                 .await
@@ -145,17 +145,17 @@ impl Store {
         })
     }
 
-    /// The time by which rows are due and leases end: the database's, where replicas share one.
+    /// Returns the time that decides when rows are due and leases end: the database's time for Postgres, which replicas share.
     pub(crate) fn now(&self) -> Timestamp {
         timestamp(self.clock.now().as_millisecond() + self.ahead.load(Ordering::Relaxed))
     }
 
-    /// For queries that change nothing; never waits for a writer.
+    /// Returns the pool for reads, which never wait for a writer.
     pub(crate) fn reader(&self) -> &AnyPool {
         &self.reader
     }
 
-    /// This store with connections on which calls alone read: they wait for nobody else's reads.
+    /// Returns this store with the reader pool of calls, so that their reads do not wait for other reads.
     pub(crate) fn for_calls(&self) -> Store {
         Store {
             reader: self.call_reader.clone(),
@@ -163,12 +163,12 @@ impl Store {
         }
     }
 
-    /// Who is told when work was committed.
+    /// Returns the bells that ring when work is committed.
     pub(crate) fn wake(&self) -> &Wake {
         &self.wake
     }
 
-    /// Whether the database answers a read and takes a write.
+    /// Checks that the database can be read and written.
     pub(crate) async fn ping(&self) -> anyhow::Result<()> {
         sqlx::query("select 1").execute(&self.reader).await?;
         let mut tx = self.begin().await?;
@@ -177,13 +177,13 @@ impl Store {
         tx.commit().await
     }
 
-    /// Whether the database is a file that is not there: a command that only looks must not make an empty one.
+    /// Whether the database is an SQLite file that does not exist. A command that only reads must not create an empty one.
     pub(crate) fn is_missing(url: &str) -> bool {
         sqlite_file(url).is_some_and(|file| !file.exists())
     }
 
-    /// Takes the database for this process's own, if it is a file and no other process has it. Leases that are found
-    /// then belong to the dead, and need not be waited for.
+    /// Locks an SQLite file for this process if no other process has it. Then all leases in it are of dead processes, so this
+    /// ends them. Does nothing for Postgres.
     pub(crate) async fn take_over(&mut self) -> anyhow::Result<()> {
         let Some(lock) = connect::lock(self.url.as_str())? else {
             return Ok(());
@@ -192,18 +192,18 @@ impl Store {
         if let Err(error) = scrub::overwrite_free_space(self).await {
             tracing::warn!(
                 error = format!("{error:#}"),
-                "what an earlier version removed may still stand in the database file; trying again at the next start"
+                "overwriting what an earlier version removed from the database file failed; trying again at the next start"
             );
         }
         lanes::end_all_leases(self).await
     }
 
-    /// The lock of an SQLite file, for as long as it is held; `None` while another process has it.
+    /// Locks an SQLite file until the returned file is dropped; `None` if another process has the lock.
     pub(crate) fn lock(url: &str) -> anyhow::Result<Option<File>> {
         connect::lock(url)
     }
 
-    /// Copies an SQLite database as it is at this moment into an empty file, while others go on writing.
+    /// Copies a consistent snapshot of an SQLite database into an empty file while others write.
     pub(crate) async fn copy_into(&self, file: &Path) -> anyhow::Result<()> {
         sqlx::query("vacuum into $1")
             .bind(file.display().to_string())
@@ -213,7 +213,7 @@ impl Store {
         Ok(())
     }
 
-    /// Lets the connections go; what was committed stays.
+    /// Closes all connections.
     pub async fn close(&self) {
         self.writer.close().await;
         self.reader.close().await;
@@ -221,27 +221,27 @@ impl Store {
     }
 }
 
-/// A write transaction: facts, their deliveries and their audit rows become durable together or not at all.
+/// A write transaction: rows, their deliveries and their audit entries become durable together or not at all.
 pub(crate) struct Tx {
     inner: Transaction<'static, Any>,
     dialect: Dialect,
     now: Timestamp,
-    /// That moment or a little before, by a clock of this machine that nobody sets.
+    /// That moment or a little earlier, by this machine's boot clock, which nobody can set.
     began: BootInstant,
     audit: Vec<NewEntry>,
-    /// Where in `audit` stand the rows that were logged when they were decided.
+    /// The indexes of the entries in `audit` that were logged when they were decided.
     logged: HashSet<usize>,
     gates: Vec<String>,
     wake: Wake,
 }
 
 impl Tx {
-    /// The time at which this transaction began: one time for all it writes.
+    /// Returns the time at which this transaction began, used for everything that it writes.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// The time so long after this transaction began, in milliseconds.
+    /// Returns the time `wait` after the begin of this transaction, in milliseconds since the Unix epoch.
     pub(crate) fn after(&self, wait: Duration) -> i64 {
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
         self.now
@@ -253,18 +253,18 @@ impl Tx {
         self.now.as_millisecond()
     }
 
-    /// Adds a row to the audit trail; written last, so that its lock is held only for the commit.
+    /// Adds an entry to the audit trail. It is written on commit, so that the trail is locked only briefly.
     pub(crate) fn audit(&mut self, entry: NewEntry) {
         self.audit.push(entry);
     }
 
-    /// The same for a row that was logged when it was decided.
+    /// Adds an entry to the audit trail that was logged when it was decided, so that the commit does not log it again.
     pub(crate) fn audit_logged(&mut self, entry: NewEntry) {
         self.logged.insert(self.audit.len());
         self.audit.push(entry);
     }
 
-    /// Makes everything durable, then wakes whoever delivers it.
+    /// Writes the audit entries, commits, logs the entries and wakes the workers that have something to deliver.
     pub(crate) async fn commit(mut self) -> anyhow::Result<()> {
         let entries = std::mem::take(&mut self.audit);
         let logged = std::mem::take(&mut self.logged);
@@ -290,7 +290,7 @@ fn timestamp(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// The text as both databases can keep it: Postgres refuses U+0000, so its picture takes its place.
+/// Replaces U+0000, which Postgres refuses in text, with `␀` (U+2400).
 pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{2400}")
 }

@@ -1,4 +1,4 @@
-//! The order in which replies leave: that of their writing, within what waits.
+//! Keeps waiting replies in the order in which they were written, and holds them back until their thread is in sync.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::{Store, Tx, lanes};
 use crate::vocabulary::{DeliveryState, Kind, Stored};
 
-/// The bell that rings when a reply waits for its thread to be compared.
+/// The bell that rings when a reply waits for a read of its thread.
 pub(crate) const COMPARE: &str = "compare";
 
 #[derive(Debug, FromRow)]
@@ -19,13 +19,13 @@ struct Place {
     message_id: String,
     ts: String,
     written_at: i64,
-    /// Whether any text of its reply was ever tried, also one that is done.
+    /// Whether any part of its reply was ever tried, including finished ones.
     begun: i64,
 }
 
 impl Place {
-    /// Whether it may change its place: a reply of which nothing was tried, and that stands where it was first put. What
-    /// somebody decided on later stays where that put it.
+    /// Whether the row may change its place: it is a reply that was never tried and is still in its first place. A reply that
+    /// was moved by a later decision stays there.
     fn is_free(&self) -> bool {
         let is_waiting = self.state == DeliveryState::Waiting && self.attempts == 0;
         is_waiting && self.begun == 0 && !self.ts.is_empty() && self.created_at == self.written_at
@@ -37,9 +37,9 @@ impl Place {
     }
 }
 
-/// Puts the replies that wait in a lane into the order of their writing. Nothing passes what was tried already.
+/// Sorts the waiting replies of a lane by the time of their writing. No reply passes a row that was tried already.
 pub(crate) async fn by_writing(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
-    // Whoever claims the lane's head waits for this, or has done so before the rows are read.
+    // Lock the lane: a worker that claims its head waits for this transaction, or was done before the rows are read.
     sqlx::query("update lane set due = due where id = $1")
         .bind(lane)
         .execute(&mut *tx.inner)
@@ -59,7 +59,7 @@ pub(crate) async fn by_writing(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
     .context("reading what waits in a lane")?;
     let moves = moves(&places);
     for (from, to) in &moves {
-        // By way of numbers that no row has: a place is never taken twice.
+        // Move over negative numbers, which no row has, so that no place is taken twice.
         set_seq(tx, lane, *from, -to).await?;
     }
     for (_, to) in &moves {
@@ -68,14 +68,14 @@ pub(crate) async fn by_writing(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Which place moves where. The parts of one place stay together, and so do the texts of one reply.
+/// Returns the moves, from place to place. The parts of one place stay together, and so do the texts of one reply.
 fn moves(places: &[Place]) -> Vec<(i64, i64)> {
     let replies: Vec<&[Place]> = places.chunk_by(Place::is_with).collect();
     let is_free = |reply: &[Place]| reply.iter().all(Place::is_free);
     let mut moves = Vec::new();
     for run in replies.chunk_by(|one, next| is_free(one) && is_free(next)) {
         let mut written = run.to_vec();
-        // Stable. A ts has ten digits before its dot and six behind.
+        // A stable sort. A ts has ten digits before its dot and six after it, so text order is time order.
         written.sort_by(|one, other| one[0].ts.cmp(&other[0].ts));
         let from = written.into_iter().flat_map(seqs);
         let to = run.iter().copied().flat_map(seqs);
@@ -84,7 +84,7 @@ fn moves(places: &[Place]) -> Vec<(i64, i64)> {
     moves
 }
 
-/// The places that a reply's texts have.
+/// Returns the places of a reply's texts.
 fn seqs(reply: &[Place]) -> impl Iterator<Item = i64> {
     reply
         .chunk_by(|one, next| one.seq == next.seq)
@@ -102,7 +102,7 @@ async fn set_seq(tx: &mut Tx, lane: &str, from: i64, to: i64) -> anyhow::Result<
     Ok(())
 }
 
-/// Lets these rows wait until `until`, or until their thread was compared.
+/// Holds these rows back until `until`, or until their thread is in sync, and rings the bell for that.
 pub(crate) async fn hold_back(
     tx: &mut Tx,
     rows: &[String],
@@ -120,7 +120,7 @@ pub(crate) async fn hold_back(
     Ok(())
 }
 
-/// Holds every waiting, never tried reply back until then; returns the conversations they are in.
+/// Holds every waiting reply that was never tried back until `until`. Returns their conversations.
 pub(crate) async fn hold_all_back(tx: &mut Tx, until: Timestamp) -> anyhow::Result<Vec<String>> {
     let sql = format!(
         "update outbox set next_at = $1 where pending = 1 and state = 'waiting' and attempts = 0
@@ -147,7 +147,7 @@ pub(crate) async fn hold_all_back(tx: &mut Tx, until: Timestamp) -> anyhow::Resu
 
 const HELD_BACK: &str = "lane = $1 and state = 'waiting' and attempts = 0 and next_at > $2";
 
-/// Whether anything waits in this lane for its thread to be compared.
+/// Whether any reply in this lane is held back.
 pub(crate) async fn is_held_back(store: &Store, lane: &str) -> anyhow::Result<bool> {
     let sql = format!("select id from outbox where {HELD_BACK} and pending = 1 limit 1");
     let found: Option<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
@@ -159,7 +159,7 @@ pub(crate) async fn is_held_back(store: &Store, lane: &str) -> anyhow::Result<bo
     Ok(found.is_some())
 }
 
-/// Lets what was held back in a lane go, in the order of its writing.
+/// Releases the replies that are held back in a lane, in the order of their writing.
 pub(crate) async fn let_go(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
     by_writing(tx, lane).await?;
     let sql = format!("update outbox set next_at = $2 where {HELD_BACK} and pending = 1");
@@ -206,7 +206,7 @@ mod tests {
         for (before, after) in [
             (vec![(0, "1"), (0, "2")], vec!["1", "2"]),
             (vec![(0, "3"), (0, "1"), (0, "2")], vec!["1", "2", "3"]),
-            // Nothing passes what was tried, or what nobody wrote.
+            // Nothing passes a row that was tried or is not a reply.
             (vec![(1, "3"), (0, "2"), (0, "1")], vec!["3", "1", "2"]),
             (vec![(0, "3"), (1, "2"), (0, "1")], vec!["3", "2", "1"]),
             (vec![(0, "3"), (0, ""), (0, "1")], vec!["3", "", "1"]),

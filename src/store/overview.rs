@@ -1,4 +1,4 @@
-//! What is going on, for somebody who watches: the newest decisions, and where every message went.
+//! Queries for the demo's page: the newest decisions, and the deliveries of each message.
 
 use anyhow::Context;
 use sqlx::FromRow;
@@ -7,18 +7,18 @@ use super::Store;
 use super::audit::{COLUMNS, Entry};
 use crate::vocabulary::Kind;
 
-/// A delivery that a message asked for.
+/// A message's delivery.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Asked {
-    /// `twilio` or `slack`, where the message came from.
+    /// The vendor that the message came from: `twilio` or `slack`.
     pub(crate) origin: String,
-    /// What that vendor calls the message: a MessageSid, or `channel:ts`.
+    /// The message's ID at that vendor: a MessageSid, or `channel:ts`.
     pub(crate) message: String,
-    /// What the other vendor calls what was delivered; empty while nothing was.
+    /// The delivery's ID at the other vendor; empty until it is made.
     pub(crate) delivered_as: String,
 }
 
-/// The newest rows of the audit trail, newest first.
+/// Returns the newest rows of the audit trail, newest first.
 pub(crate) async fn newest_decisions(store: &Store, limit: i64) -> anyhow::Result<Vec<Entry>> {
     let sql = format!("select {COLUMNS} from audit order by seq desc limit $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -28,7 +28,7 @@ pub(crate) async fn newest_decisions(store: &Store, limit: i64) -> anyhow::Resul
         .context("reading the newest decisions")
 }
 
-/// Every text and every reply with the posts and texts that it became or shall become.
+/// Returns every text and reply with its posts and texts, made or waiting.
 pub(crate) async fn asked(store: &Store) -> anyhow::Result<Vec<Asked>> {
     let sql = format!(
         "select m.origin, m.external_id as message, o.external_id as delivered_as

@@ -1,4 +1,4 @@
-//! What a home, a reminder or a look at one caller's trail asks for is found by an index, however large the tables are.
+//! Tests that the queries of the Home tab, of reminders and of one caller's audit trail use an index and scan no table.
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
@@ -7,7 +7,7 @@ use super::conversation_status::{self, Alarm};
 use super::{Dialect, Store, daily_stats};
 use crate::clock::Clock;
 
-/// Each statement with the number of its parameters and the index it begins with.
+/// Each statement with the number of its parameters and the index that it has to begin with.
 fn statements() -> Vec<(String, usize, &'static str)> {
     let [waiting, waiting_count] = conversation_status::waiting_sql(2);
     let audit = |subject: Option<&str>, number: Option<&str>| {
@@ -62,7 +62,7 @@ async fn sqlite_scans_no_table_for_them() {
         expect_no_full_scan(&sql, &plan, |line| {
             line.starts_with("SCAN") && !line.contains("USING")
         });
-        // The other way round it reads every conversation of a line, by an index too.
+        // The other join order also uses an index, but reads every conversation of a line.
         assert!(plan[0].contains(index), "{index} for {sql}\n{plan:?}");
     }
     store.close().await;
@@ -77,7 +77,8 @@ fn server() -> String {
         .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432".to_owned())
 }
 
-/// A Postgres database of a test's own: how to take it away, its address and its name. `None` where no Postgres answers.
+/// Creates a Postgres database for a test. Returns a connection that can drop it, its URL and its name; `None` if no
+/// Postgres answers.
 pub(super) async fn postgres(prefix: &str) -> Option<(PgConnection, String, String)> {
     let Ok(mut maintenance) = PgConnection::connect(&format!("{}/postgres", server())).await else {
         #[expect(
@@ -102,7 +103,7 @@ async fn postgres_scans_no_table_for_them() {
     };
     let store = Store::open(&url, Clock::System).await.unwrap();
     let mut reader = PgConnection::connect(&url).await.unwrap();
-    // Of empty tables a scan is cheapest: what is asked here is whether there is another way.
+    // For an empty table a scan is cheapest. Disable scans, so that the plan shows whether an index can be used.
     for setting in [
         "set enable_seqscan = off",
         "set plan_cache_mode = force_generic_plan",

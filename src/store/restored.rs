@@ -1,7 +1,7 @@
-//! What follows from having gone back to an earlier copy: the world has gone on without this database.
+//! Prepares a restored backup: the vendors' state has moved on since the copy was made.
 //!
-//! Whatever waited then may have been done since, so each such delivery counts as an attempt whose outcome nobody
-//! wrote down, and is settled like one. Replies written before the way back was taken are not sent unasked.
+//! A delivery that was waiting in the copy may have been made since, so it becomes an attempt without an outcome and is
+//! settled like one. Replies that were written before the restore are not sent without asking.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -11,10 +11,10 @@ use super::audit::NewEntry;
 use super::{Store, Tx, kv};
 use crate::vocabulary::Decision;
 
-/// When the database was last put in place of a later one, milliseconds since the Unix epoch.
+/// The key of the time of the last restore, in milliseconds since the Unix epoch.
 const RESTORED_AT: &str = "restored_at";
 
-/// Puts everything that is open in doubt; how much that was.
+/// Marks all open deliveries as unknown. Returns their number.
 pub(crate) async fn doubt_everything(store: &Store) -> anyhow::Result<u64> {
     let mut tx = store.begin().await?;
     ask_about_replies(&mut tx).await?;
@@ -45,7 +45,7 @@ pub(crate) async fn doubt_everything(store: &Store) -> anyhow::Result<u64> {
     Ok(doubted)
 }
 
-/// What a reply with names or files became cannot be told from its own row: a person is asked, as about one that is held.
+/// Asks a person about each reply with names or files, since its row does not tell whether its SMS was sent.
 async fn ask_about_replies(tx: &mut Tx) -> anyhow::Result<()> {
     for sql in [
         "update outbox set state = 'asked', pending = 0, last_error = 'it may have left before the copy was put in place'
@@ -67,7 +67,7 @@ async fn ask_about_replies(tx: &mut Tx) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Before when a reply may have been sent by a database that is not there any more.
+/// Returns the time of the last restore. An older reply may have been sent already.
 pub(crate) async fn at(tx: &mut Tx) -> anyhow::Result<Option<Timestamp>> {
     let at = kv::read_in(tx, RESTORED_AT).await?;
     at.map(|at| Ok(Timestamp::from_millisecond(at.parse()?)?))

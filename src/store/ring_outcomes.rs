@@ -1,4 +1,4 @@
-//! What came of each person in each round of a call.
+//! The outcome of each person's ring in each round of a call.
 
 use anyhow::Context;
 use sqlx::FromRow;
@@ -6,27 +6,27 @@ use sqlx::FromRow;
 use super::{Store, Tx};
 use crate::vocabulary::RingOutcome;
 
-/// Somebody's turn in one round of a call.
+/// A person's ring in one round of a call.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct RingOutcomeRow {
-    /// Counts the times that telephones were rung, from 1.
+    /// The number of the `Dial` in this call, from 1.
     pub(crate) round: i64,
     pub(crate) person: String,
-    /// The CallSid of the leg to their telephone, empty while it is not known.
+    /// The CallSid of the leg to their phone; empty while it is not known.
     pub(crate) leg_sid: String,
-    /// What was pressed when asked, empty for nothing.
+    /// The keys pressed at the prompt; empty for none.
     pub(crate) keys: String,
     outcome: RingOutcome,
 }
 
 impl RingOutcomeRow {
-    /// What came of it so far.
+    /// The outcome so far.
     pub(crate) fn outcome(&self) -> RingOutcome {
         self.outcome
     }
 }
 
-/// Keeps a turn, or what is newly known of one.
+/// Stores a person's ring, or updates it with what is newly known.
 pub(crate) async fn put(
     tx: &mut Tx,
     call: &str,
@@ -59,7 +59,7 @@ pub(crate) async fn put(
 
 const TURNS: &str = "select round, person, leg_sid, keys, outcome from ring_outcome where call_sid = $1 order by round, position";
 
-/// A call's turns, in order.
+/// Returns the rings of a call, in order.
 pub(crate) async fn of_call(tx: &mut Tx, call: &str) -> anyhow::Result<Vec<RingOutcomeRow>> {
     sqlx::query_as(TURNS)
         .bind(call)
@@ -68,7 +68,7 @@ pub(crate) async fn of_call(tx: &mut Tx, call: &str) -> anyhow::Result<Vec<RingO
         .context("reading a call's turns")
 }
 
-/// The same outside a transaction.
+/// Returns the rings of a call, in order, outside a transaction.
 pub(crate) async fn read(store: &Store, call: &str) -> anyhow::Result<Vec<RingOutcomeRow>> {
     sqlx::query_as(TURNS)
         .bind(call)

@@ -1,33 +1,33 @@
-//! What was taken away from an SQLite database leaves its file and its write-ahead log as well.
+//! Removes deleted data from an SQLite database's file and from its write-ahead log.
 //!
-//! `secure_delete` overwrites freed bytes with zeros, but the page with the zeros is written to the log first: until the
-//! log is copied into the file and truncated, the old page stands in both. SQLite cannot truncate the log while a reader
-//! holds an older state, so the wish is kept in the database and the service tries again. Postgres has no such request:
-//! its dead rows go with its own vacuum.
+//! `secure_delete` overwrites freed bytes with zeros, but SQLite writes the new page to the log first. Until the log is
+//! copied into the file and truncated, both contain the old page. SQLite cannot truncate the log while a reader uses an older
+//! snapshot, so the request is stored in the database and the service tries again. Postgres has no such request; its vacuum
+//! removes dead rows.
 
 use anyhow::Context;
 
 use super::{Dialect, Store, Tx, kv, new_id};
 
-/// The fact that something was taken away and may still stand in the log. Its value tells one wish from the next.
+/// The key of the request to truncate the log. Its value identifies the request.
 const WANTED: &str = "scrub.wanted";
 
-/// The fact that the file has no free space from before `secure_delete` was on.
+/// The key that says that the file has no free space from before `secure_delete`.
 const CLEAN: &str = "scrub.clean";
 
-/// How long a truncation waits for readers. It holds writers up meanwhile, and a text must not wait long for it.
+/// How long a truncation waits for readers. It blocks writers meanwhile, and a text must not wait long for it.
 const WAIT_MS: u32 = 250;
 
-/// Whether what was taken away is gone from the files.
+/// Whether deleted data is gone from the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scrubbed {
-    /// It is.
+    /// It is gone.
     Done,
-    /// A reader holds the log open, or free space from an earlier version has not been overwritten yet.
+    /// A reader uses the log, or free space of an earlier version is not overwritten yet.
     NotYet,
 }
 
-/// Notes in the transaction that takes something away that the log has to be truncated.
+/// Requests a truncation of the log, in the transaction that deletes data.
 pub(crate) async fn want(tx: &mut Tx) -> anyhow::Result<()> {
     match tx.dialect {
         Dialect::Sqlite => kv::write(tx, WANTED, &new_id()).await,
@@ -35,21 +35,21 @@ pub(crate) async fn want(tx: &mut Tx) -> anyhow::Result<()> {
     }
 }
 
-/// Notes that a database that was just made has had `secure_delete` on from the beginning.
+/// Records that a new database has had `secure_delete` on from the beginning.
 pub(super) async fn is_new(store: &Store) -> anyhow::Result<()> {
     let mut tx = store.begin().await?;
     kv::write(&mut tx, CLEAN, "").await?;
     tx.commit().await
 }
 
-/// Writes a database anew, once, that an earlier version has written: what it removed may stand in free space. For a
-/// process that has the database to itself, since nobody else can write meanwhile.
+/// Rewrites a database of an earlier version once, since its free space may contain deleted data. Only for a process that has
+/// locked the database, since nobody else can write meanwhile.
 pub(crate) async fn overwrite_free_space(store: &Store) -> anyhow::Result<()> {
     if store.dialect != Dialect::Sqlite || kv::read(store, CLEAN).await?.is_some() {
         return Ok(());
     }
     tracing::info!(
-        "writing the database anew, once: what an earlier version removed may stand in its free space"
+        "rewriting the database once: its free space may contain what an earlier version removed"
     );
     sqlx::query("vacuum")
         .execute(&store.writer)
@@ -57,12 +57,12 @@ pub(crate) async fn overwrite_free_space(store: &Store) -> anyhow::Result<()> {
         .context("writing the database anew")?;
     let mut tx = store.begin().await?;
     kv::write(&mut tx, CLEAN, "").await?;
-    // The old pages stand in the file until the new ones are copied over them.
+    // The old pages stay in the file until the new ones are copied over them.
     want(&mut tx).await?;
     tx.commit().await
 }
 
-/// Truncates the log if something was taken away since it was truncated last.
+/// Truncates the log if that is requested.
 pub(crate) async fn run(store: &Store) -> anyhow::Result<Scrubbed> {
     if store.dialect != Dialect::Sqlite {
         return Ok(Scrubbed::Done);
@@ -74,7 +74,7 @@ pub(crate) async fn run(store: &Store) -> anyhow::Result<Scrubbed> {
         return Ok(Scrubbed::NotYet);
     }
     let mut tx = store.begin().await?;
-    // Another wish may have come meanwhile, from another process.
+    // Another process may have made another request in the meantime; keep that.
     sqlx::query("delete from kv where name = $1 and value = $2")
         .bind(WANTED)
         .bind(wish)
@@ -85,7 +85,7 @@ pub(crate) async fn run(store: &Store) -> anyhow::Result<Scrubbed> {
     Ok(Scrubbed::Done)
 }
 
-/// Copies the whole log into the file and cuts it to nothing; whether that could be done.
+/// Copies the whole log into the file and truncates it. Returns whether that was possible.
 async fn truncate(store: &Store) -> anyhow::Result<bool> {
     let mut connection = store.writer.acquire().await?;
     let wait = format!("pragma busy_timeout = {WAIT_MS}");

@@ -1,4 +1,4 @@
-//! Every SMS of ours that Twilio has named, with the highest status heard of it.
+//! Outbound SMS with a SID and their highest reported status.
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
@@ -6,7 +6,7 @@ use sqlx::FromRow;
 
 use super::{Store, Tx};
 
-/// An SMS bound to the outbox row that asked for it.
+/// An SMS and the outbox row that it belongs to.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Sms {
     pub(crate) sid: String,
@@ -18,18 +18,18 @@ pub(crate) struct Sms {
 }
 
 impl Sms {
-    /// When its status was heard.
+    /// Returns when its status was received.
     pub(crate) fn heard_at(&self) -> Timestamp {
         super::timestamp(self.updated_at)
     }
 }
 
-/// How long a status waits for its SMS to become known: one sent by somebody else never does.
+/// How long a status waits for its SMS to become known. An SMS that another program sent never does.
 const PARKED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 const COLUMNS: &str = "sid, outbox_id, message_id, status, rank, updated_at";
 
-/// Binds a SID to its outbox row; `false` if it was bound already.
+/// Records a SID with its outbox row. Returns `false` if it was recorded before.
 pub(crate) async fn bind(
     tx: &mut Tx,
     sid: &str,
@@ -54,7 +54,7 @@ pub(crate) async fn bind(
     Ok(bound.rows_affected() == 1)
 }
 
-/// Raises the status of an SMS; `false` if it stood as high already: a late answer never lowers what was heard.
+/// Raises the status of an SMS. Returns `false` if its rank was as high already; a late callback never lowers it.
 pub(crate) async fn raise(
     tx: &mut Tx,
     sid: &str,
@@ -78,7 +78,7 @@ pub(crate) async fn raise(
     Ok(raised.rows_affected() == 1)
 }
 
-/// The SMS with this SID.
+/// Returns the SMS with this SID.
 pub(crate) async fn by_sid(tx: &mut Tx, sid: &str) -> anyhow::Result<Option<Sms>> {
     let sql = format!("select {COLUMNS} from sms where sid = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -88,7 +88,7 @@ pub(crate) async fn by_sid(tx: &mut Tx, sid: &str) -> anyhow::Result<Option<Sms>
         .context("looking for an SMS")
 }
 
-/// Every SMS that an outbox row has led to: more than one is a text sent twice.
+/// Returns all SMS of an outbox row. More than one means that the text was sent twice.
 pub(crate) async fn of_row(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<Vec<Sms>> {
     let sql = format!("select {COLUMNS} from sms where outbox_id = $1 order by attempt");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -98,7 +98,7 @@ pub(crate) async fn of_row(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<Vec<S
         .context("listing the SMS of a row")
 }
 
-/// Every SMS of a dispatcher's message.
+/// Returns all SMS of a dispatcher's message.
 pub(crate) async fn of_message(store: &Store, message_id: &str) -> anyhow::Result<Vec<Sms>> {
     let sql = format!("select {COLUMNS} from sms where message_id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -108,7 +108,7 @@ pub(crate) async fn of_message(store: &Store, message_id: &str) -> anyhow::Resul
         .context("listing the SMS of a message")
 }
 
-/// Which of these SIDs belong to a row other than `outbox_id`.
+/// Whether a SID is recorded with an outbox row.
 pub(crate) async fn is_bound(store: &Store, sid: &str) -> anyhow::Result<bool> {
     let found: Option<String> = sqlx::query_scalar("select outbox_id from sms where sid = $1")
         .bind(sid)
@@ -118,8 +118,8 @@ pub(crate) async fn is_bound(store: &Store, sid: &str) -> anyhow::Result<bool> {
     Ok(found.is_some())
 }
 
-/// Takes the SMS bound since `since` whose last word has not come and that were not asked about for `patience`,
-/// those first that were asked about longest ago.
+/// Returns the SMS since `since` that have no final status and were not polled for `patience`, and records the poll. The
+/// longest not polled come first.
 pub(crate) async fn take_unfinished(
     store: &Store,
     since: Timestamp,
@@ -153,7 +153,7 @@ pub(crate) async fn take_unfinished(
     Ok(sids)
 }
 
-/// Keeps a status for a SID that nobody here knows yet.
+/// Stores a status of an unknown SID.
 pub(crate) async fn park(
     tx: &mut Tx,
     sid: &str,
@@ -180,7 +180,7 @@ pub(crate) async fn park(
     Ok(())
 }
 
-/// Takes what was parked for a SID: (status, error code).
+/// Removes and returns the stored statuses of a SID: (status, error code).
 pub(crate) async fn unpark(tx: &mut Tx, sid: &str) -> anyhow::Result<Vec<(String, i64)>> {
     sqlx::query_as("delete from deferred_status where sid = $1 returning status, error_code")
         .bind(sid)
@@ -189,7 +189,7 @@ pub(crate) async fn unpark(tx: &mut Tx, sid: &str) -> anyhow::Result<Vec<(String
         .context("taking parked statuses")
 }
 
-/// Whether another part of the same message failed before: its writer has been told.
+/// Whether another part of the message failed before, so that its writer was already notified.
 pub(crate) async fn another_failed(tx: &mut Tx, of: &Sms) -> anyhow::Result<bool> {
     let found: Option<String> = sqlx::query_scalar(
         "select sid from sms where message_id = $1 and sid <> $2 and status in ('failed', 'undelivered', 'canceled') limit 1",

@@ -1,26 +1,26 @@
-//! Requests that are taken once, and what they were answered.
+//! Slack requests that are processed once, with their responses.
 
 use anyhow::Context;
 use jiff::SignedDuration;
 
 use super::{Store, Tx};
 
-/// How long a request may be worked on, far longer than Slack and the database may take together. After that, whoever worked
-/// on it has failed or died, and a copy is taken in its place.
+/// The longest that a request is in progress: far longer than Slack and the database can take together. After that its
+/// handler has failed, and a retry is processed.
 const WORKED_ON: SignedDuration = SignedDuration::from_secs(60);
 
-/// What is known of a request.
+/// The state of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// Nobody else works on it.
+    /// The caller has to process it.
     Now,
-    /// It is being worked on.
+    /// It is being processed.
     WorkedOn,
-    /// It was answered so.
+    /// It was answered with this response.
     Before(String),
 }
 
-/// Takes a request, if nobody has.
+/// Claims a request, unless it was claimed before.
 pub(crate) async fn take(store: &Store, key: &str) -> anyhow::Result<Taken> {
     let mut tx = store.begin().await?;
     let now = tx.now();
@@ -59,7 +59,7 @@ pub(crate) async fn take(store: &Store, key: &str) -> anyhow::Result<Taken> {
     Ok(Taken::Now)
 }
 
-/// Keeps what a request was answered.
+/// Stores the response of a request.
 pub(crate) async fn answered(store: &Store, key: &str, answer: &str) -> anyhow::Result<()> {
     let mut tx = store.begin().await?;
     sqlx::query("update taken_request set is_answered = 1, answer = $2 where key = $1")
@@ -71,7 +71,7 @@ pub(crate) async fn answered(store: &Store, key: &str, answer: &str) -> anyhow::
     tx.commit().await
 }
 
-/// A request came to nothing: the next copy of it is taken.
+/// Releases a request that failed, so that a retry is processed.
 pub(crate) async fn give_back(store: &Store, key: &str) -> anyhow::Result<()> {
     let mut tx = store.begin().await?;
     sqlx::query("delete from taken_request where key = $1 and is_answered = 0")
@@ -82,7 +82,7 @@ pub(crate) async fn give_back(store: &Store, key: &str) -> anyhow::Result<()> {
     tx.commit().await
 }
 
-/// Takes away what requests were answered: people's words may stand in it.
+/// Removes all stored responses, which may contain people's words.
 pub(crate) async fn forget_answers(tx: &mut Tx) -> anyhow::Result<()> {
     sqlx::query("update taken_request set answer = '' where answer <> ''")
         .execute(&mut *tx.inner)

@@ -1,48 +1,48 @@
-//! What was texted within the last hour: what the limits are measured by.
+//! Counts the texts of the last hour for the rate limits.
 //!
-//! What nobody wrote, such as the text for a missed call, has no author and counts apart from what people write.
+//! Automatic texts, such as the missed-call text, have no author and count separately from what people write.
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Tx, new_id};
 
-/// How far back is counted.
+/// The period of the rate limits.
 pub(crate) const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
-/// Whose texts are counted.
+/// Selects the texts to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Of<'a> {
-    /// Those that one person sent.
+    /// The texts of one person.
     Author(&'a str),
-    /// Those that people sent to one caller.
+    /// The texts of people to one caller.
     Caller(&'a str),
-    /// Those that people sent from one line, by its number.
+    /// The texts of people from one line, by its number.
     Line(&'a str),
-    /// Those that a line sent by itself.
+    /// The automatic texts of one line, by its number.
     Machine(&'a str),
 }
 
-/// A text about to leave.
+/// A text to count.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Text<'a> {
     /// Our number.
     pub(crate) line: &'a str,
     pub(crate) caller: &'a str,
-    /// Who wrote it; empty for what nobody wrote.
+    /// The author; empty for an automatic text.
     pub(crate) author: &'a str,
-    /// In how many parts it is billed.
+    /// The number of billed segments.
     pub(crate) parts: usize,
 }
 
-/// A text that was counted.
+/// A counted text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counted {
     pub(crate) at: Timestamp,
     pub(crate) parts: usize,
 }
 
-/// Counts one more, and forgets what is older than an hour.
+/// Counts a text, and deletes counts that are older than an hour.
 pub(crate) async fn add(tx: &mut Tx, text: &Text<'_>) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query("delete from text_count where at < $1")
@@ -65,7 +65,7 @@ pub(crate) async fn add(tx: &mut Tx, text: &Text<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The texts of the last hour, oldest first.
+/// Returns the texts of the last hour, oldest first.
 pub(crate) async fn within_the_hour(tx: &mut Tx, of: Of<'_>) -> anyhow::Result<Vec<Counted>> {
     let (whose, value) = match of {
         Of::Author(author) => ("author = $1", author),

@@ -1,23 +1,23 @@
-//! The roots of threads: which post each is, and which came before and after it.
+//! Threads: the post that began each, the links between them, and when each was last compared with Slack.
 
 use anyhow::Context;
 use sqlx::FromRow;
 
 use super::{Store, Tx};
 
-/// A thread of ours.
+/// One of our threads.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Thread {
     pub(crate) channel: String,
-    /// The outbox row whose words the root shows; empty for roots of earlier versions.
+    /// The outbox row that posted the parent message; empty for threads of earlier versions.
     pub(crate) post_id: String,
-    /// The root of the thread before it in its channel, empty without one.
+    /// The `ts` of the conversation's previous thread in this channel; empty without one.
     pub(crate) previous_ts: String,
-    /// The root of the thread after it.
+    /// The `ts` of the conversation's next thread; empty without one.
     pub(crate) next_ts: String,
 }
 
-/// The thread with this root.
+/// Returns this thread.
 pub(crate) async fn read(store: &Store, channel: &str, ts: &str) -> anyhow::Result<Option<Thread>> {
     sqlx::query_as(
         "select channel, post_id, previous_ts, next_ts from thread where channel = $1 and ts = $2",
@@ -29,14 +29,14 @@ pub(crate) async fn read(store: &Store, channel: &str, ts: &str) -> anyhow::Resu
     .context("reading a thread")
 }
 
-/// The thread of a conversation in which a post of ours stands, or which it begins: the one that was begun last before it.
-/// Back come its channel and its root.
+/// Returns the channel and the `ts` of the conversation's thread that contains our post, or that it began: the last one that
+/// began no later than the post.
 pub(crate) async fn holding(
     tx: &mut Tx,
     conversation_id: &str,
     ts: &str,
 ) -> anyhow::Result<Option<(String, String)>> {
-    // A ts has ten digits before its dot and six behind, so that text order is time order.
+    // A ts has ten digits before its dot and six after it, so text order is time order.
     sqlx::query_as(
         "select channel, ts from thread where conversation_id = $1 and ts <= $2 order by ts desc limit 1",
     )
@@ -47,7 +47,7 @@ pub(crate) async fn holding(
     .context("looking for the thread of a post")
 }
 
-/// Keeps which outbox row posted a root.
+/// Records the outbox row that posted the parent message.
 pub(crate) async fn set_post(
     tx: &mut Tx,
     channel: &str,
@@ -64,7 +64,7 @@ pub(crate) async fn set_post(
     Ok(())
 }
 
-/// Keeps that one thread goes on in another.
+/// Records that one thread continues in another.
 pub(crate) async fn link(
     tx: &mut Tx,
     channel: &str,
@@ -88,27 +88,27 @@ pub(crate) async fn link(
     Ok(())
 }
 
-/// A thread as far as comparing it with Slack needs to know it.
+/// A thread to compare with Slack.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Compared {
     pub(crate) channel: String,
-    /// Its root.
+    /// The `ts` of its parent message.
     pub(crate) ts: String,
     pub(crate) conversation_id: String,
     /// Our number.
     pub(crate) line: String,
-    /// When it was last compared, milliseconds since the Unix epoch; 0 for never.
+    /// When it was last compared, in milliseconds since the Unix epoch; 0 for never.
     pub(crate) compared_at: i64,
-    /// The newest message that Slack had in it then, empty where it was never compared.
+    /// The `ts` of the newest message at that time; empty if it was never compared.
     pub(crate) compared_ts: String,
-    /// When something last came or went in its conversation.
+    /// When the conversation was last active.
     pub(crate) last_at: i64,
 }
 
 const COMPARED: &str = "select t.channel, t.ts, t.conversation_id, c.line, t.compared_at, t.compared_ts, c.last_at \
                         from thread t join conversation c on c.id = t.conversation_id";
 
-/// The current threads of a line in which something last came or went, latest first.
+/// Returns the current threads of a line, the last active first.
 pub(crate) async fn lively(store: &Store, line: &str, limit: i64) -> anyhow::Result<Vec<Compared>> {
     let sql = format!(
         "{COMPARED} where c.line = $1 and t.channel = c.channel and t.ts = c.thread_ts order by c.last_at desc limit $2"
@@ -121,7 +121,7 @@ pub(crate) async fn lively(store: &Store, line: &str, limit: i64) -> anyhow::Res
         .context("listing lively threads")
 }
 
-/// The threads of a line, of any age, that were not compared for longest.
+/// Returns the threads of a line, of any age, the longest not compared first.
 pub(crate) async fn longest_unread(
     store: &Store,
     line: &str,
@@ -136,7 +136,7 @@ pub(crate) async fn longest_unread(
         .context("listing threads that were not compared for long")
 }
 
-/// The thread with this root.
+/// Returns this thread.
 pub(crate) async fn to_compare(
     store: &Store,
     channel: &str,
@@ -151,7 +151,7 @@ pub(crate) async fn to_compare(
         .context("looking for a thread")
 }
 
-/// The latest threads of a conversation: channels and roots.
+/// Returns the channel and the `ts` of the conversation's latest threads.
 pub(crate) async fn latest(
     store: &Store,
     conversation_id: &str,
@@ -167,7 +167,7 @@ pub(crate) async fn latest(
     .context("listing a conversation's threads")
 }
 
-/// Keeps that a thread was compared, or tried to be, and the newest message that was in it; empty where that is not known.
+/// Records that a thread was compared, or that it was tried, with the `ts` of its newest message; empty if not known.
 pub(crate) async fn set_compared(
     tx: &mut Tx,
     channel: &str,

@@ -1,4 +1,4 @@
-//! Keeping the tables small: what is done and old is taken away, a little at a time. The audit trail stays whole.
+//! Deletes old finished rows, a few at a time. The audit trail stays complete.
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
@@ -6,17 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Store, Tx};
 use crate::vocabulary::Kind;
 
-/// How long what is done can still be looked at with `qdn-relay outbox show`. Longer than anything late that Twilio or
-/// Slack may still tell of it.
+/// How long finished deliveries are kept for `qdn-relay outbox show`. Longer than any late callback of Twilio's or Slack's.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How long what was parked is kept: whatever it waited for has long come by then.
+/// How long parked events are kept. What they wait for has long arrived by then.
 const PARKED: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a request of Slack's is known: its signature is good for five minutes before and after its own time.
+/// How long Slack's requests are remembered. Their signatures are valid for five minutes before and after their timestamp.
 const TAKEN: SignedDuration = SignedDuration::from_mins(15);
 
-/// How many rows one transaction takes away: a caller's text must not wait long for it.
+/// The most rows that one statement deletes. A caller's text must not wait long for it.
 const AT_ONCE: i64 = 200;
 
 /// Which deliveries are done and old: what was said to anybody is kept.
@@ -33,7 +32,7 @@ fn done_deliveries() -> String {
 /// What else is taken away: each with the time from which on it is kept and how many at once.
 const SWEEPS: [(&str, SignedDuration); 6] = [
     (
-        // A root that may still be edited is made of them.
+        // A parent message that may still be edited is rendered from these.
         "delete from listed where message_id in
              (select l.message_id from listed l where l.opened_by <> '' and l.came_at < $1
               and not exists (select 1 from thread t where t.conversation_id = l.conversation_id
@@ -68,7 +67,7 @@ const SWEEPS: [(&str, SignedDuration); 6] = [
     ),
 ];
 
-/// Takes away a little of what is done and old; how many rows that was.
+/// Deletes some old finished rows. Returns their number.
 pub(crate) async fn sweep(store: &Store) -> anyhow::Result<u64> {
     let mut swept = 0;
     let mut tx = store.begin().await?;
@@ -98,7 +97,7 @@ async fn run(tx: &mut Tx, sql: &str, before: Timestamp) -> anyhow::Result<u64> {
     Ok(done.rows_affected())
 }
 
-/// How much waits at each gate.
+/// Returns the number of waiting deliveries for each gate.
 pub(crate) async fn waiting_by_gate(store: &Store) -> anyhow::Result<Vec<(String, i64)>> {
     sqlx::query_as(
         "select lane.throttle, count(*) from outbox join lane on lane.id = outbox.lane where outbox.pending = 1 group by lane.throttle",

@@ -1,22 +1,22 @@
-//! Walking the chain: what can be told from the database alone, and what from rows that are known from elsewhere.
+//! Verifies the hash chain, from the database alone and against rows that are known from elsewhere.
 
 use anyhow::Context;
 
 use super::{Entry, Filter, Link};
 use crate::store::Store;
 
-/// Where the chain breaks, and how.
+/// The place where the chain is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     /// The first row that is wrong.
     pub seq: i64,
-    /// What is wrong with it.
+    /// What is wrong.
     pub what: &'static str,
 }
 
 impl Store {
-    /// Walks the whole chain and gives its end; `Ok(Err(…))` says where it is broken. Each of `expected` has to be in it:
-    /// without one, nothing tells a chain from another that somebody has computed anew.
+    /// Verifies the whole chain and returns its end; `Ok(Err(…))` says where it is broken. Each of `expected` has to be in it.
+    /// Without an expected row, a chain that somebody has recomputed passes.
     pub async fn verify_audit(&self, expected: &[Link]) -> anyhow::Result<Result<Link, Broken>> {
         let mut end = Link {
             seq: 0,
@@ -47,14 +47,14 @@ impl Store {
         Ok(self.check_end(&end).await?.map_or(Ok(end), Err))
     }
 
-    /// What is wrong with where the trail is said to end.
+    /// Compares the stored end of the trail with its last row.
     async fn check_end(&self, end: &Link) -> anyhow::Result<Option<Broken>> {
         let (said, hash): (i64, String) =
             sqlx::query_as("select seq, hash from audit_head where id = 1")
                 .fetch_one(self.reader())
                 .await
                 .context("reading the end of the audit trail")?;
-        // Rows may have been added between the two reads; fewer than were ever written is what must not be.
+        // Rows may have been added between the two reads, but there must not be fewer than the stored end says.
         if said < end.seq || (said == end.seq && hash != end.hash) {
             return Ok(Some(Broken {
                 seq: end.seq,
@@ -73,7 +73,7 @@ impl Store {
     }
 }
 
-/// What is wrong with a row that comes behind `before`.
+/// Returns what is wrong with the row after `before`, if anything.
 fn wrong(entry: &Entry, before: &Link, expected: &[Link]) -> Option<&'static str> {
     if entry.seq != before.seq + 1 {
         return Some("this row is missing");
