@@ -168,7 +168,7 @@ impl Worker {
             Some(flaw) => Outcome::Unreadable(flaw),
             None => self.outcome_of(&claimed).await,
         };
-        if let Err(error) = self.keep(&claimed, &outcome).await {
+        if let Err(error) = self.finish(&claimed, &outcome).await {
             // Whatever was left without an outcome is settled by asking.
             tracing::error!(
                 outbox = claimed.row.id,
@@ -217,7 +217,7 @@ impl Worker {
 
     /// Keeps an outcome, trying again also after the lease's end: it is as true then, and an SMS whose SID is lost has
     /// to be looked for.
-    async fn keep(&self, claimed: &Claimed, outcome: &Outcome) -> anyhow::Result<()> {
+    async fn finish(&self, claimed: &Claimed, outcome: &Outcome) -> anyhow::Result<()> {
         let mut is_late = false;
         loop {
             let now = BootInstant::now();

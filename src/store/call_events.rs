@@ -5,7 +5,7 @@ use anyhow::Context;
 use super::{Store, Tx};
 
 /// Keeps that Twilio told this of a call, and what it was answered; `false` if it did before.
-pub(crate) async fn keep(
+pub(crate) async fn record(
     tx: &mut Tx,
     call: &str,
     event: &str,

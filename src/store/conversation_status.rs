@@ -104,7 +104,7 @@ pub(crate) async fn read(
 }
 
 /// Keeps where a conversation stands.
-pub(crate) async fn keep(tx: &mut Tx, status: &ConversationStatus) -> anyhow::Result<()> {
+pub(crate) async fn save(tx: &mut Tx, status: &ConversationStatus) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
         "insert into conversation_status (conversation_id, claimed_by, answered_by, closed_by, waiting_since, clock_since,

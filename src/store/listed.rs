@@ -203,7 +203,7 @@ pub(crate) async fn say_later(
     };
     let mut kept = Kept::read(&kept)?;
     kept.notices.push(notice.clone());
-    keep(tx, &message_id, &kept).await?;
+    save(tx, &message_id, &kept).await?;
     Ok(true)
 }
 
@@ -226,10 +226,10 @@ pub(crate) async fn change(tx: &mut Tx, message_id: &str, content: Content) -> a
         content,
         ..Kept::read(&text.content)?
     };
-    keep(tx, message_id, &kept).await
+    save(tx, message_id, &kept).await
 }
 
-async fn keep(tx: &mut Tx, message_id: &str, kept: &Kept) -> anyhow::Result<()> {
+async fn save(tx: &mut Tx, message_id: &str, kept: &Kept) -> anyhow::Result<()> {
     sqlx::query("update listed set content = $1 where message_id = $2")
         .bind(serde_json::to_string(kept)?)
         .bind(message_id)

@@ -23,7 +23,7 @@ pub(crate) async fn read(store: &Store, number: &str) -> anyhow::Result<Option<S
 }
 
 /// Keeps a name in place of the one before.
-pub(crate) async fn say(
+pub(crate) async fn set(
     tx: &mut Tx,
     number: &str,
     name: &str,

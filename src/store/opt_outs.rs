@@ -35,7 +35,7 @@ pub(crate) struct Said<'a> {
 }
 
 /// Keeps what was said, unless something later is known; whether it changes anything. What Twilio keeps is not ours to keep.
-pub(crate) async fn say(tx: &mut Tx, said: &Said<'_>) -> anyhow::Result<bool> {
+pub(crate) async fn set(tx: &mut Tx, said: &Said<'_>) -> anyhow::Result<bool> {
     let before = read(tx, said.line, said.caller).await?;
     let as_of = said.as_of.as_millisecond();
     if before.as_ref().is_some_and(|(_, _, known)| *known > as_of) {

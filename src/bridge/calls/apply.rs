@@ -17,7 +17,7 @@ use crate::vocabulary::{CallState, RingOutcome};
 
 /// Writes a fact down; nothing happens if it is known already.
 pub(crate) async fn apply(tx: &mut Tx, config: &Config, event: &CallEvent) -> anyhow::Result<()> {
-    if !call_events::keep(tx, &event.call, &event.event, &event.answer).await? {
+    if !call_events::record(tx, &event.call, &event.event, &event.answer).await? {
         return Ok(());
     }
     let (call, begins_thread) = open(tx, config, event).await?;
@@ -59,7 +59,7 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, event: &CallEvent) -> an
         newcomers::give_way(tx, &scene.conversation).await?;
     }
     for then in then {
-        thread::follow(tx, &scene, then).await?;
+        thread::follow_up(tx, &scene, then).await?;
     }
     Ok(())
 }

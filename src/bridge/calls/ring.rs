@@ -61,7 +61,7 @@ pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {
             call.from_state.as_deref(),
         ));
         "start".clone_into(&mut step.event.event);
-        keep(app, step, &mut writing)
+        finish(app, step, &mut writing)
     })
     .await;
     wait(writing).await;
@@ -107,12 +107,12 @@ pub(crate) async fn dial_ended(
             from: &result.from,
         };
         let ended = Ended::of(result, progress, line, &turns);
-        let mut step = next::follow(app, &of_call, &ended, result, progress, &mut situation);
+        let mut step = next::after_ring(app, &of_call, &ended, result, progress, &mut situation);
         step.event.event.clone_from(&event);
         for entry in &mut step.event.audit {
             entry.detail["rang"] = explained::how_it_rang(result, progress, &turns);
         }
-        keep(app, step, &mut writing)
+        finish(app, step, &mut writing)
     })
     .await;
     wait(writing).await;
@@ -142,7 +142,7 @@ async fn answer_once(
     app.calls.cache.answer_once(sid, event, now, decide).await
 }
 
-fn keep(app: &App, mut step: CallStep, writing: &mut Option<Writing>) -> String {
+fn finish(app: &App, mut step: CallStep, writing: &mut Option<Writing>) -> String {
     let answer = step.response.to_xml();
     step.event.answer.clone_from(&answer);
     *writing = Some(app.calls.write_queue.put(step.event));

@@ -118,7 +118,11 @@ async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow:
 }
 
 /// Queues the notices that follow from a change, behind the call's own message.
-pub(crate) async fn follow(tx: &mut Tx, scene: &Scene<'_>, then: FollowUp) -> anyhow::Result<()> {
+pub(crate) async fn follow_up(
+    tx: &mut Tx,
+    scene: &Scene<'_>,
+    then: FollowUp,
+) -> anyhow::Result<()> {
     match then {
         FollowUp::Missed { hung_up } => {
             let name = thread_header::name_in(tx, scene.config, &scene.caller()).await?;

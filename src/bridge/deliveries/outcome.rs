@@ -33,7 +33,7 @@ pub(crate) async fn receive(
         {
             again_as_edited(&mut tx, &row, tried).await?;
         } else {
-            follow(&mut tx, app, &row, tried, outcome, claimed).await?;
+            apply(&mut tx, app, &row, tried, outcome, claimed).await?;
         }
     }
     crate::faultpoints::point("outcome.bound");
@@ -44,7 +44,7 @@ pub(crate) async fn receive(
     Ok(())
 }
 
-async fn follow(
+async fn apply(
     tx: &mut Tx,
     app: &App,
     row: &Row,
@@ -77,7 +77,7 @@ async fn follow(
         Outcome::Resolved(bodies) => resolved::resolved(tx, app, row, attempt, bodies).await,
         Outcome::Prepared(enclosing) => {
             outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Prepared, "").await?;
-            files::keep(tx, row, enclosing).await?;
+            files::save(tx, row, enclosing).await?;
             let next = Delivery::ReplyWithFiles(enclosing.clone());
             outbox::set_payload(tx, id, next.kind(), &next.payload()).await?;
             outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(Duration::ZERO), "").await

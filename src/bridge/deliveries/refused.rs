@@ -33,7 +33,7 @@ pub(super) async fn refused(
         let number = code.parse().ok();
         if number.map(error_code::meaning) == Some(Meaning::OptedOut) {
             let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
-            opt_out::hear_refusal(tx, app, &conversation, attempt.started()).await?;
+            opt_out::record_refusal(tx, app, &conversation, attempt.started()).await?;
         }
         let sentence = match code {
             pictures::MEDIA_GONE => pictures::media_gone(),

@@ -166,7 +166,7 @@ pub(crate) async fn raise(
         at: None,
     });
     if failed && error_code::meaning(code) == Meaning::OptedOut {
-        opt_out::hear_refusal(tx, app, &conversation, row.created()).await?;
+        opt_out::record_refusal(tx, app, &conversation, row.created()).await?;
     }
     if failed && !sms::another_failed(tx, known).await? {
         let sentence =

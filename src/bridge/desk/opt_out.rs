@@ -36,7 +36,7 @@ pub(crate) fn leaves(sms: &InboundSms) -> bool {
 }
 
 /// Keeps what a text says about further texts, and tells the thread if that is new.
-pub(crate) async fn hear(
+pub(crate) async fn record(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
@@ -56,7 +56,7 @@ pub(crate) async fn hear(
         Wish::Yes | Wish::SoundsLikeStop | Wish::Nothing => return Ok(()),
     };
     let said_by = "the caller's text";
-    if !keep(tx, app, conversation, out, (said_by, came_at)).await? {
+    if !save(tx, app, conversation, out, (said_by, came_at)).await? {
         return Ok(());
     }
     let told = match out {
@@ -88,14 +88,14 @@ async fn suspect(
 }
 
 /// Twilio refused a text that was asked for at `as_of`, because the caller has left. The refusal itself is told in the thread.
-pub(crate) async fn hear_refusal(
+pub(crate) async fn record_refusal(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
     as_of: Timestamp,
 ) -> anyhow::Result<()> {
     let said = ("Twilio's error 21610", as_of);
-    keep(tx, app, conversation, Some(KeptBy::Twilio), said)
+    save(tx, app, conversation, Some(KeptBy::Twilio), said)
         .await
         .map(drop)
 }
@@ -126,7 +126,7 @@ async fn kept_by(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<Opt
     opt_outs::kept_by(tx, &conversation.line, &conversation.caller).await
 }
 
-async fn keep(
+async fn save(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
@@ -141,7 +141,7 @@ async fn keep(
         said_by,
         as_of,
     };
-    if !opt_outs::say(tx, &said).await? {
+    if !opt_outs::set(tx, &said).await? {
         return Ok(false);
     }
     tx.audit(NewEntry {

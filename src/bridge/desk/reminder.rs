@@ -118,7 +118,7 @@ async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<
     let Some(due) = at.take_if(|at| *at <= now) else {
         return Ok(None);
     };
-    conversation_status::keep(tx, &status).await?;
+    conversation_status::save(tx, &status).await?;
     let Some(conversation) = conversations::find(tx, id).await? else {
         return Ok(None);
     };

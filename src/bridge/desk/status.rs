@@ -160,7 +160,7 @@ pub(crate) async fn change(
     if status == before {
         return Ok(());
     }
-    conversation_status::keep(tx, &status).await?;
+    conversation_status::save(tx, &status).await?;
     home_views::mark_stale(tx).await?;
     // A new root shows it when it is posted; the old one's time is over.
     if shown(&status) != shown(&before) && !anew {

@@ -1,6 +1,6 @@
 //! Messages that came before their thread was known to be ours, or to be nobody's.
 
-use super::slack_reply::{keep, read};
+use super::slack_reply::{read, save};
 
 use crate::app::App;
 use crate::slack::event::{Envelope, Event};
@@ -27,7 +27,7 @@ pub(crate) async fn receive(
         };
         if let Ok(written) = read(app, message, &team, callback.api_app_id.as_deref()) {
             let now = tx.now();
-            keep(tx, app, conversation, message, &written, now).await?;
+            save(tx, app, conversation, message, &written, now).await?;
         }
     }
     Ok(())

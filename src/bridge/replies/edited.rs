@@ -83,13 +83,13 @@ pub(crate) async fn change(
     }
     messages::set_edited(&mut tx, &known.id, &body, edited.as_str()).await?;
     if body != known.body && !known.is_internal() {
-        follow(&mut tx, app, &known, message, &written, &body).await?;
+        apply(&mut tx, app, &known, message, &written, &body).await?;
     }
     tx.commit().await?;
     Ok(Received::Known)
 }
 
-async fn follow(
+async fn apply(
     tx: &mut Tx,
     app: &App,
     known: &Message,

@@ -58,7 +58,7 @@ fn unfit(file: &File) -> Option<Unfit> {
 }
 
 /// Keeps how far the files of a row are.
-pub(crate) async fn keep(tx: &mut Tx, row: &Row, enclosing: &ReplyWithFiles) -> anyhow::Result<()> {
+pub(crate) async fn save(tx: &mut Tx, row: &Row, enclosing: &ReplyWithFiles) -> anyhow::Result<()> {
     for file in &enclosing.files {
         if let FileState::Ready(medium) = &file.fate {
             media::insert(tx, &row.conversation_id, &row.message_id, medium).await?;

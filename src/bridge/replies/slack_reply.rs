@@ -62,7 +62,7 @@ pub(crate) async fn receive(
         Some(conversation) => {
             // Slack tells again for hours what we did not take: even an event can be late.
             let now = tx.now();
-            keep(&mut tx, app, &conversation, message, &written, now).await?
+            save(&mut tx, app, &conversation, message, &written, now).await?
         }
         None if newcomers::tell_writer(&mut tx, app, (channel, root, written.user.as_str()))
             .await? =>
@@ -100,7 +100,7 @@ pub(crate) async fn receive_late(
     else {
         return Ok(Received::Ignored("not in a thread of ours"));
     };
-    let received = keep(&mut tx, app, &conversation, message, &written, now).await?;
+    let received = save(&mut tx, app, &conversation, message, &written, now).await?;
     tx.commit().await?;
     Ok(received)
 }
@@ -164,7 +164,7 @@ pub(crate) fn is_live(app: &App, message: &MessageEvent) -> anyhow::Result<bool>
     Ok(age <= SignedDuration::try_from(app.config.delivery.stale_reply)?)
 }
 
-pub(super) async fn keep(
+pub(super) async fn save(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,

@@ -72,7 +72,7 @@ pub(crate) async fn press(
                 trigger,
                 with: "the app's home",
             };
-            availability::say(app, person, said).await?
+            availability::set(app, person, said).await?
         }
         None => home::person_is_gone(),
     };

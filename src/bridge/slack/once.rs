@@ -57,7 +57,7 @@ pub(crate) async fn once<E: From<anyhow::Error> + Send + Sync + 'static>(
     let app = app.clone();
     tokio::spawn(async move {
         let done = work.await;
-        keep(&app, &key, &done).await;
+        save_answer(&app, &key, &done).await;
         if let Err(Err(_)) = tell.send(done) {
             tracing::warn!("a request came to nothing after the time for its answer");
         }
@@ -70,7 +70,7 @@ pub(crate) async fn once<E: From<anyhow::Error> + Send + Sync + 'static>(
 }
 
 /// Keeps what a request came to.
-async fn keep<E>(app: &App, key: &str, done: &Result<String, E>) {
+async fn save_answer<E>(app: &App, key: &str, done: &Result<String, E>) {
     let kept = match done {
         Ok(answer) => taken::answered(&app.store, key, answer).await,
         Err(_) => taken::give_back(&app.store, key).await,

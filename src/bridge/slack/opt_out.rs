@@ -138,7 +138,7 @@ async fn record(tx: &mut Tx, app: &App, change: &Change<'_>) -> Result<(), Stop>
         said_by: change.by.as_str(),
         as_of: tx.now(),
     };
-    if !opt_outs::say(tx, &said).await? {
+    if !opt_outs::set(tx, &said).await? {
         return Err(Stop::Refused(sentences::already_decided()));
     }
     if let (true, Some(conversation)) = (change.leaves, change.conversation) {

@@ -133,7 +133,7 @@ pub(crate) async fn receive(
     };
     inbound_media::enqueue(&mut tx, &conversation, (&message_id, words), sms, &enclosed).await?;
     let as_of = came_at.unwrap_or(tx.now());
-    opt_out::hear(&mut tx, app, &conversation, sms, as_of).await?;
+    opt_out::record(&mut tx, app, &conversation, sms, as_of).await?;
     crate::faultpoints::point("sms.row_kept");
     if let Some(is_away) = is_away {
         away_text::text_the_caller(&mut tx, app, line, &conversation, &body, is_away).await?;

@@ -23,7 +23,7 @@ pub(super) struct CallStep {
 }
 
 /// What follows from the end of a ring.
-pub(super) fn follow(
+pub(super) fn after_ring(
     app: &App,
     of_call: &OfCall<'_>,
     ended: &Ended,

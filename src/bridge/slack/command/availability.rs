@@ -102,7 +102,7 @@ pub(super) async fn change(
         trigger: command.trigger_id.as_deref(),
         with: &command.command,
     };
-    say(app, person, said).await
+    set(app, person, said).await
 }
 
 /// Something said of a person's availability.
@@ -118,7 +118,7 @@ pub(crate) struct Saying<'a> {
 }
 
 /// Keeps what was said, if whoever said it may; back comes the sentence for them.
-pub(crate) async fn say(app: &App, person: &Person, said: Saying<'_>) -> anyhow::Result<String> {
+pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow::Result<String> {
     let (zone, now) = (&app.config.desk.timezone, app.clock.now());
     let lines = lines_of(&app.config, person);
     if let Err(refusal) = membership::may_act_on_one(app, &lines, said.by).await {

@@ -75,7 +75,7 @@ async fn change(
             return Ok(desk::has_no_name(&caller));
         }
     } else {
-        names::say(&mut tx, number.as_str(), name, by).await?;
+        names::set(&mut tx, number.as_str(), name, by).await?;
     }
     for conversation in conversations::of_caller(&mut tx, number.as_str()).await? {
         let (channel, ts) = (&conversation.channel, &conversation.thread_ts);
