@@ -6,7 +6,8 @@
 //! twice gets the same answer.
 //!
 //! `ring_end` classifies how a ring ended, `known` loads what the call needs, `next` decides, `dial` renders TwiML and
-//! `explained` writes the audit detail. What it leaves behind goes to the [`CallLedger`](crate::calls::call_ledger::CallLedger).
+//! `explained` writes the audit detail. The event goes to
+//! the [write queue](crate::calls::write_queue).
 
 mod dial;
 mod explained;
