@@ -9,7 +9,7 @@
 //! | somebody picks up, presses a key, hangs up | `calls/screening` |
 //! | a recording, its file, its transcription | `calls/voicemail` |
 //! | a call that only Twilio's log knows | `calls/backfilled`, its end `calls/backfilled_end` |
-//! | a message in a thread, its edit or deletion | `replies/slack_reply`, `replies/edited` |
+//! | a message in a thread, its edit, its deletion | `replies/slack_reply`, `replies/edited`, `replies/deleted` |
 //! | a slash command | `slack/command` |
 //! | a button | `slack/button` |
 //! | the *New text* shortcut and its form | `replies/text_first` |
