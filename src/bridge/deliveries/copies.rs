@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::row::Tried;
 use crate::app::App;
 use crate::bridge::desk::newcomers;
 use crate::bridge::replies::deferred;
@@ -41,10 +42,12 @@ pub(crate) async fn ask(
 /// Copies were taken away; those that people have answered become threads of their conversation.
 pub(crate) async fn cleared(
     tx: &mut Tx,
-    app: &App,
-    (row, attempt): (&Row, &Attempt),
+    tried: Tried<'_>,
     answered: &[PostedIn],
 ) -> anyhow::Result<()> {
+    let Tried {
+        app, row, attempt, ..
+    } = tried;
     outbox::finish_attempt(
         tx,
         &row.id,

@@ -2,28 +2,27 @@
 
 use serde_json::json;
 
-use crate::app::App;
-use crate::bridge::deliveries::row::{audit, entry, trouble_changed};
+use crate::bridge::deliveries::row::{Tried, audit, entry, trouble_changed};
 use crate::bridge::deliveries::{copies, sms_status};
 use crate::bridge::desk::newcomers;
 use crate::bridge::replies::deferred;
 use crate::bridge::wording;
 use crate::delivery::{self, Delivery, PostedIn};
 use crate::store::conversations::Conversation;
-use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversation_status, conversations, messages, outbox, threads};
 use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind};
 
 /// Marks a row as delivered. `proof` says how that is known.
 pub(super) async fn delivered(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
+    tried: Tried<'_>,
     external_id: &str,
     posted_in: Option<&PostedIn>,
     proof: &str,
 ) -> anyhow::Result<()> {
+    let Tried {
+        app, row, attempt, ..
+    } = tried;
     if row.kind == Kind::Sms {
         return sms_status::bind(tx, app, row, attempt.n, external_id, proof).await;
     }
@@ -43,7 +42,7 @@ pub(super) async fn delivered(
         if !is_known && (conversation.thread_ts != *root || conversation.channel != *channel) {
             conversations::bind_thread(tx, &conversation.id, channel, root).await?;
             threads::set_post(tx, channel, root, &row.id).await?;
-            began(tx, app, row, attempt, &conversation, (channel, root)).await?;
+            began(tx, tried, &conversation, (channel, root)).await?;
             app.thread_sync.thread_created(channel, root, row.created());
             newcomers::began(tx, &conversation, &row.id).await?;
             deferred::receive(tx, app, &conversation, channel, root).await?;
@@ -58,7 +57,7 @@ pub(super) async fn delivered(
     match row.kind.known() {
         Some(Kind::Post | Kind::Announce) => {
             let why = format!("known by {proof}");
-            let mut posted = entry(tx, app, row, attempt, Decision::Posted, &why).await?;
+            let mut posted = entry(tx, tried, Decision::Posted, &why).await?;
             posted.detail["ts"] = json!(external_id);
             if let Some(PostedIn { channel, root }) = posted_in
                 && row.kind == Kind::Post
@@ -73,7 +72,7 @@ pub(super) async fn delivered(
             let writers = deferred::writers(tx, app, channel, external_id).await?;
             newcomers::posted(tx, app, row, (channel, external_id), &writers).await?;
         }
-        _ => return at_last(tx, app, row, attempt).await,
+        _ => return at_last(tx, tried).await,
     }
     match posted_in {
         Some(posted_in) => copies::ask(tx, app, row, posted_in).await,
@@ -82,25 +81,13 @@ pub(super) async fn delivered(
 }
 
 /// Audits the recovery of a delivery that had failed before. Deliveries that never failed are not audited here.
-pub(super) async fn at_last(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-) -> anyhow::Result<()> {
+pub(super) async fn at_last(tx: &mut Tx, tried: Tried<'_>) -> anyhow::Result<()> {
+    let Tried { row, .. } = tried;
     if row.last_error.is_empty() {
         Ok(())
     } else {
         trouble_changed(tx, row).await?;
-        audit(
-            tx,
-            app,
-            row,
-            attempt,
-            Decision::DeliveredAtLast,
-            &row.last_error,
-        )
-        .await
+        audit(tx, tried, Decision::DeliveredAtLast, &row.last_error).await
     }
 }
 
@@ -108,12 +95,13 @@ pub(super) async fn at_last(
 /// that was composed.
 async fn began(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
+    tried: Tried<'_>,
     before: &Conversation,
     (channel, root): (&str, &str),
 ) -> anyhow::Result<()> {
+    let Tried {
+        app, row, attempt, ..
+    } = tried;
     let status = conversation_status::of(tx, &before.id).await?;
     if status.changed() >= attempt.started() {
         delivery::enqueue_root(tx, &before.id, channel, root).await?;

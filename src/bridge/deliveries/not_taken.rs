@@ -1,38 +1,33 @@
 //! Slack did not take a message: it is told once when a placeholder takes its place, and whoever presses its button is shown
 //! the words.
 
-use super::row;
+use super::row::{self, Tried};
 use crate::app::App;
 use crate::bridge::desk::{newcomers, post_form};
 use crate::bridge::wording;
 use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
-use crate::store::outbox::{Attempt, Row};
+use crate::store::outbox::Row;
 use crate::store::{Tx, outbox};
 use crate::vocabulary::{Decision, Kind};
 
 /// Slack did not take an attempt; it comes again after `after`.
 pub(crate) async fn receive(
     tx: &mut Tx,
-    app: &App,
-    (row, attempt): (&Row, &Attempt),
+    tried: Tried<'_>,
     why: &str,
     was_plain: bool,
 ) -> anyhow::Result<()> {
+    let Tried { row, attempt, .. } = tried;
     let outcome = post_form::outcome(was_plain);
     outbox::finish_attempt(tx, &row.id, attempt.n, outcome, why).await?;
     metrics::counter!("qdn_not_taken_total", "kind" => row.kind.to_string()).increment(1);
-    warn(tx, app, row, attempt, why).await
+    warn(tx, tried, why).await
 }
 
 /// Says so once when a placeholder is about to take a post's place.
-pub(crate) async fn warn(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    why: &str,
-) -> anyhow::Result<()> {
+pub(crate) async fn warn(tx: &mut Tx, tried: Tried<'_>, why: &str) -> anyhow::Result<()> {
+    let Tried { row, attempt, .. } = tried;
     let attempts = outbox::attempts_in(tx, &row.id).await?;
     if !post_form::is_last_but_placeholder(&attempts, attempt.n) {
         return Ok(());
@@ -52,7 +47,7 @@ pub(crate) async fn warn(
         "Slack does not take a message: a placeholder with a button takes its place, and what comes behind it goes on"
     );
     row::trouble_changed(tx, row).await?;
-    row::audit(tx, app, row, attempt, Decision::NotTaken, why).await
+    row::audit(tx, tried, Decision::NotTaken, why).await
 }
 
 /// The button of a placeholder was pressed: its words are shown to whoever pressed it.

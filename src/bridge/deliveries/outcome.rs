@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::app::App;
-use crate::bridge::deliveries::row::{audit, give_up, is_taken_away, trouble_changed};
+use crate::bridge::deliveries::row::{Tried, audit, give_up, is_taken_away, trouble_changed};
 use crate::bridge::deliveries::{
     copies, delivered, not_taken, refused, resolved, settlement, unreadable,
 };
@@ -33,7 +33,13 @@ pub(crate) async fn receive(
         {
             again_as_edited(&mut tx, &row, tried).await?;
         } else {
-            apply(&mut tx, app, &row, tried, outcome, claimed).await?;
+            let tried = Tried {
+                app,
+                row: &row,
+                attempt: tried,
+                claimed,
+            };
+            apply(&mut tx, tried, outcome).await?;
         }
     }
     crate::faultpoints::point("outcome.bound");
@@ -44,14 +50,10 @@ pub(crate) async fn receive(
     Ok(())
 }
 
-async fn apply(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    outcome: &Outcome,
-    claimed: &Claimed,
-) -> anyhow::Result<()> {
+async fn apply(tx: &mut Tx, tried: Tried<'_>, outcome: &Outcome) -> anyhow::Result<()> {
+    let Tried {
+        app, row, attempt, ..
+    } = tried;
     let id = row.id.as_str();
     let is_open = row.state == DeliveryState::Sending || row.state == DeliveryState::Unknown;
     match outcome {
@@ -59,22 +61,11 @@ async fn apply(
             external_id,
             posted_in,
             proof,
-        } => {
-            delivered::delivered(
-                tx,
-                app,
-                row,
-                attempt,
-                external_id,
-                posted_in.as_ref(),
-                proof,
-            )
-            .await
-        }
+        } => delivered::delivered(tx, tried, external_id, posted_in.as_ref(), proof).await,
         // A callback, a person or another process has taken it further meanwhile: this says less.
         _ if !is_open || row.attempts != attempt.n => Ok(()),
-        Outcome::Marked { shown, again, .. } => marked(tx, app, row, attempt, shown, *again).await,
-        Outcome::Resolved(bodies) => resolved::resolved(tx, app, row, attempt, bodies).await,
+        Outcome::Marked { shown, again, .. } => marked(tx, tried, shown, *again).await,
+        Outcome::Resolved(bodies) => resolved::resolved(tx, tried, bodies).await,
         Outcome::Prepared(enclosing) => {
             outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Prepared, "").await?;
             files::save(tx, row, enclosing).await?;
@@ -82,12 +73,12 @@ async fn apply(
             outbox::set_payload(tx, id, next.kind(), &next.payload()).await?;
             outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(Duration::ZERO), "").await
         }
-        Outcome::Cleared { answered } => copies::cleared(tx, app, (row, attempt), answered).await,
+        Outcome::Cleared { answered } => copies::cleared(tx, tried, answered).await,
         Outcome::Uploaded(file) => inbound_media::uploaded(tx, row, attempt, file.as_deref()).await,
         Outcome::Again { after, why } => {
             outbox::finish_attempt(tx, id, attempt.n, AttemptResult::NotSent, why).await?;
             if is_taken_away(tx, row).await? {
-                return give_up(tx, app, row, attempt).await;
+                return give_up(tx, tried).await;
             }
             outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(*after), why).await?;
             metrics::counter!("qdn_retries_total", "kind" => row.kind.to_string()).increment(1);
@@ -109,7 +100,7 @@ async fn apply(
                 "deliveries are held until this is mended"
             );
             trouble_changed(tx, row).await?;
-            audit(tx, app, row, attempt, Decision::Blocked, why).await
+            audit(tx, tried, Decision::Blocked, why).await
         }
         Outcome::NotTaken {
             after,
@@ -117,26 +108,19 @@ async fn apply(
             was_plain,
         } => {
             outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(*after), why).await?;
-            not_taken::receive(tx, app, (row, attempt), why, *was_plain).await
+            not_taken::receive(tx, tried, why, *was_plain).await
         }
-        Outcome::Refused { code, why } => refused::refused(tx, app, row, attempt, code, why).await,
-        Outcome::Unknown { why } => unknown(tx, app, row, attempt, why).await,
-        Outcome::Absent => settlement::absent(tx, app, row, attempt, claimed).await,
+        Outcome::Refused { code, why } => refused::refused(tx, tried, code, why).await,
+        Outcome::Unknown { why } => unknown(tx, tried, why).await,
+        Outcome::Absent => settlement::absent(tx, tried).await,
         Outcome::NotRead {
             why,
             is_forbidden,
             rest,
-        } => settlement::not_read(tx, app, row, claimed, why, *is_forbidden, *rest).await,
-        Outcome::Unreadable(flaw) => unreadable::set_aside(tx, app, row, claimed, flaw).await,
+        } => settlement::not_read(tx, tried, why, *is_forbidden, *rest).await,
+        Outcome::Unreadable(flaw) => unreadable::set_aside(tx, tried, flaw).await,
         Outcome::Several { candidates } => {
-            settlement::undecided(
-                tx,
-                app,
-                row,
-                attempt,
-                &format!("{candidates} messages could be it"),
-            )
-            .await
+            settlement::undecided(tx, tried, &format!("{candidates} messages could be it")).await
         }
     }
 }
@@ -169,12 +153,11 @@ pub(crate) fn blocked_again(app: &App) -> Duration {
 /// Keeps which mark is shown, and when to look again if the carrier stays silent.
 async fn marked(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
+    tried: Tried<'_>,
     shown: &str,
     again: Option<Timestamp>,
 ) -> anyhow::Result<()> {
+    let Tried { row, attempt, .. } = tried;
     messages::set_mark(tx, &row.message_id, shown).await?;
     match again {
         // Whoever has asked for another look meanwhile must not wait behind this one.
@@ -186,18 +169,13 @@ async fn marked(
         _ => {
             outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Delivered, shown).await?;
             outbox::set_state(tx, &row.id, DeliveryState::Delivered, 0, "").await?;
-            delivered::at_last(tx, app, row, attempt).await
+            delivered::at_last(tx, tried).await
         }
     }
 }
 
-async fn unknown(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    why: &str,
-) -> anyhow::Result<()> {
+async fn unknown(tx: &mut Tx, tried: Tried<'_>, why: &str) -> anyhow::Result<()> {
+    let Tried { row, attempt, .. } = tried;
     outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Unknown, why).await?;
     outbox::set_state(
         tx,
@@ -207,7 +185,7 @@ async fn unknown(
         why,
     )
     .await?;
-    audit(tx, app, row, attempt, Decision::Unknown, why).await?;
+    audit(tx, tried, Decision::Unknown, why).await?;
     metrics::counter!("qdn_unknown_total", "kind" => row.kind.to_string()).increment(1);
     if row.kind == Kind::Sms {
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;

@@ -1,15 +1,13 @@
 //! A vendor refused a delivery for good.
 
-use crate::app::App;
 use crate::bridge::deliveries::not_taken;
-use crate::bridge::deliveries::row::{audit, trouble_changed};
+use crate::bridge::deliveries::row::{Tried, audit, trouble_changed};
 use crate::bridge::desk::{escalation, opt_out, status};
 use crate::bridge::texts::inbound_media;
 use crate::bridge::wording;
 use crate::bridge::wording::{opt_outs, pictures};
 use crate::delivery::{self};
 use crate::slack::refusal;
-use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, outbox};
 use crate::twilio::error_code::{self, Meaning};
 use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind, Reason};
@@ -17,17 +15,18 @@ use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind, Reason};
 /// Settles a row as refused, and tells whoever has to know: the thread of a text, the log of anything else.
 pub(super) async fn refused(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
+    tried: Tried<'_>,
     code: &str,
     why: &str,
 ) -> anyhow::Result<()> {
+    let Tried {
+        app, row, attempt, ..
+    } = tried;
     let reason = Reason::by_vendor(code, why);
     outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Refused, &reason).await?;
     outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, reason).await?;
     trouble_changed(tx, row).await?;
-    audit(tx, app, row, attempt, Decision::Refused, why).await?;
+    audit(tx, tried, Decision::Refused, why).await?;
     metrics::counter!("qdn_refused_total", "kind" => row.kind.to_string()).increment(1);
     if row.kind.is_text() {
         let number = code.parse().ok();
@@ -42,7 +41,7 @@ pub(super) async fn refused(
         };
         escalation::notice(tx, row, sentence.into()).await?;
         status::text_lost(tx, &app.config.desk, row).await?;
-        drop_later_parts(tx, app, row, attempt).await?;
+        drop_later_parts(tx, tried).await?;
         delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     } else if row.kind == Kind::Form {
         tracing::warn!(
@@ -83,18 +82,15 @@ pub(super) async fn refused(
 }
 
 /// A reply whose beginning cannot be sent is not sent from its middle on.
-async fn drop_later_parts(
-    tx: &mut Tx,
-    app: &App,
-    refused: &Row,
-    attempt: &Attempt,
-) -> anyhow::Result<()> {
+async fn drop_later_parts(tx: &mut Tx, tried: Tried<'_>) -> anyhow::Result<()> {
+    let refused = tried.row;
     let why = wording::delivery::EARLIER_PART_REFUSED;
     for row in outbox::of_message_in(tx, &refused.message_id).await? {
         let is_later = (row.seq, row.part) > (refused.seq, refused.part);
         if row.kind == Kind::Sms && is_later && row.state == DeliveryState::Waiting {
             outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, why).await?;
-            audit(tx, app, &row, attempt, Decision::PartDropped, why).await?;
+            let part = Tried { row: &row, ..tried };
+            audit(tx, part, Decision::PartDropped, why).await?;
         }
     }
     Ok(())

@@ -4,31 +4,30 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::app::App;
-use crate::bridge::deliveries::row::{audit, entry};
+use crate::bridge::deliveries::row::{Tried, audit, entry};
 use crate::bridge::desk::{limits, status};
 use crate::bridge::replies::{confirmation, counted, files};
 use crate::bridge::wording;
 use crate::delivery::{self, Delivery};
 use crate::store::lanes::Lane;
-use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, confirmations, conversations, messages, outbox};
 use crate::vocabulary::{AttemptResult, Decision, DeliveryState};
 
 /// The texts take the place of the reply they were made of, so that nothing written later passes them.
 pub(super) async fn resolved(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
+    tried: Tried<'_>,
     bodies: &[String],
 ) -> anyhow::Result<()> {
+    let Tried {
+        app, row, attempt, ..
+    } = tried;
     outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Resolved, "").await?;
     let texts = files::pack(row, bodies)?;
     if texts.is_empty() {
         let why = wording::nothing_to_send();
         outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, &why).await?;
-        audit(tx, app, row, attempt, Decision::Refused, &why).await?;
+        audit(tx, tried, Decision::Refused, &why).await?;
         // What is wrong with each file says enough.
         if !files::tell_left_out(tx, row).await? {
             let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
@@ -80,16 +79,11 @@ pub(super) async fn resolved(
     if more > 0 {
         confirmation::spend(tx, &conversation, author, more).await?;
     }
-    take_its_place(tx, app, row, attempt, &texts).await
+    take_its_place(tx, tried, &texts).await
 }
 
-async fn take_its_place(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    texts: &[Delivery],
-) -> anyhow::Result<()> {
+async fn take_its_place(tx: &mut Tx, tried: Tried<'_>, texts: &[Delivery]) -> anyhow::Result<()> {
+    let Tried { row, .. } = tried;
     files::tell_left_out(tx, row).await?;
     let mut parts = Vec::with_capacity(texts.len());
     let lane = Lane {
@@ -123,7 +117,7 @@ async fn take_its_place(
         }
     }
     let why = "its names and files are known: these texts take its place";
-    let mut resolved = entry(tx, app, row, attempt, Decision::NamesResolved, why).await?;
+    let mut resolved = entry(tx, tried, Decision::NamesResolved, why).await?;
     resolved.detail["outbox"] = json!(parts);
     tx.audit(resolved);
     Ok(())

@@ -5,9 +5,19 @@ use serde_json::json;
 use crate::app::App;
 use crate::bridge::desk::status;
 use crate::store::audit::NewEntry;
+use crate::store::lanes::Claimed;
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, home_views, messages, outbox};
 use crate::vocabulary::{Decision, DeliveryState, Kind};
+
+/// A delivery that was tried: the row as it stands now, and the attempt that ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tried<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) row: &'a Row,
+    pub(crate) attempt: &'a Attempt,
+    pub(crate) claimed: &'a Claimed,
+}
 
 /// Whether the reply behind this SMS was deleted in the meantime.
 pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> {
@@ -18,16 +28,12 @@ pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool
 }
 
 /// Drops an SMS that did not leave and whose reply was deleted.
-pub(crate) async fn give_up(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-) -> anyhow::Result<()> {
+pub(crate) async fn give_up(tx: &mut Tx, tried: Tried<'_>) -> anyhow::Result<()> {
+    let Tried { app, row, .. } = tried;
     let why = "its writer deleted it before it left";
     outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, why).await?;
     status::text_lost(tx, &app.config.desk, row).await?;
-    audit(tx, app, row, attempt, Decision::Dropped, why).await
+    audit(tx, tried, Decision::Dropped, why).await
 }
 
 /// Marks the Home tabs as out of date, since they count failures. A failed Home update must not queue another: it would
@@ -42,25 +48,25 @@ pub(crate) async fn trouble_changed(tx: &mut Tx, row: &Row) -> anyhow::Result<()
 /// Adds what happened to a delivery to the audit trail.
 pub(crate) async fn audit(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
+    tried: Tried<'_>,
     decision: Decision,
     reason: &str,
 ) -> anyhow::Result<()> {
-    let entry = entry(tx, app, row, attempt, decision, reason).await?;
+    let Tried { .. } = tried;
+    let entry = entry(tx, tried, decision, reason).await?;
     tx.audit(entry);
     Ok(())
 }
 
 pub(crate) async fn entry(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
+    tried: Tried<'_>,
     decision: Decision,
     reason: &str,
 ) -> anyhow::Result<NewEntry> {
+    let Tried {
+        app, row, attempt, ..
+    } = tried;
     let (line, number) = match row.conversation_id.as_str() {
         "" => (String::new(), String::new()),
         id => {

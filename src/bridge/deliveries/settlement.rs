@@ -9,14 +9,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::not_taken;
-use super::row::{audit, give_up, is_taken_away, trouble_changed};
-use crate::app::App;
+use super::row::{Tried, audit, give_up, is_taken_away, trouble_changed};
 use crate::bridge::desk::post_form;
 use crate::bridge::desk::{escalation, status};
 use crate::bridge::wording;
 use crate::delivery;
-use crate::store::lanes::{Claimed, Work};
-use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, outbox};
 use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind};
 
@@ -50,13 +47,13 @@ const ABSENT_ONCE: i64 = 1;
 const APART: f64 = 3.0 / 95.0;
 
 /// A complete look, begun when it was claimed, found nothing.
-pub(crate) async fn absent(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    claimed: &Claimed,
-) -> anyhow::Result<()> {
+pub(crate) async fn absent(tx: &mut Tx, tried: Tried<'_>) -> anyhow::Result<()> {
+    let Tried {
+        app,
+        row,
+        attempt,
+        claimed,
+    } = tried;
     let looked_at = claimed.at;
     let settle_after = app.config.delivery.settle_after;
     let is_sms = row.kind == Kind::Sms;
@@ -73,7 +70,7 @@ pub(crate) async fn absent(
     };
     let first = outbox::first_absent_look(tx, &row.id, attempt.n, looked_at).await?;
     if elapsed < proof_from || between(first, looked_at) < settle_after.mul_f64(APART) {
-        return look_again(tx, app, row, claimed, &row.last_error, Duration::ZERO).await;
+        return look_again(tx, tried, &row.last_error, Duration::ZERO).await;
     }
     let age = Duration::try_from(tx.now().duration_since(row.created())).unwrap_or_default();
     let is_too_late = outbox::absences(tx, &row.id).await? >= ABSENT_ONCE
@@ -81,10 +78,10 @@ pub(crate) async fn absent(
     let looked = post_form::absent_because(row, attempt);
     outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Absent, &looked).await?;
     if is_sms && is_too_late {
-        return did_not_leave(tx, app, row, attempt).await;
+        return did_not_leave(tx, tried).await;
     }
     if is_taken_away(tx, row).await? {
-        return give_up(tx, app, row, attempt).await;
+        return give_up(tx, tried).await;
     }
     outbox::set_state(
         tx,
@@ -96,9 +93,7 @@ pub(crate) async fn absent(
     .await?;
     audit(
         tx,
-        app,
-        row,
-        attempt,
+        tried,
         Decision::SettledAbsent,
         "two complete looks found nothing: it is sent again",
     )
@@ -106,25 +101,25 @@ pub(crate) async fn absent(
     if is_sms {
         return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
-    not_taken::warn(tx, app, row, attempt, &attempt.detail).await
+    not_taken::warn(tx, tried, &attempt.detail).await
 }
 
 /// A look failed or broke off: it proves nothing.
 pub(crate) async fn not_read(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    claimed: &Claimed,
+    tried: Tried<'_>,
     why: &str,
     is_forbidden: bool,
     rest: Option<Duration>,
 ) -> anyhow::Result<()> {
-    let (Work::Attempt(attempt) | Work::Settle(attempt)) = &claimed.work;
+    let Tried {
+        app, row, attempt, ..
+    } = tried;
     let limit = app.config.delivery.settle_after.mul_f64(UNDECIDED);
     // A process that starts after a long time has not looked yet: one failed look is no reason to ask anybody.
     let looked_for = between(attempt.doubted_since(), tx.now());
     if row.kind == Kind::Sms && looked_for >= limit {
-        return undecided(tx, app, row, attempt, "Twilio's log cannot be read").await;
+        return undecided(tx, tried, "Twilio's log cannot be read").await;
     }
     if row.kind != Kind::Sms && is_forbidden && between(attempt.started(), tx.now()) >= limit {
         // Towards Slack a copy too many can be deleted; a caller's text that nobody sees cannot be made good.
@@ -142,27 +137,22 @@ pub(crate) async fn not_read(
             why,
         )
         .await?;
-        return audit(tx, app, row, attempt, Decision::SettledUnread, why).await;
+        return audit(tx, tried, Decision::SettledUnread, why).await;
     }
     if row.kind == Kind::Sms && row.notified == 0 {
         outbox::set_notified(tx, &row.id).await?;
         escalation::notice(tx, row, wording::being_looked_for().into()).await?;
     }
-    look_again(tx, app, row, claimed, why, rest.unwrap_or_default()).await
+    look_again(tx, tried, why, rest.unwrap_or_default()).await
 }
 
 /// A person has to decide. The lane goes on: what is written now must not wait for an answer about what was.
-pub(crate) async fn undecided(
-    tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    why: &str,
-) -> anyhow::Result<()> {
+pub(crate) async fn undecided(tx: &mut Tx, tried: Tried<'_>, why: &str) -> anyhow::Result<()> {
+    let Tried { row, attempt, .. } = tried;
     outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Undecided, why).await?;
     outbox::set_state(tx, &row.id, DeliveryState::Undecided, 0, why).await?;
     trouble_changed(tx, row).await?;
-    audit(tx, app, row, attempt, Decision::Undecided, why).await?;
+    audit(tx, tried, Decision::Undecided, why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     let question = wording::undecided(&row.id, &row.words());
     escalation::ask(tx, row, question).await?;
@@ -170,11 +160,12 @@ pub(crate) async fn undecided(
 }
 
 /// It is known that the text did not leave, and it is not sent again unasked: its caller waits on.
-async fn did_not_leave(tx: &mut Tx, app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result<()> {
+async fn did_not_leave(tx: &mut Tx, tried: Tried<'_>) -> anyhow::Result<()> {
+    let Tried { app, row, .. } = tried;
     let why = "it did not leave, and is not sent again unasked";
     outbox::set_state(tx, &row.id, DeliveryState::Undecided, 0, why).await?;
     trouble_changed(tx, row).await?;
-    audit(tx, app, row, attempt, Decision::Undecided, why).await?;
+    audit(tx, tried, Decision::Undecided, why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     status::text_lost(tx, &app.config.desk, row).await?;
     escalation::ask(tx, row, wording::did_not_leave(&row.id, &row.words())).await?;
@@ -183,12 +174,13 @@ async fn did_not_leave(tx: &mut Tx, app: &App, row: &Row, attempt: &Attempt) -> 
 
 async fn look_again(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    claimed: &Claimed,
+    tried: Tried<'_>,
     why: &str,
     rest: Duration,
 ) -> anyhow::Result<()> {
+    let Tried {
+        app, row, claimed, ..
+    } = tried;
     let looks: &[f64] = if row.kind == Kind::Sms {
         &SMS_LOOKS
     } else {

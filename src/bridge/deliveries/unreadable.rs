@@ -3,30 +3,31 @@
 //! It comes from a later version that was taken back, or from a hand in the database. A version that can read it delivers it
 //! with `qdn-relay outbox retry`.
 
-use super::row::{audit, trouble_changed};
-use crate::app::App;
+use super::row::{Tried, audit, trouble_changed};
 use crate::bridge::desk::{escalation, status};
 use crate::bridge::wording;
 use crate::delivery::{self, Unreadable};
-use crate::store::lanes::{Claimed, Work};
-use crate::store::outbox::Row;
+use crate::store::lanes::Work;
 use crate::store::{Tx, outbox};
 use crate::vocabulary::{AttemptResult, Decision, DeliveryState};
 
 /// Puts the row before a person: in the thread that it is about, in the log and in `qdn-relay outbox list`.
 pub(super) async fn set_aside(
     tx: &mut Tx,
-    app: &App,
-    row: &Row,
-    claimed: &Claimed,
+    tried: Tried<'_>,
     flaw: &Unreadable,
 ) -> anyhow::Result<()> {
-    let (Work::Attempt(tried) | Work::Settle(tried)) = &claimed.work;
+    let Tried {
+        app,
+        row,
+        attempt,
+        claimed,
+    } = tried;
     let why = flaw.to_string();
-    outbox::finish_attempt(tx, &row.id, tried.n, AttemptResult::Undecided, &why).await?;
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Undecided, &why).await?;
     outbox::set_state(tx, &row.id, DeliveryState::Undecided, 0, &why).await?;
     trouble_changed(tx, row).await?;
-    audit(tx, app, row, tried, Decision::Undecided, &why).await?;
+    audit(tx, tried, Decision::Undecided, &why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     tracing::error!(
         outbox = row.id,
@@ -42,7 +43,7 @@ pub(super) async fn set_aside(
         return Ok(());
     }
     // It has never left: its caller still waits for an answer.
-    if matches!(claimed.work, Work::Attempt(_)) && tried.n == 1 {
+    if matches!(claimed.work, Work::Attempt(_)) && attempt.n == 1 {
         status::text_lost(tx, &app.config.desk, row).await?;
     }
     delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
