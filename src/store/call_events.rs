@@ -1,10 +1,10 @@
-//! Everything that Twilio told of calls, each once, and what it was answered.
+//! Twilio's webhooks about calls, each stored once with our answer.
 
 use anyhow::Context;
 
 use super::{Store, Tx};
 
-/// Keeps that Twilio told this of a call, and what it was answered; `false` if it did before.
+/// Stores a webhook about a call and our answer. Returns `false` if it was stored before.
 pub(crate) async fn record(
     tx: &mut Tx,
     call: &str,
@@ -26,7 +26,7 @@ pub(crate) async fn record(
     Ok(kept.rows_affected() == 1)
 }
 
-/// What Twilio was answered when it told this before.
+/// Returns our earlier answer to a webhook.
 pub(crate) async fn answer(
     store: &Store,
     call: &str,
@@ -40,7 +40,7 @@ pub(crate) async fn answer(
         .context("looking for an earlier answer")
 }
 
-/// Everything that Twilio was answered in this call, in no order.
+/// Returns all our answers in a call, in no particular order.
 pub(crate) async fn answers(store: &Store, call: &str) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar("select answer from call_event where call_sid = $1 and answer <> ''")
         .bind(call)

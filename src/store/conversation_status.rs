@@ -1,4 +1,4 @@
-//! Where each conversation stands at the desk: who has it, who waits, and the clock of what nobody answers.
+//! The status of each conversation at the desk: who has claimed it, whether the caller waits, and the reminder clock.
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
@@ -7,32 +7,32 @@ use sqlx::FromRow;
 use super::{Store, Tx, timestamp};
 use crate::vocabulary::Kind;
 
-/// What the root of its thread shows.
+/// The status that the thread's parent message shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// Nobody has asked for anything yet: a call that still rings.
+    /// Nobody has asked for anything yet, as while a call rings.
     New,
-    /// The caller waits, and nobody has said that they see to it.
+    /// The caller waits, and nobody has claimed the conversation.
     Waiting,
-    /// The caller waits for somebody who has it.
+    /// The caller waits, and somebody has claimed the conversation.
     Claimed,
     Answered,
     Closed,
 }
 
-/// One conversation at the desk.
+/// A conversation's status at the desk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
 pub(crate) struct ConversationStatus {
     pub(crate) conversation_id: String,
-    /// The Slack user who has it; empty while nobody does.
+    /// The Slack user who has claimed it; empty for nobody.
     pub(crate) claimed_by: String,
-    /// Who answered last, in Slack's markup.
+    /// The person who answered last, in Slack's markup.
     pub(crate) answered_by: String,
-    /// Who closed it, in Slack's markup; empty while it is open.
+    /// The person who closed it, in Slack's markup; empty while it is open.
     pub(crate) closed_by: String,
-    /// Since when the caller waits for an answer, in milliseconds.
+    /// Since when the caller waits for an answer, in milliseconds since the Unix epoch.
     pub(crate) waiting_since: Option<i64>,
-    /// When the unanswered text came that runs towards a reminder.
+    /// When the unanswered text arrived that started the reminder clock.
     pub(crate) clock_since: Option<i64>,
     pub(crate) remind_at: Option<i64>,
     pub(crate) page_at: Option<i64>,
@@ -40,7 +40,7 @@ pub(crate) struct ConversationStatus {
 }
 
 impl ConversationStatus {
-    /// Where it stands.
+    /// Returns the status to show.
     pub(crate) fn status(&self) -> Status {
         if !self.closed_by.is_empty() {
             Status::Closed
@@ -55,13 +55,13 @@ impl ConversationStatus {
         }
     }
 
-    /// How long ago the unanswered text came that runs towards a reminder.
+    /// Returns how long ago the text arrived that started the reminder clock; zero if nobody waits.
     pub(crate) fn unanswered_for(&self, now: Timestamp) -> SignedDuration {
         let since = self.clock_since.or(self.waiting_since).map(timestamp);
         since.map_or(SignedDuration::ZERO, |since| now.duration_since(since))
     }
 
-    /// When anything of it last changed.
+    /// Returns when it last changed.
     pub(crate) fn changed(&self) -> Timestamp {
         timestamp(self.changed_at)
     }
@@ -70,7 +70,7 @@ impl ConversationStatus {
 const COLUMNS: &str = "conversation_id, claimed_by, answered_by, closed_by, waiting_since, clock_since, remind_at, \
                        page_at, changed_at";
 
-/// A conversation of which nothing is known yet.
+/// Returns the status of a conversation without a row.
 pub(crate) fn fresh(conversation_id: &str) -> ConversationStatus {
     ConversationStatus {
         conversation_id: conversation_id.to_owned(),
@@ -78,7 +78,7 @@ pub(crate) fn fresh(conversation_id: &str) -> ConversationStatus {
     }
 }
 
-/// Where a conversation stands.
+/// Returns a conversation's status.
 pub(crate) async fn of(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<ConversationStatus> {
     let sql = format!("select {COLUMNS} from conversation_status where conversation_id = $1");
     let found: Option<ConversationStatus> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -89,7 +89,7 @@ pub(crate) async fn of(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Con
     Ok(found.unwrap_or_else(|| fresh(conversation_id)))
 }
 
-/// The same outside a transaction.
+/// Returns a conversation's status, outside a transaction.
 pub(crate) async fn read(
     store: &Store,
     conversation_id: &str,
@@ -103,7 +103,7 @@ pub(crate) async fn read(
     Ok(found.unwrap_or_else(|| fresh(conversation_id)))
 }
 
-/// Keeps where a conversation stands.
+/// Stores a conversation's status.
 pub(crate) async fn save(tx: &mut Tx, status: &ConversationStatus) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
@@ -130,7 +130,7 @@ pub(crate) async fn save(tx: &mut Tx, status: &ConversationStatus) -> anyhow::Re
     Ok(())
 }
 
-/// Whether a message is a dispatcher's answer, and none was sent after it that a caller may have got in its place.
+/// Whether a message is a dispatcher's reply and no later reply was or may have been sent.
 pub(crate) async fn is_last_answer(tx: &mut Tx, message_id: &str) -> anyhow::Result<bool> {
     let sql = format!(
         "select m.id from message m where m.id = $1 and m.origin = 'slack' and not exists (
@@ -148,7 +148,7 @@ pub(crate) async fn is_last_answer(tx: &mut Tx, message_id: &str) -> anyhow::Res
     Ok(found.is_some())
 }
 
-/// A conversation whose caller waits.
+/// A conversation whose caller waits for an answer.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Waiting {
     pub(crate) line: String,
@@ -160,14 +160,14 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Since when.
+    /// Returns since when the caller waits.
     pub(crate) fn since(&self) -> Timestamp {
         timestamp(self.waiting_since)
     }
 }
 
-/// Lists and counts those who wait. SQLite keeps to the order of a cross join: it would begin with all the conversations
-/// of a line otherwise, where few of them wait. To Postgres it is the same join.
+/// Returns the statements that list and count waiting callers. SQLite keeps the order of a cross join; otherwise it would
+/// start with all conversations of a line, of which few wait. For Postgres the order does not matter.
 pub(super) fn waiting_sql(lines: usize) -> [String; 2] {
     let places: Vec<String> = (1..=lines).map(|n| format!("${n}")).collect();
     let from = format!(
@@ -185,7 +185,7 @@ pub(super) fn waiting_sql(lines: usize) -> [String; 2] {
     ]
 }
 
-/// Those who wait on these lines, longest first; and how many they are in all.
+/// Returns the callers who wait on these lines, the longest waiting first, and their total number.
 pub(crate) async fn waiting(
     store: &Store,
     lines: &[&str],
@@ -212,14 +212,14 @@ pub(crate) async fn waiting(
     Ok((listed, count))
 }
 
-/// Which of its two alarms a clock has reached.
+/// The two alarms of the reminder clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alarm {
     Remind,
     Page,
 }
 
-/// A cross join for the sake of SQLite, as above.
+/// Returns the statement that lists due alarms. For the cross join see [`waiting_sql`].
 pub(super) fn due_sql(alarm: Alarm) -> &'static str {
     match alarm {
         Alarm::Remind => {
@@ -233,7 +233,7 @@ pub(super) fn due_sql(alarm: Alarm) -> &'static str {
     }
 }
 
-/// The conversations of a line whose clock has reached this alarm, those first that did so longest ago.
+/// Returns the conversations of a line for which this alarm is due, the longest due first.
 pub(crate) async fn due(
     store: &Store,
     line: &str,

@@ -1,4 +1,4 @@
-//! Texts of new callers that are shown in a list, until their callers have threads of their own.
+//! Texts of new callers that are shown in a list until their callers have threads.
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -10,12 +10,12 @@ use super::{Store, Tx, timestamp};
 use crate::slack::Content;
 use crate::vocabulary::DeliveryState;
 
-/// What is kept of a text in a list.
+/// The stored content of a listed text.
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     #[serde(flatten)]
     content: Content,
-    /// What we have to say of it, once its caller has a thread.
+    /// Notices about it that are posted once its caller has a thread.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notices: Vec<Content>,
 }
@@ -26,7 +26,7 @@ impl Kept {
     }
 }
 
-/// A text in a list.
+/// A listed text.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Listed {
     pub(crate) conversation_id: String,
@@ -37,7 +37,7 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// What is shown of it.
+    /// Returns what the list shows.
     pub(crate) fn content(&self) -> anyhow::Result<Content> {
         Ok(Kept::read(&self.content)?.content)
     }
@@ -46,17 +46,17 @@ impl Listed {
         timestamp(self.came_at)
     }
 
-    /// The row of its list.
+    /// Returns the outbox row of its list.
     pub(crate) fn list(&self) -> &str {
         &self.list_id
     }
 
-    /// The row of the root that shows it since; empty while there is none.
+    /// Returns the outbox row of the parent message that shows it; empty while there is none.
     pub(crate) fn opened_by(&self) -> &str {
         &self.opened_by
     }
 
-    /// Whether it stands in a thread since.
+    /// Whether its caller has a thread that shows it.
     pub(crate) fn is_opened(&self) -> bool {
         !self.opened_by.is_empty()
     }
@@ -64,7 +64,7 @@ impl Listed {
 
 const COLUMNS: &str = "conversation_id, list_id, content, came_at, opened_by";
 
-/// Puts a text at the end of a list.
+/// Appends a text to a list.
 pub(crate) async fn put(
     tx: &mut Tx,
     list: &str,
@@ -91,7 +91,7 @@ pub(crate) async fn put(
     Ok(())
 }
 
-/// The texts of a list, in order.
+/// Returns the texts of a list, in order.
 pub(crate) async fn of_list(store: &Store, list: &str) -> anyhow::Result<Vec<Listed>> {
     let sql = format!("select {COLUMNS} from listed where list_id = $1 order by n");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -101,7 +101,7 @@ pub(crate) async fn of_list(store: &Store, list: &str) -> anyhow::Result<Vec<Lis
         .context("reading a list")
 }
 
-/// The texts of a list, inside a transaction.
+/// Returns the texts of a list, in order, inside a transaction.
 pub(crate) async fn of_list_in(tx: &mut Tx, list: &str) -> anyhow::Result<Vec<Listed>> {
     let sql = format!("select {COLUMNS} from listed where list_id = $1 order by n");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -111,7 +111,7 @@ pub(crate) async fn of_list_in(tx: &mut Tx, list: &str) -> anyhow::Result<Vec<Li
         .context("reading a list")
 }
 
-/// The texts of a conversation that no thread shows yet, in order.
+/// Returns the texts of a conversation that no thread shows yet, in order.
 pub(crate) async fn waiting(store: &Store, conversation_id: &str) -> anyhow::Result<Vec<Listed>> {
     let sql = format!(
         "select {COLUMNS} from listed where conversation_id = $1 and opened_by = '' order by came_at, list_id, n"
@@ -123,7 +123,7 @@ pub(crate) async fn waiting(store: &Store, conversation_id: &str) -> anyhow::Res
         .context("reading a caller's listed texts")
 }
 
-/// The texts that a root shows since, in order.
+/// Returns the texts that a parent message shows, in order.
 pub(crate) async fn opened_by(store: &Store, post: &str) -> anyhow::Result<Vec<Listed>> {
     if post.is_empty() {
         return Ok(Vec::new());
@@ -137,7 +137,7 @@ pub(crate) async fn opened_by(store: &Store, post: &str) -> anyhow::Result<Vec<L
         .context("reading what was listed before")
 }
 
-/// How many texts of a conversation no thread shows yet, and how many of them stand in lists that are still to be posted.
+/// Returns how many texts of a conversation no thread shows yet, and how many of these are in lists that are not posted yet.
 pub(crate) async fn count_waiting(
     tx: &mut Tx,
     conversation_id: &str,
@@ -152,15 +152,15 @@ pub(crate) async fn count_waiting(
     .context("counting a caller's listed texts")
 }
 
-/// What changes when the texts of a conversation have a thread.
+/// The consequences of a new thread for the listed texts of its conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
     pub(crate) lists: Vec<String>,
-    /// What has to be said below the root, in order.
+    /// The notices to post in the thread, in order.
     pub(crate) notices: Vec<Content>,
 }
 
-/// Keeps that a root shows what was listed of its conversation.
+/// Records that a parent message shows the listed texts of its conversation. Returns the affected lists and the notices.
 pub(crate) async fn open(tx: &mut Tx, conversation_id: &str, post: &str) -> anyhow::Result<Opened> {
     let mut texts: Vec<(i64, String, i64, String)> = sqlx::query_as(
         "update listed set opened_by = $1 where conversation_id = $2 and opened_by = ''
@@ -182,8 +182,8 @@ pub(crate) async fn open(tx: &mut Tx, conversation_id: &str, post: &str) -> anyh
     Ok(opened)
 }
 
-/// Keeps a sentence about a caller who is only listed until they have a thread: it must not begin one. `false` where nothing
-/// of them is only listed.
+/// Stores a notice about a caller who has no thread yet, since a notice must not begin one. Returns `false` if the caller has
+/// no listed text without a thread.
 pub(crate) async fn say_later(
     tx: &mut Tx,
     conversation_id: &str,
@@ -207,7 +207,7 @@ pub(crate) async fn say_later(
     Ok(true)
 }
 
-/// The listed text of this message.
+/// Returns the listed text of this message.
 pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Listed>> {
     let sql = format!("select {COLUMNS} from listed where message_id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -217,7 +217,7 @@ pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<
         .context("looking for a listed text")
 }
 
-/// Replaces what is shown of a listed text.
+/// Replaces the content of a listed text.
 pub(crate) async fn change(tx: &mut Tx, message_id: &str, content: Content) -> anyhow::Result<()> {
     let Some(text) = of_message(tx, message_id).await? else {
         return Ok(());
@@ -239,7 +239,7 @@ async fn save(tx: &mut Tx, message_id: &str, kept: &Kept) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Whether a text that was listed stands in a thread since; `None` if it was not listed.
+/// Whether a thread shows a listed text; `None` if the text was not listed.
 pub(crate) async fn is_opened(store: &Store, message_id: &str) -> anyhow::Result<Option<bool>> {
     let opened_by: Option<String> =
         sqlx::query_scalar("select opened_by from listed where message_id = $1")
@@ -250,7 +250,7 @@ pub(crate) async fn is_opened(store: &Store, message_id: &str) -> anyhow::Result
     Ok(opened_by.map(|post| !post.is_empty()))
 }
 
-/// The list at the end of this lane, if it was never tried.
+/// Returns the list at the end of this lane, if it was never tried.
 pub(crate) async fn last(tx: &mut Tx, lane: &str) -> anyhow::Result<Option<Row>> {
     let sql = format!(
         "select {} from outbox where lane = $1 and pending = 1 order by seq desc limit 1",
@@ -264,7 +264,7 @@ pub(crate) async fn last(tx: &mut Tx, lane: &str) -> anyhow::Result<Option<Row>>
     Ok(last.filter(|row| row.attempts == 0 && row.state == DeliveryState::Waiting))
 }
 
-/// How many callers of a gate wait for the first post of their thread; no more than `most` are counted.
+/// Returns how many callers of a gate wait for the first post of their thread, counting to at most `most`.
 pub(crate) async fn newcomers(tx: &mut Tx, gate: &str, most: i64) -> anyhow::Result<i64> {
     sqlx::query_scalar(
         "select count(*) from (
@@ -278,7 +278,7 @@ pub(crate) async fn newcomers(tx: &mut Tx, gate: &str, most: i64) -> anyhow::Res
     .context("counting new callers")
 }
 
-/// Whether anything could leave by this gate now, or is under way.
+/// Whether a delivery of this gate is due or in progress.
 pub(crate) async fn is_busy(store: &Store, gate: &str) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select id from lane where throttle = $1 and due <= $2 limit 1")
@@ -290,7 +290,7 @@ pub(crate) async fn is_busy(store: &Store, gate: &str) -> anyhow::Result<bool> {
     Ok(found.is_some())
 }
 
-/// The caller of a line who has been in a posted list for longest.
+/// Returns the conversation of a line that has been in a posted list without a thread for longest.
 pub(crate) async fn oldest(store: &Store, line: &str) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar(
         "select l.conversation_id from listed l join conversation c on c.id = l.conversation_id
@@ -303,7 +303,7 @@ pub(crate) async fn oldest(store: &Store, line: &str) -> anyhow::Result<Option<S
     .context("looking for a listed caller")
 }
 
-/// Whether this message of ours is a list.
+/// Whether one of our messages is a list.
 pub(crate) async fn is_one(tx: &mut Tx, ts: &str) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select id from outbox where external_id = $1 and kind = 'list'")

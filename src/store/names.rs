@@ -1,10 +1,10 @@
-//! Names for known numbers, as people gave them.
+//! The names that people gave to callers' numbers.
 
 use anyhow::Context;
 
 use super::{Store, Tx};
 
-/// The name of a number; `None` for a stranger.
+/// Returns the name of a number, if it has one.
 pub(crate) async fn of(tx: &mut Tx, number: &str) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar("select name from caller_name where number = $1")
         .bind(number)
@@ -13,7 +13,7 @@ pub(crate) async fn of(tx: &mut Tx, number: &str) -> anyhow::Result<Option<Strin
         .context("looking for a caller's name")
 }
 
-/// The same outside a transaction.
+/// Returns the name of a number, if it has one, outside a transaction.
 pub(crate) async fn read(store: &Store, number: &str) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar("select name from caller_name where number = $1")
         .bind(number)
@@ -22,7 +22,7 @@ pub(crate) async fn read(store: &Store, number: &str) -> anyhow::Result<Option<S
         .context("looking for a caller's name")
 }
 
-/// Keeps a name in place of the one before.
+/// Sets the name of a number.
 pub(crate) async fn set(
     tx: &mut Tx,
     number: &str,
@@ -44,7 +44,7 @@ pub(crate) async fn set(
     Ok(())
 }
 
-/// Forgets a name; `false` if there was none.
+/// Removes the name of a number. Returns `false` if it had none.
 pub(crate) async fn forget(tx: &mut Tx, number: &str) -> anyhow::Result<bool> {
     let forgotten = sqlx::query("delete from caller_name where number = $1")
         .bind(number)

@@ -1,16 +1,16 @@
-//! Callers who do not want the texts of a line: for each line its own.
+//! Opt-outs of callers, for each line separately.
 
 use anyhow::Context;
 use jiff::Timestamp;
 
 use super::{Store, Tx};
 
-/// Who keeps a caller from being texted.
+/// Who enforces an opt-out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeptBy {
-    /// Twilio refuses our texts until the caller takes it back.
+    /// Twilio refuses our texts until the caller opts in again.
     Twilio,
-    /// Twilio would send: we do not.
+    /// We send no texts, although Twilio would.
     Us,
 }
 
@@ -23,18 +23,19 @@ impl KeptBy {
     }
 }
 
-/// What was said of a caller and a line.
+/// An opt-out or opt-in of a caller for a line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Said<'a> {
     pub(crate) line: &'a str,
     pub(crate) caller: &'a str,
-    /// Who keeps it, where the caller leaves; `None` where they come back.
+    /// Who enforces the opt-out; `None` for an opt-in.
     pub(crate) out: Option<KeptBy>,
     pub(crate) said_by: &'a str,
     pub(crate) as_of: Timestamp,
 }
 
-/// Keeps what was said, unless something later is known; whether it changes anything. What Twilio keeps is not ours to keep.
+/// Stores an opt-out or opt-in, unless a later one is known. Returns whether it changes anything. An opt-out of ours does not
+/// replace one that Twilio enforces.
 pub(crate) async fn set(tx: &mut Tx, said: &Said<'_>) -> anyhow::Result<bool> {
     let before = read(tx, said.line, said.caller).await?;
     let as_of = said.as_of.as_millisecond();
@@ -62,7 +63,7 @@ pub(crate) async fn set(tx: &mut Tx, said: &Said<'_>) -> anyhow::Result<bool> {
     Ok(before != said.out)
 }
 
-/// Who keeps the caller from being texted; `None` where they may be.
+/// Returns who enforces the caller's opt-out; `None` if they can be texted.
 pub(crate) async fn kept_by(
     tx: &mut Tx,
     line: &str,
@@ -72,7 +73,7 @@ pub(crate) async fn kept_by(
     Ok(known.and_then(|(state, kept_by, _)| out(&state, &kept_by)))
 }
 
-/// Whether nobody but us keeps the caller from being texted.
+/// Whether the caller has opted out and only we enforce it.
 pub(crate) async fn is_ours(store: &Store, line: &str, caller: &str) -> anyhow::Result<bool> {
     let known: Option<(String, String)> =
         sqlx::query_as("select state, kept_by from opt_out where line = $1 and caller = $2")
