@@ -1,4 +1,4 @@
-//! One attempt at a delivery: the request, and what its answer or silence means.
+//! Runs one attempt: sends the request and turns its answer, or the lack of one, into an outcome.
 
 use std::time::Duration;
 
@@ -36,16 +36,16 @@ use crate::store::{conversations, listed, media as store_media, outbox};
 use crate::twilio::client::NewMessage;
 use crate::vocabulary::{Settle, UnknownWord};
 
-/// How many requests one attempt makes at most: a post whose thread is gone is looked up, posted anew and put right.
+/// The most requests of one attempt: a post whose thread is gone looks it up, posts again and edits.
 pub(super) const REQUESTS: u32 = 3;
 
 /// How long a form can still be shown: a `trigger_id` is good for 3 seconds.
 const FORM_IN_TIME: SignedDuration = SignedDuration::from_secs(3);
 
-/// How long a gate rests after a 429 that does not say.
+/// How long a gate rests after a 429 without Retry-After.
 const REST: Duration = Duration::from_secs(1);
 
-/// Runs the attempt that `claimed` wrote down; also how long the vendor asked the whole gate to rest.
+/// Runs the attempt that `claimed` recorded. Returns its outcome, and how long the vendor asked the whole gate to rest.
 pub(super) async fn run(
     app: &App,
     clients: &Clients,
@@ -102,19 +102,19 @@ pub(super) async fn run(
     }
 }
 
-/// Whether "too many requests" is about the row's gate.
+/// Whether a 429 for this row limits its whole gate.
 fn limits_gate(row: &Row) -> bool {
     let kind = row.kind.known();
     kind.is_none_or(|kind| kind.policy().limits_gate)
 }
 
-/// Whether it is a message in a channel, of which Slack's history tells whether it is there.
+/// Whether the row is a message in a channel, which Slack's history can show to be there.
 fn is_post(row: &Row) -> bool {
     let kind = row.kind.known();
     kind.is_some_and(|kind| kind.policy().settle == Settle::SlackHistory)
 }
 
-/// Delivers; what was posted again because it seemed absent may have turned up meanwhile, and stays only once.
+/// Delivers the row. A post that seemed absent and was posted again may turn up: then one of the two is deleted.
 async fn deliver_once(
     app: &App,
     clients: &Clients,
@@ -328,7 +328,7 @@ async fn deliver(
     })
 }
 
-/// How many characters of words one person is shown at once.
+/// The most characters shown to one person in one message.
 const AT_ONCE: usize = 3_000;
 
 /// Shows one person the words of a post that Slack did not take, as bare text.
@@ -375,10 +375,10 @@ async fn resolve(app: &App, slack_text: &str) -> Result<Outcome, Failure> {
     names.map(|names| Outcome::Resolved(as_texts::to_texts(app, slack_text, &names)))
 }
 
-/// How long beyond its validity a text's files can be fetched: Twilio does so at once, and again where it has to.
+/// How long after its validity the media URLs of a text still work. Twilio fetches at once, and sometimes again.
 const FETCHED_WITHIN: Duration = Duration::from_secs(3_600);
 
-/// Tells who pressed a button. An address that no longer takes an answer leaves nobody to tell.
+/// Answers at the `response_url` of whoever pressed a button. A URL that has expired counts as done: nobody is left to tell.
 async fn answer(
     clients: &Clients,
     row: &Row,

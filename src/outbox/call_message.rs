@@ -1,7 +1,6 @@
-//! The message of a call, edited to say what the call has come to.
+//! Updates the message of a call with the call's current state.
 //!
-//! It is rendered when it is shown, so several changes that wait together are shown by one edit, and doing it twice is the
-//! same as doing it once.
+//! The message is rendered when it is sent, so one edit shows all changes so far. The update is idempotent.
 
 use super::attempt;
 use super::thread_header::{edit, is_beyond_editing};

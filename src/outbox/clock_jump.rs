@@ -1,5 +1,5 @@
-//! Whether this machine's clock was set while we run. Forward does no harm; after a step back, what waits for a time
-//! would wait that much longer, so its times are set back with the clock.
+//! Watches for jumps of the wall clock. A jump forward is harmless. After a jump back, rows that wait for a time would wait
+//! that much longer, so their times are set back too.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::app::App;
 use crate::clock::BootInstant;
 use crate::store::lanes;
 
-/// How often the wall clock is compared with one that nobody sets.
+/// How often the wall clock is compared with the monotonic clock.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// What counts as set: a clock that is merely made slower or faster stays far below.
+/// The smallest difference that counts as a jump. A clock that is slewed stays far below it.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
 
 /// Watches until `stop` says so.

@@ -1,4 +1,4 @@
-//! Copies of a post that was made again: Slack may accept the first request long after everybody has looked for it in vain.
+//! Deletes copies of a post that was sent twice: Slack may accept the first request long after two looks have not found it.
 
 use jiff::SignedDuration;
 
@@ -12,7 +12,7 @@ use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox;
 use crate::store::outbox::{Attempt, Row};
 
-/// Takes away every copy but the one that is known. A root that people have answered stays: its replies are for the caller.
+/// Deletes every copy but the known one. A header message with replies stays: its replies are for the caller.
 pub(super) async fn clear(
     app: &App,
     clients: &Clients,

@@ -1,4 +1,4 @@
-//! What happens at the desk because time passes: clocks strike, times away end, homes are brought up to date.
+//! The periodic work of the desk: reminders and escalations, ends of away times, updates of Home tabs.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::bridge;
 use crate::delivery;
 use crate::log_limit::LogLimit;
 
-/// How often the clocks are looked at at most and at least.
+/// The shortest and the longest pause between two checks for due reminders.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// How many seconds after a start the first reminder may come: what was answered in Slack meanwhile is read first.
+/// How many seconds after a start the first reminder may be sent: backfill first reads what was answered in the meantime.
 const FIRST: f64 = 20.0;
 
-/// How often it is looked whether somebody is back.
+/// How often it is checked whether somebody is available again.
 const AWAY: Duration = Duration::from_secs(15);
 
-/// Looks regularly, until `stop` says so.
+/// Runs until `stop`.
 pub(super) async fn watch(app: App, mut stop: watch::Receiver<bool>) {
     let desk = &app.config.desk;
     let every = (desk.remind_after.min(desk.page_after) / 5).clamp(LOOKS.0, LOOKS.1);

@@ -1,7 +1,8 @@
-//! A dispatcher's files: fetched from Slack, made fit for a phone and kept, one an attempt, before their words leave.
+//! Prepares the files of a reply: fetches each from Slack, fits it to a phone and stores it, one file an attempt, before the
+//! text is sent.
 //!
-//! Nothing of this can be seen by anybody, so all of it can be done again. A file that cannot be sent is left out and
-//! said to be; the words go without it.
+//! Nobody sees any of this, so every step can be repeated. A file that cannot be sent is left out, the thread says so, and
+//! the text goes without it.
 
 use std::time::Duration;
 
@@ -18,13 +19,13 @@ use crate::remote::Failure;
 use crate::store::new_id;
 use crate::store::outbox::{Attempt, Row};
 
-/// The most that is fetched: what is larger is no picture that could be made fit.
+/// The most bytes fetched. A larger file is no picture that could be scaled down.
 const MOST_FETCHED: usize = 25 * 1024 * 1024;
 
 /// A picture takes a hundred times its size while it is scaled.
 static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 
-/// Sees to the first file that waits; `None` if none does.
+/// Prepares the first file that waits. Returns `None` if no file waits.
 pub(super) async fn prepare(
     app: &App,
     clients: &Clients,
@@ -96,7 +97,7 @@ pub(super) async fn prepare(
     }
 }
 
-/// How many bytes each file may have, so that as many as possible leave together.
+/// The most bytes of each file, so that as many files as possible fit into one text.
 fn allowance(enclosing: &ReplyWithFiles) -> usize {
     let sent = || {
         let files = enclosing.files.iter();

@@ -1,4 +1,4 @@
-//! What a request that failed means for its row: again, held, refused or unknown.
+//! Turns a failed request into an outcome: try again, blocked, refused or unknown.
 
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ pub(super) fn unsure(why: &str) -> Reason {
 /// How many seconds to wait before each further try at a request that was not acted on.
 const BACK_OFF: [f64; 5] = [1.0, 2.0, 5.0, 10.0, 30.0];
 
-/// However short the other waits are set: a vendor that is down is not asked more often.
+/// The shortest back-off, however short the other times are configured.
 const LEAST_BACK_OFF: Duration = Duration::from_millis(100);
 
-/// How long a queue that is full at Twilio, or a carrier that is congested, is left alone.
+/// How long to wait when Twilio's queue is full or a carrier is congested.
 const CONGESTED: Duration = Duration::from_secs(30);
 
-/// What a failed request means for the row.
+/// The outcome of a failed request.
 pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failure) -> Outcome {
     let Some(kind) = row.kind.known() else {
         return Outcome::Unreadable(Unreadable::Kind);
@@ -52,7 +52,7 @@ pub(super) fn outcome_of(app: &App, row: &Row, attempt: &Attempt, failure: Failu
     }
 }
 
-/// Whether doing it twice is the same as doing it once, or harms nobody.
+/// Whether the delivery can be repeated blindly: it is idempotent, or a second one harms nobody.
 pub(super) fn is_repeatable(kind: Kind, row: &Row) -> bool {
     match kind.policy().settle {
         Settle::Repeat => true,
@@ -126,7 +126,7 @@ fn refused_by_twilio(code: String, why: String) -> Outcome {
     }
 }
 
-/// How often an edit of a call's message is tried that Slack refuses: it stands before all that is yet to be said of the call.
+/// How often an edit of a call's message is tried that Slack refuses: all later notices of the call wait behind it.
 const EDITS: i64 = 4;
 
 /// Whether this goes to the channel of one of the lines.
@@ -146,7 +146,7 @@ fn blocked(why: String, is_of_gate: bool) -> Outcome {
     Outcome::Blocked { why, is_of_gate }
 }
 
-/// How long to wait after the `n`th attempt, give or take a quarter so that rows do not come in step.
+/// How long to wait after the `n`th attempt, with a jitter of ±25 %.
 pub(super) fn back_off(app: &App, n: i64) -> Duration {
     let index = usize::try_from(n - 1)
         .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The mark on a dispatcher's message, brought up to date with what became of it.
+//! Updates the mark on a dispatcher's message to the state of its texts.
 
 use anyhow::Context;
 
@@ -66,7 +66,7 @@ pub(super) async fn mark(
     })
 }
 
-/// Whether the attempt before this one may have changed the mark without our knowing.
+/// Whether an earlier attempt may have changed the mark although its answer was lost.
 async fn left_a_doubt(app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result<bool> {
     if attempt.n == 1 {
         return Ok(false);
@@ -78,7 +78,7 @@ async fn left_a_doubt(app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result
     }))
 }
 
-/// What became of each part of a reply.
+/// The states of all parts of a reply.
 async fn parts(app: &App, message_id: &str) -> anyhow::Result<Vec<Part>> {
     let texts = sms::of_message(&app.store, message_id).await?;
     let rows = outbox::of_message(&app.store, message_id).await?;

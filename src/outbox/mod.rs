@@ -1,9 +1,9 @@
-//! OUT: everything that leaves, durable before it leaves, in order within its lane, settled when its fate is unknown.
+//! OUT: sends deliveries. Each is durable before it is sent, ordered within its lane, and settled if its result is unknown.
 //!
-//! Each gate (a line's Slack channel, a line's Twilio number, the reactions) has a worker of its own, so trouble at
-//! one door never holds another. A worker claims the heads of lanes that are due, and each claim writes its attempt
-//! down before the request leaves: an attempt found later without an outcome may have been acted on, so it is settled
-//! by asking the remote, never repeated blindly.
+//! Each gate (a line's Slack channel, a line's Twilio number, the reactions) has its own worker, so trouble with one vendor
+//! does not block another. A worker claims the due heads of lanes, and each claim commits an attempt before the request
+//! leaves. An attempt found later without an outcome may have been acted on, so it is settled by asking the vendor and
+//! never repeated blindly.
 
 mod attempt;
 mod call_message;
@@ -79,7 +79,7 @@ pub(crate) fn start(app: &App, clients: &Clients, stop: &watch::Receiver<bool>) 
     workers
 }
 
-/// Brings near what waits for a time that was set by a clock that was ahead.
+/// Resets due times that a clock ahead of ours has set too far in the future.
 pub(crate) async fn bring_near(app: &App) -> anyhow::Result<()> {
     let desk = &app.config.desk;
     let farthest = Farthest {
@@ -97,7 +97,7 @@ pub(crate) async fn bring_near(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says so if anything waits at a gate that nobody serves any more: its line was taken out of the configuration.
+/// Logs an ERROR for deliveries of a line that is no longer in the configuration: no worker serves their gate.
 pub(crate) async fn alarm_about_orphans(app: &App) -> anyhow::Result<()> {
     let mut served: Vec<String> = [
         delivery::MARKS_GATE,
@@ -128,13 +128,13 @@ pub(crate) async fn alarm_about_orphans(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// After how many seconds a reply that has not left counts as stuck; a busy moment is not worth a word.
+/// After how many seconds a reply that has not left counts as stuck.
 const STUCK: f64 = 15.0;
 
-/// After how many seconds a reply that its writer was asked about is asked about in the thread.
+/// After how many seconds an unanswered confirmation is repeated in the thread.
 const FORGOTTEN: f64 = 120.0;
 
-/// However short the other waits are set.
+/// The shortest pause, however short the other times are configured.
 const LEAST_STUCK: Duration = Duration::from_secs(2);
 
 /// Looks for stuck replies, three times as often as they take to count as such.
@@ -168,10 +168,10 @@ async fn tell_stuck(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// How often a listed caller's thread is opened where there is room, in seconds: others fit in between.
+/// How many seconds between two threads opened for listed callers: other posts fit in between.
 const OPEN_NEXT: f64 = 2.0;
 
-/// However short the other waits are set.
+/// The shortest pause, however short the other times are configured.
 const LEAST_OPEN_NEXT: Duration = Duration::from_millis(200);
 
 /// Opens the threads of listed callers, one after another, while a line's channel has room.
@@ -199,7 +199,7 @@ const CLEAR_EVERY: Duration = Duration::from_mins(10);
 /// How long a file stays whose text has left: longer than its address is good, and Twilio has it long before.
 const KEPT_FOR: Duration = Duration::from_hours(2);
 
-/// How long one stays about whose text nobody decides.
+/// How long the file of an undecided text stays.
 const KEPT_AT_MOST: Duration = Duration::from_hours(7 * 24);
 
 /// Removes files that were sent.

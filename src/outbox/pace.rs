@@ -1,4 +1,4 @@
-//! How fast a gate lets requests through: a bucket that fills at the vendor's rate, and a rest the vendor asked for.
+//! The pace of a gate: a token bucket at the vendor's rate, and the rest that a 429 asked for.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const IN_FLIGHT: usize = 16;
 
 /// How many files may be: each is held in memory.
 const FILES_IN_FLIGHT: usize = 4;
-/// How many lanes in a row must be held for their gate to be taken for shut: a single one may have a trouble of its own.
+/// How many lanes in a row must be blocked before their gate counts as closed: one alone may have a problem of its own.
 const SHUT: usize = 3;
 
 /// A gate's pace.
@@ -32,7 +32,7 @@ pub(super) struct Pace {
     bucket: Option<Bucket>,
     rests_until: Option<Instant>,
     in_flight: usize,
-    /// The lanes that were held since anything last got through.
+    /// The lanes that were blocked since the last success.
     held: HashSet<String>,
 }
 
@@ -123,7 +123,7 @@ impl Pace {
         Ok(free.min(bucket.level as usize))
     }
 
-    /// Takes what was really used.
+    /// Takes tokens for the requests that were made.
     pub(super) fn spend(&mut self, requests: usize) {
         if let Some(bucket) = &mut self.bucket {
             bucket.level -= requests as f64;
@@ -137,8 +137,8 @@ impl Pace {
         }
     }
 
-    /// A lane was held for the channel's or the account's sake. When several were and nothing got through, the trouble is
-    /// the gate's: it rests for `how_long`, and then one lane tries for all.
+    /// Records that a lane was blocked because of the channel or the account. After several without a success the gate
+    /// rests for `how_long`, and then one lane tries for all.
     pub(super) fn hold(&mut self, now: Instant, lane: &str, how_long: Duration) {
         if self.held.len() < SHUT {
             self.held.insert(lane.to_owned());
@@ -148,7 +148,7 @@ impl Pace {
         }
     }
 
-    /// Something got through.
+    /// Records a success: the gate is open.
     pub(super) fn open(&mut self) {
         self.held.clear();
     }
@@ -157,7 +157,7 @@ impl Pace {
         self.held.len() >= SHUT
     }
 
-    /// The vendor said 429: nothing leaves for this long, and no burst afterwards.
+    /// Records a 429: no request leaves for this long, and no burst follows.
     pub(super) fn rest(&mut self, now: Instant, how_long: Duration) {
         let until = now + how_long;
         self.rests_until = Some(self.rests_until.map_or(until, |already| already.max(until)));

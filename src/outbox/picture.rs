@@ -1,8 +1,8 @@
-//! A caller's file: fetched from Twilio, uploaded to Slack, shown in the thread behind its words.
+//! Brings a caller's file into the thread: fetches it from Twilio, uploads it to Slack, shares it behind its text.
 //!
-//! It takes two attempts. What the first does is seen by nobody and can be done again; it ends with the file's id at
-//! Slack. Only then the second shows it, which works once, and where its answer is lost the thread is looked through
-//! for that id.
+//! This takes two attempts. The first uploads the file, which nobody sees and which can be repeated; it ends with Slack's
+//! file ID. The second shares the file in the thread, which works once. If its answer is lost, the thread is searched for
+//! that ID.
 
 use std::time::Duration;
 
@@ -22,13 +22,13 @@ use crate::store::{conversations, listed, outbox};
 use crate::twilio::MessageSid;
 use crate::vocabulary::{DeliveryState, Reason, ReasonCode, is_for_order};
 
-/// How long a file waits for the thread of a caller who is only listed. It is roused when that begins.
+/// How long a file waits for the thread of a listed caller. It is woken when the thread begins.
 const FOR_THREAD: Duration = Duration::from_mins(5);
 
 /// How long a file waits for what goes before it, times the attempts so far.
 const FOR_WORDS: Duration = Duration::from_millis(150);
 
-/// The longest such wait.
+/// The longest wait between two attempts.
 const FOR_WORDS_AT_MOST: Duration = Duration::from_secs(20);
 
 /// After how many seconds a file is asked for again that Twilio does not have. Right after the webhook it may not be there
@@ -174,7 +174,7 @@ async fn bring(
     })
 }
 
-/// A page says that something is wrong, even with a status that says all is well.
+/// Whether the body is an HTML page: an error, even with status 200.
 fn is_page(content_type: &str) -> bool {
     content_type
         .trim_start()

@@ -205,7 +205,7 @@ pub(super) async fn announce(
     Ok(done(posted.ts.as_str().to_owned(), Some(posted_in)))
 }
 
-/// Posts; what Slack refuses for its blocks goes as bare text, for a text must not be lost for its looks.
+/// Posts a message. If Slack refuses its blocks, posts it as bare text.
 pub(super) async fn post_plainer(
     clients: &Clients,
     post: Post,

@@ -1,7 +1,7 @@
-//! A caller's recorded message: fetched from Twilio, uploaded to Slack, shown in the thread once.
+//! Brings a voicemail into the thread, once: fetches it from Twilio, uploads it to Slack, shares it.
 //!
-//! Everything before the last step is seen by nobody and can be done again. The last works once and its answer can be
-//! lost: then the thread is looked through for the file, which is named so that there is no other.
+//! Nobody sees any step before the last, so all of them can be repeated. The last step works once. If its answer is lost,
+//! the thread is searched for the file, whose name is unique.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use crate::store::outbox::{Attempt, Row};
 /// How long to wait for a recording that is not there yet, and for a thread that is not begun yet.
 const NOT_YET: Duration = Duration::from_secs(1);
 
-/// The longest such wait.
+/// The longest wait between two attempts.
 const NOT_YET_AT_MOST: Duration = Duration::from_secs(60);
 
 /// From when on a recording that is not there will not come.
@@ -120,7 +120,7 @@ fn is_credentials(code: &str) -> bool {
     matches!(code, "http 401" | "http 403")
 }
 
-/// What failed was seen by nobody: it can simply be done again.
+/// The outcome of a failed step that nobody saw: the step is repeated.
 fn unseen(failure: Failure) -> Failure {
     match failure {
         Failure::Unknown { why } => Failure::NotSent { why },
@@ -128,7 +128,7 @@ fn unseen(failure: Failure) -> Failure {
     }
 }
 
-/// A message that will not come is said to be lost, and where it can be heard.
+/// Tells the thread that the voicemail is lost, and where it can be heard.
 async fn say_lost(
     clients: &Clients,
     row: &Row,
@@ -154,7 +154,7 @@ async fn say_lost(
     Ok(attempt::done(posted.ts.as_str().to_owned(), None))
 }
 
-/// Looks whether the file, or the word that it is lost, stands in the thread.
+/// Searches the thread for the file, or for the notice that it is lost.
 pub(super) async fn look(
     app: &App,
     clients: &Clients,

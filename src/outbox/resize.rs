@@ -1,4 +1,4 @@
-//! Making a file fit for a phone: pictures that are too large are scaled down, what no carrier takes is refused.
+//! Fits a file to a phone: scales down pictures that are too large, refuses types that no carrier accepts.
 
 use std::io::Cursor;
 

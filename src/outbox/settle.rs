@@ -1,7 +1,7 @@
-//! Looking for what became of an attempt whose answer was lost.
+//! Looks for the result of an attempt whose answer was lost.
 //!
-//! A look says one of four things: found, complete and not there, several, or nothing at all because it failed or
-//! broke off. Only complete looks count as absence, and what follows from them is decided in `bridge::deliveries::outcome`.
+//! A look ends in one of four ways: found, complete and absent, several candidates, or not read because it failed. Only a
+//! complete look counts as absence. `bridge::deliveries::settlement` decides what follows.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,7 +23,7 @@ use crate::vocabulary::Settle;
 /// How much earlier than the attempt a message may seem to be made: Twilio's clock is not ours, and it counts seconds.
 const CLOCK_MARGIN: SignedDuration = SignedDuration::from_secs(3);
 
-/// Looks once.
+/// Runs one look.
 pub(super) async fn look(
     app: &App,
     clients: &Clients,

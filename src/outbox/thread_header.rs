@@ -1,6 +1,6 @@
-//! The root of a thread, edited to say where its conversation stands.
+//! Updates the header message of a thread with the status of its conversation.
 //!
-//! It is made when it is shown, so several changes are shown by one edit, and doing it twice is the same as doing it once.
+//! The header is composed when it is sent, so one edit shows all changes so far. The update is idempotent.
 
 use super::attempt;
 use crate::app::App;
@@ -54,7 +54,7 @@ pub(super) async fn bring_up_to_date(
     })
 }
 
-/// Brings a list of new callers up to date.
+/// Updates the post of a list of new callers.
 pub(super) async fn edit_list(
     app: &App,
     clients: &Clients,
@@ -91,7 +91,7 @@ pub(super) async fn edit_list(
     })
 }
 
-/// Edits a message; what Slack refuses for its blocks goes as bare text.
+/// Edits a message. If Slack refuses its blocks, edits it to bare text.
 pub(super) async fn edit(
     clients: &Clients,
     channel: &ChannelId,

@@ -1,4 +1,4 @@
-//! One gate's worker: claims what is due, delivers it, keeps how it ended.
+//! The worker of one gate: claims due deliveries, sends them, records their outcomes.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,14 +23,14 @@ use crate::store::lanes::{self, Claimed, Lease, Work};
 /// A lease lasts this many requests longer than an attempt: for writing its outcome down.
 const TO_WRITE: u32 = 2;
 
-/// How long a worker sleeps at most: another replica's rows ring no bell here.
+/// The longest sleep of a worker: rows written by another replica do not wake it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long beyond its lease an outcome is tried to be kept. One that the database never takes must not hold a place for
 /// good.
 const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// How long a worker rests after the database failed it.
+/// How long a worker pauses after a database error.
 const AFTER_ERROR: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Worker {
         while in_flight.join_next().await.is_some() {}
     }
 
-    /// Starts on everything that is due and allowed; back with how long there is nothing more to do.
+    /// Starts everything that is due and allowed. Returns how long there is nothing more to do.
     async fn claim(&self, in_flight: &mut JoinSet<()>) -> Duration {
         let allowed = match self.pace.lock() {
             Ok(mut pace) => pace.allows(Instant::now(), in_flight.len()),
@@ -215,8 +215,8 @@ impl Worker {
         }
     }
 
-    /// Keeps an outcome, trying again also after the lease's end: it is as true then, and an SMS whose SID is lost has
-    /// to be looked for.
+    /// Records an outcome, and retries even after the lease has ended: the outcome is still true, and an SMS whose SID is
+    /// lost has to be searched for.
     async fn finish(&self, claimed: &Claimed, outcome: &Outcome) -> anyhow::Result<()> {
         let mut is_late = false;
         loop {
