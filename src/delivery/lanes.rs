@@ -1,26 +1,26 @@
-//! The lane of each delivery, in which nothing overtakes, and the gate through which its requests leave.
+//! The lane of each delivery, in which nothing overtakes, and the throttle through which its requests leave.
 
 use crate::store::lanes::{FIRST_SERVED, Lane};
 
-/// The gate of reactions: Slack limits them for the whole workspace.
+/// The throttle of reactions: Slack limits them for the whole workspace.
 pub(crate) const MARKS_GATE: &str = "marks";
 
-/// The gate of edits of roots: Slack limits them for the whole workspace, and no post need wait for one.
+/// The throttle of edits of roots: Slack limits them for the whole workspace, and no post need wait for one.
 pub(crate) const ROOTS_GATE: &str = "roots";
 
-/// The gate of the app's homes.
+/// The throttle of the app's homes.
 pub(crate) const HOMES_GATE: &str = "homes";
 
-/// The gate of forms: nothing may hold up what has to be there within 3 seconds.
+/// The throttle of forms: nothing may hold up what has to be there within 3 seconds.
 pub(crate) const FORMS_GATE: &str = "forms";
 
-/// The gate of a line's Slack channel.
-pub(crate) fn slack_gate(line: &str) -> String {
+/// The throttle of a line's Slack channel.
+pub(crate) fn slack_throttle(line: &str) -> String {
     format!("slack:{line}")
 }
 
-/// The gate of a line's Twilio number.
-pub(crate) fn twilio_gate(line: &str) -> String {
+/// The throttle of a line's Twilio number.
+pub(crate) fn twilio_throttle(line: &str) -> String {
     format!("twilio:{line}")
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn twilio_gate(line: &str) -> String {
 pub(crate) fn thread_lane(line: &str, conversation_id: &str) -> Lane {
     Lane {
         id: format!("thread:{conversation_id}"),
-        gate: slack_gate(line),
+        throttle: slack_throttle(line),
     }
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn thread_lane(line: &str, conversation_id: &str) -> Lane {
 pub(crate) fn phone_lane(line: &str, conversation_id: &str) -> Lane {
     Lane {
         id: format!("phone:{conversation_id}"),
-        gate: twilio_gate(line),
+        throttle: twilio_throttle(line),
     }
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn phone_lane(line: &str, conversation_id: &str) -> Lane {
 pub(crate) fn pointer_lane(line: &str, channel: &str, root: &str) -> Lane {
     Lane {
         id: format!("pointer:{channel}:{root}"),
-        gate: slack_gate(line),
+        throttle: slack_throttle(line),
     }
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn pointer_lane(line: &str, channel: &str, root: &str) -> Lane {
 pub(crate) fn list_lane(line: &str) -> Lane {
     Lane {
         id: format!("list:{line}"),
-        gate: slack_gate(line),
+        throttle: slack_throttle(line),
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn list_lane(line: &str) -> Lane {
 pub(crate) fn listing_lane(list: &str) -> Lane {
     Lane {
         id: format!("listing:{list}"),
-        gate: ROOTS_GATE.to_owned(),
+        throttle: ROOTS_GATE.to_owned(),
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn listing_lane(list: &str) -> Lane {
 pub(crate) fn copies_lane(post: &str) -> Lane {
     Lane {
         id: format!("copies:{post}"),
-        gate: ROOTS_GATE.to_owned(),
+        throttle: ROOTS_GATE.to_owned(),
     }
 }
 
@@ -76,12 +76,12 @@ pub(crate) fn copies_lane(post: &str) -> Lane {
 pub(crate) fn channel_lane(line: &str) -> Lane {
     Lane {
         id: format!("channel:{line}"),
-        gate: slack_gate(line),
+        throttle: slack_throttle(line),
     }
 }
 
-/// The gate of what one person alone is told: Slack limits it by itself, so that no flood of posts holds it up.
-pub(crate) fn asks_gate(line: &str) -> String {
+/// The throttle of what one person alone is told: Slack limits it by itself, so that no flood of posts holds it up.
+pub(crate) fn asks_throttle(line: &str) -> String {
     format!("asks:{line}")
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn asks_gate(line: &str) -> String {
 pub(crate) fn ephemeral_lane(line: &str, user: &str) -> Lane {
     Lane {
         id: format!("asks:{line}:{user}"),
-        gate: asks_gate(line),
+        throttle: asks_throttle(line),
     }
 }
 
@@ -97,12 +97,12 @@ pub(crate) fn ephemeral_lane(line: &str, user: &str) -> Lane {
 pub(crate) fn question_lane(line: &str, conversation_id: &str) -> Lane {
     Lane {
         id: format!("{}{conversation_id}", FIRST_SERVED),
-        gate: slack_gate(line),
+        throttle: slack_throttle(line),
     }
 }
 
-/// The gate of callers' files: what Twilio is slow to give out must not hold up words.
-pub(crate) fn pictures_gate(line: &str) -> String {
+/// The throttle of callers' files: what Twilio is slow to give out must not hold up words.
+pub(crate) fn pictures_throttle(line: &str) -> String {
     format!("pictures:{line}")
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn pictures_gate(line: &str) -> String {
 pub(crate) fn picture_lane(line: &str, message: &str, media: &str) -> Lane {
     Lane {
         id: format!("picture:{message}:{media}"),
-        gate: pictures_gate(line),
+        throttle: pictures_throttle(line),
     }
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn picture_lane(line: &str, message: &str, media: &str) -> Lane {
 pub(crate) fn recording_lane(line: &str, recording: &str) -> Lane {
     Lane {
         id: format!("recording:{recording}"),
-        gate: slack_gate(line),
+        throttle: slack_throttle(line),
     }
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn recording_lane(line: &str, recording: &str) -> Lane {
 pub(crate) fn update_lane(line: &str, ts: &str) -> Lane {
     Lane {
         id: format!("update:{line}:{ts}"),
-        gate: slack_gate(line),
+        throttle: slack_throttle(line),
     }
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn update_lane(line: &str, ts: &str) -> Lane {
 pub(crate) fn root_lane(channel: &str, ts: &str) -> Lane {
     Lane {
         id: format!("root:{channel}:{ts}"),
-        gate: ROOTS_GATE.to_owned(),
+        throttle: ROOTS_GATE.to_owned(),
     }
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn root_lane(channel: &str, ts: &str) -> Lane {
 pub(crate) fn home_lane(person: &str) -> Lane {
     Lane {
         id: format!("home:{person}"),
-        gate: HOMES_GATE.to_owned(),
+        throttle: HOMES_GATE.to_owned(),
     }
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn home_lane(person: &str) -> Lane {
 pub(crate) fn form_lane(user: &str) -> Lane {
     Lane {
         id: format!("form:{user}"),
-        gate: FORMS_GATE.to_owned(),
+        throttle: FORMS_GATE.to_owned(),
     }
 }
 
@@ -158,6 +158,6 @@ pub(crate) fn form_lane(user: &str) -> Lane {
 pub(crate) fn mark_lane(message_id: &str) -> Lane {
     Lane {
         id: format!("mark:{message_id}"),
-        gate: MARKS_GATE.to_owned(),
+        throttle: MARKS_GATE.to_owned(),
     }
 }

@@ -32,9 +32,9 @@ pub(crate) enum Outcome {
     Uploaded(Option<String>),
     /// Not acted on; try again after this long.
     Again { after: Duration, why: Reason },
-    /// Not acted on because of the channel or the account, until somebody mends that; `is_of_gate`: so is whatever else leaves
-    /// by the same gate.
-    Blocked { why: String, is_of_gate: bool },
+    /// Not acted on because of the channel or the account, until somebody mends that; `is_of_throttle`: so is whatever else leaves
+    /// by the same throttle.
+    Blocked { why: String, is_of_throttle: bool },
     /// Slack does not take it in this form; it is tried again and then made plainer. `was_plain`: it was bare text.
     NotTaken {
         after: Duration,

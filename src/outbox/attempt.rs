@@ -42,10 +42,10 @@ pub(super) const REQUESTS: u32 = 3;
 /// How long a form can still be shown: a `trigger_id` is good for 3 seconds.
 const FORM_IN_TIME: SignedDuration = SignedDuration::from_secs(3);
 
-/// How long a gate rests after a 429 without Retry-After.
+/// How long a throttle rests after a 429 without Retry-After.
 const REST: Duration = Duration::from_secs(1);
 
-/// Runs the attempt that `claimed` recorded. Returns its outcome, and how long the vendor asked the whole gate to rest.
+/// Runs the attempt that `claimed` recorded. Returns its outcome, and how long the vendor asked the whole throttle to rest.
 pub(super) async fn run(
     app: &App,
     clients: &Clients,
@@ -74,8 +74,8 @@ pub(super) async fn run(
         Ok(Err(failure)) => {
             post::forget_channel(app, &claimed.row, &failure);
             let rest = match &failure {
-                // It was said by another endpoint than the gate's: names are asked of Slack, recordings of Twilio.
-                Failure::RateLimited { .. } if !limits_gate(&claimed.row) => None,
+                // It was said by another endpoint than the throttle's: names are asked of Slack, recordings of Twilio.
+                Failure::RateLimited { .. } if !limits_throttle(&claimed.row) => None,
                 Failure::RateLimited { retry_after } => Some(retry_after.unwrap_or(REST)),
                 _ => None,
             };
@@ -102,10 +102,10 @@ pub(super) async fn run(
     }
 }
 
-/// Whether a 429 for this row limits its whole gate.
-fn limits_gate(row: &Row) -> bool {
+/// Whether a 429 for this row limits its whole throttle.
+fn limits_throttle(row: &Row) -> bool {
     let kind = row.kind.known();
-    kind.is_none_or(|kind| kind.policy().limits_gate)
+    kind.is_none_or(|kind| kind.policy().limits_throttle)
 }
 
 /// Whether the row is a message in a channel, which Slack's history can show to be there.

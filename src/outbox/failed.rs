@@ -85,7 +85,7 @@ fn refusal(
             }
             // Worth having when the channel is mended.
             InBadChannel::HoldItselfInOwnChannel | InBadChannel::HoldItself => blocked(why, false),
-            InBadChannel::HoldGate => blocked(why, true),
+            InBadChannel::HoldThrottle => blocked(why, true),
         };
     }
     let after = back_off(app, attempt.n);
@@ -142,8 +142,11 @@ fn is_of_a_line(app: &App, row: &Row) -> bool {
     })
 }
 
-fn blocked(why: String, is_of_gate: bool) -> Outcome {
-    Outcome::Blocked { why, is_of_gate }
+fn blocked(why: String, is_of_throttle: bool) -> Outcome {
+    Outcome::Blocked {
+        why,
+        is_of_throttle,
+    }
 }
 
 /// How long to wait after the `n`th attempt, with a jitter of ±25 %.

@@ -1,6 +1,6 @@
 //! OUT: sends deliveries. Each is durable before it is sent, ordered within its lane, and settled if its result is unknown.
 //!
-//! Each gate (a line's Slack channel, a line's Twilio number, the reactions) has its own worker, so trouble with one vendor
+//! Each throttle (a line's Slack channel, a line's Twilio number, the reactions) has its own worker, so trouble with one vendor
 //! does not block another. A worker claims the due heads of lanes, and each claim commits an attempt before the request
 //! leaves. An attempt found later without an outcome may have been acted on, so it is settled by asking the vendor and
 //! never repeated blindly.
@@ -36,19 +36,23 @@ use crate::log_limit::LogLimit;
 use crate::store::ahead::{self, Farthest};
 use crate::{bridge, delivery, media, store};
 
-/// Starts a worker for each gate; they end after `stop` says so, with nothing in flight.
+/// Starts a worker for each throttle; they end after `stop` says so, with nothing in flight.
 pub(crate) fn start(app: &App, clients: &Clients, stop: &watch::Receiver<bool>) -> JoinSet<()> {
     let owner: Arc<str> = crate::store::new_id().into();
     let mut workers = JoinSet::new();
     for line in &app.config.lines {
         let number = line.number.as_str();
-        for (gate, pace) in [
-            (delivery::slack_gate(number), pace::Pace::slack_channel()),
-            (delivery::asks_gate(number), pace::Pace::asks()),
-            (delivery::twilio_gate(number), pace::Pace::unlimited()),
-            (delivery::pictures_gate(number), pace::Pace::files()),
+        for (throttle, pace) in [
+            (
+                delivery::slack_throttle(number),
+                pace::Pace::slack_channel(),
+            ),
+            (delivery::asks_throttle(number), pace::Pace::asks()),
+            (delivery::twilio_throttle(number), pace::Pace::unlimited()),
+            (delivery::pictures_throttle(number), pace::Pace::files()),
         ] {
-            workers.spawn(worker::Worker::new(app, clients, gate, pace, &owner).run(stop.clone()));
+            workers
+                .spawn(worker::Worker::new(app, clients, throttle, pace, &owner).run(stop.clone()));
         }
     }
     let marks = worker::Worker::new(
@@ -59,9 +63,9 @@ pub(crate) fn start(app: &App, clients: &Clients, stop: &watch::Receiver<bool>) 
         &owner,
     );
     workers.spawn(marks.run(stop.clone()));
-    for gate in [delivery::ROOTS_GATE, delivery::HOMES_GATE] {
-        let (gate, pace) = (gate.to_owned(), pace::Pace::edits());
-        workers.spawn(worker::Worker::new(app, clients, gate, pace, &owner).run(stop.clone()));
+    for throttle in [delivery::ROOTS_GATE, delivery::HOMES_GATE] {
+        let (throttle, pace) = (throttle.to_owned(), pace::Pace::edits());
+        workers.spawn(worker::Worker::new(app, clients, throttle, pace, &owner).run(stop.clone()));
     }
     let forms = worker::Worker::new(
         app,
@@ -97,7 +101,7 @@ pub(crate) async fn bring_near(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Logs an ERROR for deliveries of a line that is no longer in the configuration: no worker serves their gate.
+/// Logs an ERROR for deliveries of a line that is no longer in the configuration: no worker serves their throttle.
 pub(crate) async fn alarm_about_orphans(app: &App) -> anyhow::Result<()> {
     let mut served: Vec<String> = [
         delivery::MARKS_GATE,
@@ -110,16 +114,16 @@ pub(crate) async fn alarm_about_orphans(app: &App) -> anyhow::Result<()> {
     for line in &app.config.lines {
         let number = line.number.as_str();
         served.extend([
-            delivery::slack_gate(number),
-            delivery::asks_gate(number),
-            delivery::pictures_gate(number),
-            delivery::twilio_gate(number),
+            delivery::slack_throttle(number),
+            delivery::asks_throttle(number),
+            delivery::pictures_throttle(number),
+            delivery::twilio_throttle(number),
         ]);
     }
-    for (gate, deliveries) in crate::store::upkeep::waiting_by_gate(&app.store).await? {
-        if !served.contains(&gate) {
+    for (throttle, deliveries) in crate::store::upkeep::waiting_by_throttle(&app.store).await? {
+        if !served.contains(&throttle) {
             tracing::error!(
-                gate = worker::redacted(&gate),
+                throttle = worker::redacted(&throttle),
                 deliveries,
                 "deliveries wait for a line that is no longer in the configuration: add it again, or give them up with qdn-relay outbox drop"
             );

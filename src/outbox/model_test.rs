@@ -233,7 +233,7 @@ impl Machine {
         log_can_be_read: bool,
     ) -> Result<(), TestCaseError> {
         let lease = Self::lease(worker);
-        let claims = lanes::claim(&self.app.store, &delivery::twilio_gate(LINE), &lease, 2)
+        let claims = lanes::claim(&self.app.store, &delivery::twilio_throttle(LINE), &lease, 2)
             .await
             .unwrap();
         for claimed in claims {

@@ -1,4 +1,4 @@
-//! The pace of a gate: a token bucket at the vendor's rate, and the rest that a 429 asked for.
+//! The pace of a throttle: a token bucket at the vendor's rate, and the rest that a 429 asked for.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -18,15 +18,15 @@ const EDITS: (f64, f64) = (20.0, 50.0 / 60.0);
 /// `chat.postEphemeral` is Tier 4: 100 a minute.
 const ASKS: (f64, f64) = (20.0, 100.0 / 60.0);
 
-/// How many requests of one gate may be under way at once.
+/// How many requests of one throttle may be under way at once.
 const IN_FLIGHT: usize = 16;
 
 /// How many files may be: each is held in memory.
 const FILES_IN_FLIGHT: usize = 4;
-/// How many lanes in a row must be blocked before their gate counts as closed: one alone may have a problem of its own.
+/// How many lanes in a row must be blocked before their throttle counts as closed: one alone may have a problem of its own.
 const SHUT: usize = 3;
 
-/// A gate's pace.
+/// A throttle's pace.
 #[derive(Debug)]
 pub(super) struct Pace {
     bucket: Option<Bucket>,
@@ -137,7 +137,7 @@ impl Pace {
         }
     }
 
-    /// Records that a lane was blocked because of the channel or the account. After several without a success the gate
+    /// Records that a lane was blocked because of the channel or the account. After several without a success the throttle
     /// rests for `how_long`, and then one lane tries for all.
     pub(super) fn hold(&mut self, now: Instant, lane: &str, how_long: Duration) {
         if self.held.len() < SHUT {
@@ -148,7 +148,7 @@ impl Pace {
         }
     }
 
-    /// Records a success: the gate is open.
+    /// Records a success: the throttle is open.
     pub(super) fn open(&mut self) {
         self.held.clear();
     }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_that_holds_every_lane_is_tried_by_one_of_them() {
+    fn a_throttle_that_holds_every_lane_is_tried_by_one_of_them() {
         let mut pace = Pace::unlimited();
         let start = Instant::now();
         let rest = Duration::from_secs(15);

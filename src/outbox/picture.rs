@@ -151,7 +151,7 @@ async fn bring(
             let why = "Twilio does not accept the credentials for a picture".to_owned();
             return Ok(Ok(Outcome::Blocked {
                 why,
-                is_of_gate: true,
+                is_of_throttle: true,
             }));
         }
         Err(Failure::Refused { code, .. }) if is_not_there(&code) => {

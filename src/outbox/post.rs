@@ -76,7 +76,7 @@ pub(super) async fn begin_thread(
     let Some(line) = app.config.line_of(&conversation.line) else {
         return Ok(Outcome::Blocked {
             why: "its line is no longer in the configuration".into(),
-            is_of_gate: false,
+            is_of_throttle: false,
         });
     };
     let channel = channel(app, &line.channel).await?;
@@ -101,7 +101,7 @@ pub(super) async fn list(
     let Some(line) = app.config.line_of(line) else {
         return Ok(Outcome::Blocked {
             why: "its line is no longer in the configuration".into(),
-            is_of_gate: false,
+            is_of_throttle: false,
         });
     };
     announce(app, clients, row, attempt, (&line.channel, ""), content).await

@@ -73,8 +73,8 @@ pub(super) async fn deliver(
             let why = "Twilio does not accept the credentials for a recording".to_owned();
             return Ok(Ok(Outcome::Blocked {
                 why,
-                // It leaves by the gate of Slack's channel, which this says nothing about.
-                is_of_gate: false,
+                // It leaves by the throttle of Slack's channel, which this says nothing about.
+                is_of_throttle: false,
             }));
         }
         Err(Failure::Refused { code, .. }) => {

@@ -1,4 +1,4 @@
-//! The worker of one gate: claims due deliveries, sends them, records their outcomes.
+//! The worker of one throttle: claims due deliveries, sends them, records their outcomes.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -37,7 +37,7 @@ const AFTER_ERROR: Duration = Duration::from_millis(250);
 pub(super) struct Worker {
     app: App,
     clients: Clients,
-    gate: String,
+    throttle: String,
     pace: Arc<Mutex<Pace>>,
     lease: Lease,
     bell: Arc<Notify>,
@@ -53,15 +53,15 @@ impl Worker {
     pub(super) fn new(
         app: &App,
         clients: &Clients,
-        gate: String,
+        throttle: String,
         pace: Pace,
         owner: &str,
     ) -> Worker {
         Worker {
             app: app.clone(),
             clients: clients.clone(),
-            bell: app.store.wake().bell(&gate),
-            gate,
+            bell: app.store.wake().bell(&throttle),
+            throttle,
             pace: Arc::new(Mutex::new(pace)),
             warnings: Arc::new(LogLimit::every(WARN_EVERY)),
             lease: Lease {
@@ -109,7 +109,7 @@ impl Worker {
             remote_now: self.clients.twilio.now(),
             ..self.lease.clone()
         };
-        match lanes::claim(&self.app.store, &self.gate, &lease, limit as i64).await {
+        match lanes::claim(&self.app.store, &self.throttle, &lease, limit as i64).await {
             Ok(claimed) => {
                 let full = claimed.len() == limit;
                 self.start(claimed, in_flight);
@@ -122,7 +122,7 @@ impl Worker {
             Err(error) => {
                 if self.may_warn() {
                     tracing::warn!(
-                        gate = redacted(&self.gate),
+                        throttle = redacted(&self.throttle),
                         error = format!("{error:#}"),
                         "the outbox cannot be read; trying again"
                     );
@@ -151,7 +151,7 @@ impl Worker {
     }
 
     async fn until_next_due(&self) -> Duration {
-        let next = lanes::next_due(&self.app.store, &self.gate)
+        let next = lanes::next_due(&self.app.store, &self.throttle)
             .await
             .ok()
             .flatten();
@@ -197,7 +197,8 @@ impl Worker {
                     }
                     match &outcome {
                         Outcome::Blocked {
-                            is_of_gate: true, ..
+                            is_of_throttle: true,
+                            ..
                         } => {
                             let held = bridge::deliveries::outcome::blocked_again(&self.app);
                             pace.hold(Instant::now(), &claimed.row.lane, held);
@@ -248,10 +249,10 @@ impl Worker {
     }
 }
 
-/// A gate's name as it may stand in a log: `slack:…00`.
-pub(super) fn redacted(gate: &str) -> String {
-    match gate.split_once(':') {
+/// A throttle's name as it may stand in a log: `slack:…00`.
+pub(super) fn redacted(throttle: &str) -> String {
+    match throttle.split_once(':') {
         Some((kind, number)) => format!("{kind}:{}", Address::new(number).redacted()),
-        None => gate.to_owned(),
+        None => throttle.to_owned(),
     }
 }

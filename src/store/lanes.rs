@@ -1,7 +1,7 @@
 //! Lanes: strictly ordered queues of deliveries, each leased to one worker at a time.
 //!
-//! Each lane belongs to a gate: the Slack channel or the Twilio number to which its requests go. Among the due lanes of a
-//! gate, the one served longest ago comes first, so that a flood in one conversation does not hold up the others.
+//! Each lane belongs to a throttle: the Slack channel or the Twilio number to which its requests go. Among the due lanes of a
+//! throttle, the one served longest ago comes first, so that a flood in one conversation does not hold up the others.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use super::{Dialect, Store, Tx};
 use crate::clock::BootInstant;
 use crate::vocabulary::DeliveryState;
 
-/// A lane's id and its gate.
+/// A lane's id and its throttle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lane {
     pub(crate) id: String,
-    pub(crate) gate: String,
+    pub(crate) throttle: String,
 }
 
-/// The prefix of lanes that come before all others of their gate: they always count as served longest ago. They are few,
+/// The prefix of lanes that come before all others of their throttle: they always count as served longest ago. They are few,
 /// since only actions of people put deliveries into them.
 pub(crate) const FIRST_SERVED: &str = "question:";
 
@@ -36,14 +36,14 @@ fn served_at(lane: &str, now: i64) -> i64 {
 /// Returns the next place in the lane and makes the lane due. Creates the lane if there is none.
 pub(super) async fn next_seq(tx: &mut Tx, lane: &Lane) -> anyhow::Result<i64> {
     let now = tx.now_ms();
-    tx.gates.push(lane.gate.clone());
+    tx.throttles.push(lane.throttle.clone());
     sqlx::query_scalar(
         "insert into lane (id, throttle, next_seq, due, served_at, lease_owner, lease_until) values ($1, $2, 2, $3, $4, '', 0)
          on conflict (id) do update set next_seq = lane.next_seq + 1, due = coalesce(lane.due, excluded.due)
          returning next_seq - 1",
     )
     .bind(&lane.id)
-    .bind(&lane.gate)
+    .bind(&lane.throttle)
     .bind(now)
     .bind(served_at(&lane.id, now))
     .fetch_one(&mut *tx.inner)
@@ -54,7 +54,7 @@ pub(super) async fn next_seq(tx: &mut Tx, lane: &Lane) -> anyhow::Result<i64> {
 /// Makes the lane due now.
 pub(crate) async fn rouse(tx: &mut Tx, lane: &Lane) -> anyhow::Result<()> {
     let now = tx.now_ms();
-    tx.gates.push(lane.gate.clone());
+    tx.throttles.push(lane.throttle.clone());
     sqlx::query("update lane set due = $1 where id = $2 and (due is null or due > $1)")
         .bind(now)
         .bind(&lane.id)
@@ -128,14 +128,14 @@ struct LaneId {
     id: String,
 }
 
-/// Claims the heads of up to `limit` due lanes of `gate` and records their attempts. They are committed before this returns.
+/// Claims the heads of up to `limit` due lanes of `throttle` and records their attempts. They are committed before this returns.
 pub(crate) async fn claim(
     store: &Store,
-    gate: &str,
+    throttle: &str,
     lease: &Lease,
     limit: i64,
 ) -> anyhow::Result<Vec<Claimed>> {
-    if !has_due(store, gate).await? {
+    if !has_due(store, throttle).await? {
         return Ok(Vec::new());
     }
     let mut tx = store.begin().await?;
@@ -145,7 +145,7 @@ pub(crate) async fn claim(
         Dialect::Postgres => format!("{DUE} for update skip locked"),
     };
     let lanes: Vec<LaneId> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(gate)
+        .bind(throttle)
         .bind(now)
         .bind(now)
         .bind(limit)
@@ -177,12 +177,12 @@ pub(crate) async fn claim(
 
 const DUE: &str = "select id from lane where throttle = $1 and due <= $2 and lease_until <= $3 order by served_at limit $4";
 
-/// Checks for due lanes without a lock, so that an idle gate does not need the writer.
-async fn has_due(store: &Store, gate: &str) -> anyhow::Result<bool> {
+/// Checks for due lanes without a lock, so that an idle throttle does not need the writer.
+async fn has_due(store: &Store, throttle: &str) -> anyhow::Result<bool> {
     let found: Option<String> = sqlx::query_scalar(
         "select id from lane where throttle = $1 and due <= $2 and lease_until <= $2 limit 1",
     )
-    .bind(gate)
+    .bind(throttle)
     .bind(store.now().as_millisecond())
     .fetch_optional(store.reader())
     .await
@@ -240,9 +240,9 @@ async fn take(
     })
 }
 
-/// Sets the lane's due time from its head, and wakes its gate.
+/// Sets the lane's due time from its head, and wakes its throttle.
 pub(crate) async fn advance(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
-    let gate: Option<String> = sqlx::query_scalar(
+    let throttle: Option<String> = sqlx::query_scalar(
         "update lane set due = (select next_at from outbox where lane = $1 and pending = 1 order by seq, part limit 1)
          where id = $1 returning throttle",
     )
@@ -250,7 +250,7 @@ pub(crate) async fn advance(tx: &mut Tx, lane: &str) -> anyhow::Result<()> {
     .fetch_optional(&mut *tx.inner)
     .await
     .context("advancing a lane")?;
-    tx.gates.extend(gate);
+    tx.throttles.extend(throttle);
     Ok(())
 }
 
@@ -301,12 +301,12 @@ pub(super) async fn end_all_leases(store: &Store) -> anyhow::Result<()> {
     tx.commit().await
 }
 
-/// Returns when a lane of this gate next becomes due. A lane that is due already is leased; its release rings the bell.
-pub(crate) async fn next_due(store: &Store, gate: &str) -> anyhow::Result<Option<Timestamp>> {
+/// Returns when a lane of this throttle next becomes due. A lane that is due already is leased; its release rings the bell.
+pub(crate) async fn next_due(store: &Store, throttle: &str) -> anyhow::Result<Option<Timestamp>> {
     let next: Option<i64> = sqlx::query_scalar(
         "select due from lane where throttle = $1 and due > $2 order by due limit 1",
     )
-    .bind(gate)
+    .bind(throttle)
     .bind(store.now().as_millisecond())
     .fetch_optional(store.reader())
     .await

@@ -264,29 +264,29 @@ pub(crate) async fn last(tx: &mut Tx, lane: &str) -> anyhow::Result<Option<Row>>
     Ok(last.filter(|row| row.attempts == 0 && row.state == DeliveryState::Waiting))
 }
 
-/// Returns how many callers of a gate wait for the first post of their thread, counting to at most `most`.
-pub(crate) async fn newcomers(tx: &mut Tx, gate: &str, most: i64) -> anyhow::Result<i64> {
+/// Returns how many callers of a throttle wait for the first post of their thread, counting to at most `most`.
+pub(crate) async fn newcomers(tx: &mut Tx, throttle: &str, most: i64) -> anyhow::Result<i64> {
     sqlx::query_scalar(
         "select count(*) from (
              select c.id from lane l join conversation c on c.id = substr(l.id, 8)
              where l.throttle = $1 and l.due is not null and l.id like 'thread:%' and c.thread_ts = '' limit $2) waiting",
     )
-    .bind(gate)
+    .bind(throttle)
     .bind(most)
     .fetch_one(&mut *tx.inner)
     .await
     .context("counting new callers")
 }
 
-/// Whether a delivery of this gate is due or in progress.
-pub(crate) async fn is_busy(store: &Store, gate: &str) -> anyhow::Result<bool> {
+/// Whether a delivery of this throttle is due or in progress.
+pub(crate) async fn is_busy(store: &Store, throttle: &str) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select id from lane where throttle = $1 and due <= $2 limit 1")
-            .bind(gate)
+            .bind(throttle)
             .bind(store.now().as_millisecond())
             .fetch_optional(store.reader())
             .await
-            .context("looking whether a gate has room")?;
+            .context("looking whether a throttle has room")?;
     Ok(found.is_some())
 }
 

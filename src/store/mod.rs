@@ -140,7 +140,7 @@ impl Store {
             began,
             audit: Vec::new(),
             logged: HashSet::new(),
-            gates: Vec::new(),
+            throttles: Vec::new(),
             wake: self.wake.clone(),
         })
     }
@@ -231,7 +231,7 @@ pub(crate) struct Tx {
     audit: Vec<NewEntry>,
     /// The indexes of the entries in `audit` that were logged when they were decided.
     logged: HashSet<usize>,
-    gates: Vec<String>,
+    throttles: Vec<String>,
     wake: Wake,
 }
 
@@ -279,8 +279,8 @@ impl Tx {
                 false => entry.log_written(link),
             }
         }
-        for gate in &self.gates {
-            self.wake.notify(gate);
+        for throttle in &self.throttles {
+            self.wake.notify(throttle);
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ pub(crate) async fn hold_back(
             .await
             .context("holding a reply back")?;
     }
-    tx.gates.push(COMPARE.to_owned());
+    tx.throttles.push(COMPARE.to_owned());
     Ok(())
 }
 

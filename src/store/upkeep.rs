@@ -97,8 +97,8 @@ async fn run(tx: &mut Tx, sql: &str, before: Timestamp) -> anyhow::Result<u64> {
     Ok(done.rows_affected())
 }
 
-/// Returns the number of waiting deliveries for each gate.
-pub(crate) async fn waiting_by_gate(store: &Store) -> anyhow::Result<Vec<(String, i64)>> {
+/// Returns the number of waiting deliveries for each throttle.
+pub(crate) async fn waiting_by_throttle(store: &Store) -> anyhow::Result<Vec<(String, i64)>> {
     sqlx::query_as(
         "select lane.throttle, count(*) from outbox join lane on lane.id = outbox.lane where outbox.pending = 1 group by lane.throttle",
     )

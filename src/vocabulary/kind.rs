@@ -64,9 +64,9 @@ pub(crate) enum Settle {
 /// What follows where Slack refuses because of the channel, the token or the workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InBadChannel {
-    /// It is held, and so is whatever leaves by the same gate.
-    HoldGate,
-    /// It is held alone: other channels are served by the same gate.
+    /// It is held, and so is whatever leaves by the same throttle.
+    HoldThrottle,
+    /// It is held alone: other channels are served by the same throttle.
     HoldItself,
     /// It is held alone, or given up if the channel is no line's any more.
     HoldItselfInOwnChannel,
@@ -95,8 +95,8 @@ pub(crate) struct Policy {
     pub(crate) settle: Settle,
     pub(crate) in_bad_channel: InBadChannel,
     pub(crate) on_refusal: OnRefusal,
-    /// "Too many requests" is about its gate, and not about another endpoint that it asks first.
-    pub(crate) limits_gate: bool,
+    /// "Too many requests" is about its throttle, and not about another endpoint that it asks first.
+    pub(crate) limits_throttle: bool,
     /// Its row stays for good once it is done.
     pub(crate) is_kept: bool,
 }
@@ -105,9 +105,9 @@ pub(crate) struct Policy {
 const HARMLESS: Policy = Policy {
     is_text: false,
     settle: Settle::Repeat,
-    in_bad_channel: InBadChannel::HoldGate,
+    in_bad_channel: InBadChannel::HoldThrottle,
     on_refusal: OnRefusal::GiveUp,
-    limits_gate: true,
+    limits_throttle: true,
     is_kept: false,
 };
 
@@ -130,7 +130,7 @@ impl Kind {
             },
             Kind::Reply => Policy {
                 is_text: true,
-                limits_gate: false,
+                limits_throttle: false,
                 is_kept: true,
                 ..HARMLESS
             },
@@ -141,12 +141,12 @@ impl Kind {
             Kind::List => MESSAGE,
             Kind::Recording => Policy {
                 settle: Settle::RecordingInThread,
-                limits_gate: false,
+                limits_throttle: false,
                 ..HARMLESS
             },
             Kind::InboundFile => Policy {
                 settle: Settle::PictureInThread,
-                limits_gate: false,
+                limits_throttle: false,
                 ..HARMLESS
             },
             Kind::Update | Kind::Root => Policy {
@@ -165,7 +165,7 @@ impl Kind {
             },
             Kind::Copies => Policy {
                 in_bad_channel: InBadChannel::GiveUp,
-                limits_gate: false,
+                limits_throttle: false,
                 ..HARMLESS
             },
             Kind::Call => Policy {

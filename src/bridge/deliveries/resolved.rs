@@ -88,7 +88,7 @@ async fn take_its_place(tx: &mut Tx, tried: Tried<'_>, texts: &[Delivery]) -> an
     let mut parts = Vec::with_capacity(texts.len());
     let lane = Lane {
         id: row.lane.clone(),
-        gate: String::new(),
+        throttle: String::new(),
     };
     // An edit may have dropped parts since: a number is never given twice.
     let of_message = outbox::of_message_in(tx, &row.message_id).await?;

@@ -50,7 +50,7 @@ const LIST_GIVES_WAY: i64 = 5_000;
 
 /// Whether more new callers wait than the channel takes as threads.
 pub(crate) async fn is_flood(tx: &mut Tx, line: &str) -> anyhow::Result<bool> {
-    Ok(listed::newcomers(tx, &delivery::slack_gate(line), FLOOD).await? >= FLOOD)
+    Ok(listed::newcomers(tx, &delivery::slack_throttle(line), FLOOD).await? >= FLOOD)
 }
 
 /// Puts a text into a list if it has to be; back comes the list's row.
@@ -384,7 +384,7 @@ pub(crate) async fn press(
 pub(crate) async fn open_next(app: &App) -> anyhow::Result<()> {
     for line in &app.config.lines {
         let number = line.number.as_str();
-        if listed::is_busy(&app.store, &delivery::slack_gate(number)).await? {
+        if listed::is_busy(&app.store, &delivery::slack_throttle(number)).await? {
             continue;
         }
         let Some(next) = listed::oldest(&app.store, number).await? else {

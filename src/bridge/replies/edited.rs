@@ -186,7 +186,7 @@ async fn replace(
     }
     let lane = Lane {
         id: first.lane.clone(),
-        gate: String::new(),
+        throttle: String::new(),
     };
     let state = first.state.known().unwrap_or(DeliveryState::Waiting);
     // A part's number is never given twice, even if that part is dropped.
