@@ -1,11 +1,11 @@
-//! A text of the desk's own, which nobody wrote by hand: kept once under its key, and put on its way.
+//! Queues an automatic text, which no person wrote. Each key sends at most one.
 
 use crate::delivery::{self, Delivery};
 use crate::store::messages::{NewMessage, Origin};
 use crate::store::{Tx, messages};
 use crate::twilio::segment;
 
-/// Puts the words on their way; back comes the message's id, nothing where the same `key` was used before.
+/// Queues the text and returns the message's ID, or `None` if this `key` was used before.
 pub(crate) async fn send(
     tx: &mut Tx,
     line: &str,

@@ -1,9 +1,8 @@
-//! The text for when nobody but those who are always rung is available: once for each caller and time away.
+//! The auto-reply while nobody but `always` people is available: at most once for each caller and away period.
 //!
-//! It never goes where it could start two machines talking: not to senders without a number, not in answer to what looks
-//! like an automatic reply, and at most [`A_DAY`] automatic texts to one caller in a day. Nor where it could cost a fortune:
-//! anybody can call or text in a false name, so only numbers in the line's countries get one, within the line's budget for
-//! what it sends by itself.
+//! Two machines must not answer each other: senders without a number get none, automatic replies are not answered, and one
+//! caller gets at most [`A_DAY`] automatic texts a day. Forged sender numbers must not run up a bill: only numbers in the
+//! line's countries get one, within the line's budget for automatic texts.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -22,7 +21,7 @@ use crate::store::conversations::Conversation;
 use crate::store::{Tx, away_periods};
 use crate::vocabulary::Decision;
 
-/// How many texts a caller is sent automatically in a day: two machines that answer each other stop there.
+/// The most automatic texts to one caller in a day. Two machines that answer each other stop there.
 pub(crate) const A_DAY: i64 = 5;
 
 /// Whether everybody who may be away is; `None` where the line has no words for that.
@@ -42,7 +41,7 @@ pub(crate) async fn of(app: &App, line: &Line) -> Option<bool> {
     }))
 }
 
-/// Looks at every line, so that a time away ends even if nobody texts in between.
+/// Checks every line, so that an away period ends even if nobody texts in it.
 pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
     for line in &app.config.lines {
         let Some(is_away) = of(app, line).await else {
@@ -58,7 +57,7 @@ pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Texts a caller who has just written `body`, where the time for that is.
+/// Sends the auto-reply to a caller who has just written `body`, if it applies.
 pub(crate) async fn text_the_caller(
     tx: &mut Tx,
     app: &App,

@@ -1,4 +1,4 @@
-//! Who has a conversation, and whether it needs anything more: the buttons of its root.
+//! The buttons of a header message: claim, release, close and reopen a conversation.
 
 use serde_json::json;
 

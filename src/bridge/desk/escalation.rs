@@ -1,7 +1,7 @@
-//! A text to the people of a line's last ring step about a caller whom nobody answers.
+//! Escalation texts: to the people of a line's last ring step, about a caller whom nobody answers.
 //!
-//! It goes out as every text does, in the conversation of their own number, so what they text back is an ordinary
-//! conversation of theirs and never reaches the caller. What becomes of it is told in the caller's thread.
+//! An escalation is an ordinary text in the conversation of the person's own number, so an answer to it never reaches the
+//! caller. Its delivery is reported in the caller's thread.
 
 use super::automatic_text;
 use crate::bridge::wording::desk;
@@ -11,7 +11,7 @@ use crate::store::conversations::Conversation;
 use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, escalations};
 
-/// The people of the line's last ring step, but for whoever has this telephone.
+/// The people of the line's last ring step, except whoever has this phone number.
 pub(crate) fn people<'a>(config: &'a Config, line: &Line, but: &str) -> Vec<&'a Person> {
     let names = line.ring.last().map_or(&[][..], |step| &step.people);
     names
@@ -39,14 +39,14 @@ pub(crate) async fn send(
     escalations::insert(tx, &message, conversation_id, &person.name).await
 }
 
-/// Puts a sentence about a text of ours where it belongs: into the thread of its caller, and for a text to one of our own
-/// people into the thread of the caller it is about.
+/// Queues a notice about one of our texts: in the thread of its caller, or, for an escalation, in the thread of the caller
+/// it is about.
 pub(crate) async fn notice(tx: &mut Tx, row: &Row, content: Content) -> anyhow::Result<()> {
     let (conversation, content) = place(tx, row, content).await?;
     delivery::enqueue_notice(tx, &conversation.line, &conversation.id, content).await
 }
 
-/// Asks people about a text of ours in that thread.
+/// Queues a question about one of our texts in that thread.
 pub(crate) async fn ask(tx: &mut Tx, row: &Row, content: Content) -> anyhow::Result<()> {
     let (conversation, content) = place(tx, row, content).await?;
     delivery::enqueue_question(tx, &conversation, content)

@@ -1,4 +1,4 @@
-//! How much may be texted within an hour: a stolen account or a slip must not cost a fortune.
+//! The hourly limits on texts: a stolen account or a slip must not run up a bill.
 //!
 //! The limits count parts as Twilio bills them. What a line sends by itself has a small budget of its own: anybody can
 //! cause it by calling in false names, and must not use up what people may send.
@@ -14,7 +14,7 @@ use crate::twilio::segments;
 
 pub(crate) use crate::store::text_counts::Text;
 
-/// In how many parts these texts are billed. What has no words yet counts as one.
+/// The number of parts in which these texts are billed. A text without words yet counts as one.
 pub(crate) fn parts<'a>(bodies: impl IntoIterator<Item = &'a str>) -> usize {
     let parts: usize = bodies.into_iter().map(segments::count).sum();
     parts.max(1)

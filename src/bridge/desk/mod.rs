@@ -1,4 +1,4 @@
-//! What a desk keeps about its conversations, below all that happens in them.
+//! What the other groups share about conversations: status, alarms, limits, membership, opt-outs, header messages.
 
 pub(crate) mod automatic_text;
 pub(crate) mod away_text;

@@ -1,5 +1,5 @@
-//! More new callers than the channel takes as threads: Slack takes about one message a second in a channel, and a flood of
-//! made-up numbers would keep every honest new caller waiting. Past a backlog, their texts are shown together in lists.
+//! Lists of new callers. Slack takes about one message a second in a channel, so a flood of made-up numbers would keep every
+//! honest new caller waiting for a thread. Past a backlog, the texts of new callers are shown together in lists.
 //!
 //! A list is one post, made of what stands in `listed` for it. Any post that begins a caller's thread shows first what was
 //! listed of them, in the order of their texts, and the lists then lead there: so whoever opens a thread, by a button, by
@@ -24,7 +24,7 @@ use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, lanes, outbox, threads};
 use crate::vocabulary::{Decision, DeliveryState};
 
-/// From how many on new callers who wait for their threads are a flood: a quiet channel takes so many at once.
+/// How many new callers must wait for their threads to count as a flood. A quiet channel takes that many at once.
 const FLOOD: i64 = 10;
 
 /// How many texts one list shows.
@@ -45,7 +45,7 @@ const OF_ONE: i64 = 8;
 /// For how many milliseconds a new caller's thread gives way to everybody else.
 const GIVES_WAY: i64 = 20_000;
 
-/// For how many milliseconds a list does.
+/// For how many milliseconds a list gives way.
 const LIST_GIVES_WAY: i64 = 5_000;
 
 /// Whether more new callers wait than the channel takes as threads.
@@ -53,7 +53,7 @@ pub(crate) async fn is_flood(tx: &mut Tx, line: &str) -> anyhow::Result<bool> {
     Ok(listed::newcomers(tx, &delivery::slack_throttle(line), FLOOD).await? >= FLOOD)
 }
 
-/// Puts a text into a list if it has to be; back comes the list's row.
+/// Puts a text into a list if the channel is flooded. Returns the list's row.
 pub(crate) async fn list(
     tx: &mut Tx,
     conversation: &Conversation,
@@ -102,7 +102,7 @@ async fn has_room(tx: &mut Tx, list: &str, reply: &Content) -> anyhow::Result<bo
     Ok(texts.len() < TEXTS && shown <= BLOCKS && characters <= CHARACTERS)
 }
 
-/// The thread of a caller who is new gives way: those who are known and those who call come first.
+/// Lowers the priority of a new caller's thread: known callers and calls come first.
 pub(crate) async fn give_way(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<()> {
     if !conversation.thread_ts.is_empty() {
         return Ok(());
@@ -111,7 +111,7 @@ pub(crate) async fn give_way(tx: &mut Tx, conversation: &Conversation) -> anyhow
     lanes::put_behind(tx, &lane.id, GIVES_WAY).await
 }
 
-/// What a root shows below its head where its caller was listed before.
+/// The body of a header message with the texts of its caller that were listed before.
 pub(crate) fn above(app: &App, listed: &[Listed], body: Content) -> anyhow::Result<Content> {
     if listed.is_empty() {
         return Ok(body);
@@ -338,7 +338,7 @@ async fn show_again(tx: &mut Tx, list: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Slack does not take a list: each of its callers gets a thread, which is posted by itself.
+/// Slack does not accept a list: each of its callers gets a thread instead.
 pub(crate) async fn dissolve(tx: &mut Tx, list: &Row) -> anyhow::Result<()> {
     let why = "its callers get threads of their own";
     outbox::set_state(tx, &list.id, DeliveryState::Dropped, 0, why).await?;

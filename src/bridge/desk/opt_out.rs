@@ -1,8 +1,8 @@
-//! A caller wants no more texts of a line, or wants them again.
+//! Opt-outs: a caller wants no more texts of a line, or wants them again.
 //!
-//! Twilio answers its own words for that and refuses what we would send meanwhile; we show it and do not try. Callers say
-//! it in other words, too: what is as plain we keep ourselves, and what only sounds like it is shown with a button. It holds
-//! for one caller on one line.
+//! Twilio handles its own keywords and refuses our texts afterwards; we show that and do not send. Callers also use other
+//! words: what is equally plain is an opt-out of our own, and what only sounds like one is shown with a button. An opt-out
+//! is valid for one caller on one line.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -35,7 +35,7 @@ pub(crate) fn leaves(sms: &InboundSms) -> bool {
     matches!(read(sms), Wish::StopAtTwilio | Wish::Stop)
 }
 
-/// Keeps what a text says about further texts, and tells the thread if that is new.
+/// Records what a text says about further texts, and tells the thread if that is a change.
 pub(crate) async fn record(
     tx: &mut Tx,
     app: &App,

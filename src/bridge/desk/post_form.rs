@@ -1,8 +1,8 @@
-//! A post that Slack does not take though channel and token are in order: it is tried again, then as bare text, and then a
-//! placeholder stands in its place, so that what comes behind it goes on. Its words stay here, and a button shows them.
+//! The forms of a post that Slack does not accept although channel and token are fine: whole, as bare text, and at last a
+//! placeholder with a button that shows the words, so that the posts behind it go on.
 //!
-//! Which form an attempt has follows from the attempts before it. Where not even the placeholder is taken, the trouble is not
-//! in the words: the whole message is tried again.
+//! The earlier attempts determine the form. If not even the placeholder is accepted, the words are not the cause, and the
+//! whole message is tried again.
 
 use crate::bridge::wording;
 use crate::delivery::{Content, Delivery};
@@ -10,7 +10,7 @@ use crate::store::outbox::{Attempt, Row};
 use crate::store::{Store, outbox};
 use crate::vocabulary::{AttemptResult, Kind};
 
-/// How a post is tried.
+/// The form in which a post is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Whole,
@@ -27,7 +27,7 @@ const FORMS: [Form; 5] = [
     Form::Placeholder,
 ];
 
-/// The place of the placeholder.
+/// The index of the placeholder.
 const LAST: usize = FORMS.len() - 1;
 
 /// Slack's words for a trouble of its own that may lie in the message. A look comes first: it may have been accepted.
@@ -84,7 +84,7 @@ pub(crate) fn content(form: Form, content: &Content, row: &str) -> Content {
     }
 }
 
-/// What a post shows that is there already.
+/// What a delivered post shows.
 pub(crate) async fn as_posted(store: &Store, row: &Row, whole: Content) -> anyhow::Result<Content> {
     let attempts = outbox::attempts(store, &row.id).await?;
     let delivered = attempts

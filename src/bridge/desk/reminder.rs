@@ -1,10 +1,9 @@
-//! The clock of what nobody answers: after `remind_after` a text is called out in the channel, after `page_after` the people
-//! of the line's last ring step are texted.
+//! Alarms for unanswered texts: after `remind_after` a reminder in the channel, after `page_after` an escalation to the people
+//! of the line's last ring step.
 //!
-//! The clock is in the database (`matter.remind_at` and `page_at`), so it outlives a restart; whoever finds it due stops it in
-//! the transaction that writes what follows, so it strikes once however many processes look. What is due together, as after
-//! an outage, is told together: on a line an alarm strikes at most once in [`GATHERED`] seconds, and what comes meanwhile
-//! stays due.
+//! The due times are in the database (`conversation_status.remind_at` and `page_at`), so they survive a restart. Whoever finds
+//! one due clears it in the transaction that writes what follows, so it fires once however many processes look. Alarms that
+//! are due together, as after an outage, are told together: an alarm fires at most once in [`GATHERED`] seconds on a line.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -34,10 +33,10 @@ const PAGED_SINGLY: usize = 3;
 /// For how many seconds what is due on a line is gathered.
 const GATHERED: f64 = 60.0;
 
-/// From when on it is said that a text was found late, in milliseconds: less is not worth a word.
+/// From how many milliseconds on an alarm says that its text was found late.
 const LATE: i64 = 60_000;
 
-/// Looks for what is due, and does what follows.
+/// Fires the alarms that are due.
 pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
     for line in &app.config.lines {
         strike(app, line, Alarm::Remind).await?;
@@ -46,7 +45,7 @@ pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One conversation whose time has come.
+/// One conversation with a due alarm.
 struct Due {
     conversation: Conversation,
     status: ConversationStatus,
@@ -96,7 +95,7 @@ async fn may_strike(tx: &mut Tx, app: &App, line: &Line, alarm: Alarm) -> anyhow
     Ok(last.is_none_or(|at| tx.now().duration_since(at).abs() >= gathered))
 }
 
-/// The name of the time when an alarm last struck on a line.
+/// The key of the time when an alarm last fired on a line.
 fn struck(line: &Line, alarm: Alarm) -> String {
     let what = match alarm {
         Alarm::Remind => Decision::Reminded,
@@ -225,7 +224,7 @@ impl Due {
         }
     }
 
-    /// Which run of the clock it is: a page is sent once for each.
+    /// Identifies this run of the clock: one escalation is sent for each run.
     fn occasion(&self) -> String {
         self.status.clock_since.unwrap_or_default().to_string()
     }

@@ -20,7 +20,7 @@ use crate::store::{Tx, conversations, home_views};
 use crate::twilio::form::{InboundSms, OptOut};
 use crate::vocabulary::DeliveryState;
 
-/// A caller wrote, at `came_at` where the text was found late. In a conversation that begins anew, nobody has it any more.
+/// A caller wrote: the conversation waits. `came_at` is given for a text found late. A new thread clears the claim.
 pub(crate) async fn text_came(
     tx: &mut Tx,
     app: &App,

@@ -1,7 +1,7 @@
 //! A reply that its writer is asked about first: it may be meant for a colleague, cross with another's, or cost much.
 //!
-//! It is kept whole, its deliveries set aside in state `asked`. The writer alone is asked; since Slack forgets such a
-//! question when it is loaded anew, the thread asks everybody after a while. Whatever is decided is decided once.
+//! The reply is saved whole and its deliveries wait in state `AwaitingWriter`. Only the writer is asked. Slack forgets
+//! ephemeral messages on a reload, so after a while the question is repeated in the thread. It is decided once.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -24,10 +24,10 @@ use crate::store::{Tx, confirmations, conversations, messages, outbox};
 use crate::twilio::segments;
 use crate::vocabulary::{ConfirmationState, Decision, DeliveryState};
 
-/// How close together two people's answers to one caller are taken for a collision.
+/// Two answers to one caller this close together are a collision.
 const COLLISION: SignedDuration = SignedDuration::from_secs(10);
 
-/// A reply as far as a question about it needs to know it.
+/// The parts of a reply that a confirmation needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reply<'a> {
     pub(crate) message_id: &'a str,
@@ -108,7 +108,7 @@ fn text<'a>(conversation: &'a Conversation, author: &'a str, parts: usize) -> li
     }
 }
 
-/// Sets the reply's deliveries aside and asks its writer.
+/// Holds the reply's deliveries and asks its writer.
 pub(crate) async fn hold(
     tx: &mut Tx,
     app: &App,
@@ -253,7 +253,7 @@ pub(crate) async fn decide(
     .await
 }
 
-/// Why this person cannot decide this.
+/// The sentence to tell a person who cannot decide this, if they cannot.
 fn refusal(held: &Held, user: &str) -> Option<String> {
     if held.state == ConfirmationState::Gone {
         Some(replies::nothing_held())
@@ -273,7 +273,7 @@ async fn set_aside(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Every place where the question stands says what was decided.
+/// Replaces the question by the decision, wherever it is shown.
 async fn answer(
     tx: &mut Tx,
     conversation: &Conversation,

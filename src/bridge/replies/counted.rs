@@ -1,7 +1,7 @@
-//! In how many parts a dispatcher's words are billed, also where their names are not known yet.
+//! Counts the parts in which a reply is billed, also while the names in it are not known yet.
 //!
-//! Names are looked up after a person has decided: until then an id stands for each, which is about as long. What was counted
-//! by then is noted on the row, so that it is counted once.
+//! Names are looked up after a person has decided. Until then the user ID stands for each name, which is about as long. The
+//! count is stored in the row, so that it is counted once.
 
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ use crate::slack::event::{Envelope, Event};
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, deferred};
 
-/// A thread of ours has become known: what was written in it before is kept now.
+/// A thread has turned out to be ours: saves the messages that were deferred for it.
 pub(crate) async fn receive(
     tx: &mut Tx,
     app: &App,
@@ -33,7 +33,7 @@ pub(crate) async fn receive(
     Ok(())
 }
 
-/// Who wrote under a message of ours before it was known to be nobody's thread.
+/// The writers of deferred messages under a post that is no caller's thread.
 pub(crate) async fn writers(
     tx: &mut Tx,
     app: &App,

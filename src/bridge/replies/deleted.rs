@@ -1,4 +1,4 @@
-//! A dispatcher deleted a reply: what waits is dropped; of what has left, the thread says that it cannot be unsent.
+//! Deletes: an unsent reply is dropped from the queue; for a sent one the thread says that it cannot be unsent.
 
 use super::reached::{Reached, audit, drop_rows, got, reached, texts, waits};
 use crate::app::App;
@@ -43,7 +43,7 @@ pub(super) async fn receive(
     Ok(Received::Known)
 }
 
-/// Takes back what has not left; of what has, the thread says so.
+/// Drops the unsent texts of the reply, and tells the thread about sent ones.
 async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()> {
     let conversation = conversations::by_id_in(tx, &known.conversation_id).await?;
     let rows = texts(tx, &conversation, &known.id).await?;

@@ -1,8 +1,8 @@
-//! A dispatcher changed a reply or took it away: before it left that changes what leaves, afterwards the thread says so.
+//! Edits: an unsent reply is updated in the queue; for a sent one the thread gets a notice and offers a correction.
 //!
-//! An attempt that is written down counts as left. Slack also tells of changes that nobody made, such as a link's
-//! preview: only an edit, with other words and a later date than the last one, does anything. An edit of which no event
-//! told is found while the reply is young enough to be compared; a deletion of which none told is not.
+//! A text with a recorded attempt counts as sent. Slack also reports changes that nobody made, such as link previews: only
+//! an edit with other words and a later date than the last one counts. An edit whose event was lost is found by backfill
+//! while the reply is young; a deletion whose event was lost is not.
 
 use super::deleted;
 use super::reached::{Reached, audit, drop_rows, got, key, plain, reached, texts, waits};
@@ -29,7 +29,7 @@ use crate::vocabulary::{
     ConfirmationState, Decision, DeliveryState, EditState, Reason, ReasonCode,
 };
 
-/// Whether this tells of a change or deletion of another message.
+/// Whether the event reports an edit or a deletion of another message.
 pub(crate) fn is_one(message: &MessageEvent) -> bool {
     matches!(
         message.subtype.as_deref(),
@@ -37,7 +37,7 @@ pub(crate) fn is_one(message: &MessageEvent) -> bool {
     )
 }
 
-/// Keeps what a change or deletion asks for, in one transaction.
+/// Applies an edit or a deletion, in one transaction.
 pub(crate) async fn receive(
     app: &App,
     team: &TeamId,
@@ -51,7 +51,7 @@ pub(crate) async fn receive(
     }
 }
 
-/// An edit as the thread itself has it: `message` as it is now.
+/// Applies an edit found by reading the thread. `message` is its current form.
 pub(crate) async fn change(
     app: &App,
     team: &TeamId,

@@ -57,7 +57,7 @@ fn unfit(file: &File) -> Option<Unfit> {
     }
 }
 
-/// Keeps how far the files of a row are.
+/// Saves the state of each file of a row.
 pub(crate) async fn save(tx: &mut Tx, row: &Row, enclosing: &ReplyWithFiles) -> anyhow::Result<()> {
     for file in &enclosing.files {
         if let FileState::Ready(medium) = &file.fate {

@@ -1,4 +1,4 @@
-//! What dispatchers write to callers, and what becomes of it in the desk's hands.
+//! Replies of dispatchers: sending, confirming, editing, deleting, and texts that the desk begins.
 
 pub(crate) mod as_texts;
 pub(crate) mod confirmation;

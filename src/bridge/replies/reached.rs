@@ -1,4 +1,4 @@
-//! How far a reply has got that its writer changes or deletes: what of it waits, what the caller has.
+//! How much of an edited or deleted reply was sent already.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(super) fn key(message: &MessageEvent) -> String {
     format!("{}:{}", message.channel.as_str(), message.ts.as_str())
 }
 
-/// Whether this part of a reply is there no more because its writer made it shorter.
+/// Whether this part was dropped because its writer shortened the reply.
 pub(crate) fn is_edited_away(row: &Row) -> bool {
     row.state == DeliveryState::Dropped && row.is_because(ReasonCode::EditedAway)
 }
@@ -35,7 +35,7 @@ pub(super) enum Reached {
     Nobody,
 }
 
-/// Whether this part waits and was never on its way; what looks up names is not.
+/// Whether this part waits and no request for it was ever made. Looking up names does not count as one.
 pub(super) fn waits(row: &Row) -> bool {
     match row.state.known() {
         Some(DeliveryState::Waiting | DeliveryState::Blocked | DeliveryState::AwaitingWriter) => {
@@ -83,7 +83,7 @@ pub(super) async fn drop_rows(tx: &mut Tx, rows: &[Row]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the caller has, or would have had.
+/// The words that the caller got, or would have got.
 pub(super) async fn got(tx: &mut Tx, known: &Message, rows: &[Row]) -> anyhow::Result<String> {
     if let Some(correction) = edits::last_sent(tx, &known.id).await? {
         return Ok(plain(&correction));

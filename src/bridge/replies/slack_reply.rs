@@ -1,4 +1,4 @@
-//! A dispatcher wrote in a thread: for the caller it becomes a text, for colleagues it stays inside.
+//! A dispatcher wrote in a thread: a reply becomes a text to the caller, a note stays inside.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -23,22 +23,22 @@ use crate::store::{Tx, conversations, deferred, messages, order, outbox, restore
 use crate::thread_sync;
 use crate::vocabulary::{self, Decision, DeliveryState};
 
-/// What became of a message in Slack.
+/// What a message in Slack came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// It is kept and will be texted, or its writer is asked first.
+    /// Saved; it will be texted, or its writer is asked first.
     Reply,
-    /// It is kept and stays inside.
+    /// Saved as internal.
     Inside,
-    /// It was kept before.
+    /// Saved before.
     Known,
-    /// It is in a young thread that may turn out to be ours: it waits until that is known.
+    /// Deferred: its thread is young and may turn out to be ours.
     Parked,
-    /// It is none of ours.
+    /// Not for a caller; the reason.
     Ignored(&'static str),
 }
 
-/// Keeps a reply and what it asks for in one transaction; nothing of it is lost once this is back.
+/// Saves a reply and its deliveries in one transaction. Once this returns, nothing of it is lost.
 ///
 /// `event` is the message as Slack told of it, `app_id` our app as its envelope names it.
 pub(crate) async fn receive(
@@ -82,7 +82,7 @@ pub(crate) async fn receive(
     Ok(received)
 }
 
-/// A reply that no event told of, found at `now` by the clock that dates it.
+/// Saves a reply whose event was lost, found by reading the thread. `now` is the time by Slack's clock.
 pub(crate) async fn receive_late(
     app: &App,
     team: &TeamId,
@@ -330,7 +330,7 @@ async fn question(
     }
 }
 
-/// Puts in what the reply asks for; the rows of its texts.
+/// Queues the deliveries of a reply. Returns the rows of its texts.
 async fn send(
     tx: &mut Tx,
     app: &App,
@@ -383,7 +383,7 @@ async fn send(
     Ok(rows)
 }
 
-/// A reply that cannot leave at all: it is kept as refused, marked and explained, to the log without the number.
+/// Saves a reply that cannot be sent at all as refused, marks it, and explains it in the thread.
 async fn refuse(
     tx: &mut Tx,
     app: &App,

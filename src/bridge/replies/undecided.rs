@@ -1,4 +1,4 @@
-//! A person decides about a reply whose fate is not known: send it again, take it as arrived, or leave it.
+//! A person decides about an undecided text: send it again, count it as delivered, or leave it.
 
 use serde_json::json;
 

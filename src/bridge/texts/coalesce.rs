@@ -1,8 +1,7 @@
-//! A flood of one caller: texts for which no post has been tried yet are shown together, each with its time.
+//! Coalesces a flood of one caller: texts whose posts have not been tried yet share one post, each with its time.
 //!
-//! Slack takes about one message a second in a channel. A text joins the last post that waits in its lane, in the
-//! transaction that keeps it: the post is whole before it is ever tried, so nothing of how posts are delivered, looked for
-//! and shown once changes. Other callers' lanes are served in turn all the while.
+//! Slack takes about one message a second in a channel. A text joins the last waiting post of its lane in the transaction
+//! that saves it, so a post is complete before its first attempt. The lanes of other callers are served in turn meanwhile.
 
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -25,7 +24,7 @@ const CHARACTERS: usize = 3_000;
 /// How many blocks one post gathers: Slack takes 50, and a root has a head.
 const BLOCKS: usize = 38;
 
-/// Shows a text in the last post that waits, if there are many; back comes that post's row.
+/// Adds a text to the last waiting post if there are many. Returns that post's row.
 pub(crate) async fn gather(
     tx: &mut Tx,
     lane: &Lane,

@@ -1,4 +1,4 @@
-//! Files that came with a caller's text: each gets a row of its own behind the words, or is named as not shown.
+//! Files that came with a caller's text: each gets a row behind the words, or a notice names it as not shown.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::vocabulary::{AttemptResult, DeliveryState};
 /// More than this Twilio sends with no text.
 const MOST: usize = 10;
 
-/// What came with a text.
+/// The files of one text.
 pub(crate) struct InboundMedia {
     /// The names of what follows the words.
     pub(crate) to_be_shown: Vec<String>,
@@ -126,7 +126,7 @@ pub(crate) async fn enqueue(
     Ok(())
 }
 
-/// Keeps the id under which a file can be shown, or that there is none any more; the row is tried again for the rest.
+/// Stores the ID of an uploaded file, or that the upload is lost. The row is then tried again for its next step.
 pub(crate) async fn uploaded(
     tx: &mut Tx,
     row: &Row,
@@ -161,7 +161,7 @@ const UPLOADS_LOST_AT_MOST: i64 = 30;
 /// How long Slack is left alone after it has lost an upload.
 const UPLOAD_AGAIN: Duration = Duration::from_secs(10);
 
-/// A file will not come: the thread says so.
+/// Tells the thread that a file is lost.
 pub(crate) async fn lost(tx: &mut Tx, row: &Row, code: &str) -> anyhow::Result<()> {
     let Delivery::InboundFile(picture) = row.delivery()? else {
         anyhow::bail!("outbox row {} is no picture", row.id)

@@ -1,4 +1,4 @@
-//! A text came in: it is kept, and posted into its caller's thread.
+//! A caller's text: saves it and queues its post in the caller's thread.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -20,22 +20,22 @@ use crate::store::{conversations, kv, messages, storable};
 use crate::twilio::form::{self, InboundSms};
 use crate::vocabulary::Decision;
 
-/// What became of a text.
+/// What a text came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
-    /// It is kept and will be posted.
+    /// Saved; it will be posted.
     New,
-    /// It was kept before.
+    /// Saved before.
     Known,
-    /// It was sent to a number that no line has.
+    /// It was sent to a number of no line.
     NoSuchLine,
 }
 
 /// From when on a text is said to be late that stands in its place: less is not worth a word.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Keeps a text and what it asks for in one transaction; nothing of it is lost once this is back. `found` is given
-/// for a text whose webhook never reached us.
+/// Saves a text and its deliveries in one transaction. Once this returns, nothing of it is lost. `found` is given for a text
+/// whose webhook never came.
 pub(crate) async fn receive(
     app: &App,
     sms: &InboundSms,

@@ -1,5 +1,5 @@
-//! A text that is shown behind one its caller wrote later is marked, however short its delay was: "please send a taxi"
-//! below "no wait, cancel that" reads as the last word otherwise.
+//! Marks a text that is shown below one its caller wrote later, however short the delay was: otherwise "please send a taxi"
+//! below "no wait, cancel that" reads as the last word.
 //!
 //! A webhook does not say when its text was written. Twilio's log does, and it is read again and again, so a text whose
 //! webhook was overtaken is marked in its post by the next look at the log.

@@ -1,4 +1,4 @@
-//! What callers write.
+//! Texts of callers, their files, and floods of them.
 
 pub(crate) mod coalesce;
 pub(crate) mod inbound_media;

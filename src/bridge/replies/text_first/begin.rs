@@ -1,4 +1,4 @@
-//! Keeps a text that somebody typed to a number, and what it asks for, in one transaction.
+//! Saves a text that a member typed to a number, and its deliveries, in one transaction.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use crate::store::storable;
 use crate::store::{Tx, conversations, messages};
 use crate::vocabulary::Decision;
 
-/// Keeps the text; back comes the sentence for who typed it, or why it is not sent.
+/// Saves the text. Returns the sentence for whoever typed it, or the sentence that says why it is not sent.
 pub(super) async fn begin(
     app: &App,
     line: &Line,
