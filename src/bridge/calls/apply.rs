@@ -1,5 +1,5 @@
-//! What is newly known of a call, and what follows from it in one transaction: the call's row, the turns of the people it
-//! rang, its audit rows, and the deliveries that show it.
+//! Applies a call event in one transaction: the call's row, the ring outcomes of its people, its audit rows, and the
+//! deliveries that show it.
 
 use anyhow::Context;
 
@@ -15,7 +15,7 @@ use crate::store::ring_outcomes::RingOutcomeRow;
 use crate::store::{Tx, call_events, conversations, ring_outcomes};
 use crate::vocabulary::{CallState, RingOutcome};
 
-/// Writes a fact down; nothing happens if it is known already.
+/// Applies an event. Does nothing if it was applied before.
 pub(crate) async fn apply(tx: &mut Tx, config: &Config, event: &CallEvent) -> anyhow::Result<()> {
     if !call_events::record(tx, &event.call, &event.event, &event.answer).await? {
         return Ok(());
@@ -64,7 +64,7 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, event: &CallEvent) -> an
     Ok(())
 }
 
-/// The call's row, made if this is the first that is heard of it; and whether its conversation begins a new thread.
+/// The call's row, inserted for the first event of a call, and whether its conversation begins a new thread.
 pub(crate) async fn open(
     tx: &mut Tx,
     config: &Config,
@@ -195,7 +195,7 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
     Ok(None)
 }
 
-/// What is known of a turn after something was told of it, perhaps late.
+/// Merges a ring outcome with a new one, which may be late.
 fn later(known: RingOutcome, told: RingOutcome) -> RingOutcome {
     match (known, told) {
         (RingOutcome::Took, _) | (_, RingOutcome::Took) => RingOutcome::Took,
@@ -214,7 +214,7 @@ fn later(known: RingOutcome, told: RingOutcome) -> RingOutcome {
     }
 }
 
-/// What a turn of a round that is over has come to, where that was open.
+/// The final outcome of a person in a round that is over; `None` if it was final before.
 fn ended(turn: &RingOutcomeRow, others: RingOutcome) -> Option<RingOutcome> {
     match turn.outcome() {
         RingOutcome::Rings => Some(others),

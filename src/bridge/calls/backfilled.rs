@@ -1,4 +1,4 @@
-//! A call that never reached us was found in Twilio's log: its caller's thread says so, and that somebody should call back.
+//! A call whose webhooks never came, found in Twilio's log: its caller's thread says so, and that somebody should call back.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -18,16 +18,16 @@ use crate::store::calls;
 use crate::store::conversations;
 use crate::vocabulary::{CallState, Decision};
 
-/// A call that is over, as Twilio's log tells of it.
+/// A finished call from Twilio's log.
 pub(crate) struct Found<'a> {
     pub(crate) sid: &'a str,
     pub(crate) from: &'a Address,
     pub(crate) started: Timestamp,
-    /// The telephones that it was put through to without us, and how long they talked.
+    /// The phones that the fallback rang, and how long they talked.
     pub(crate) rang: Vec<(Address, Option<u32>)>,
 }
 
-/// Keeps the call, its message and its audit row in one transaction; `false` if it was known.
+/// Saves the call, its message and its audit row in one transaction. Returns `false` if it was known.
 pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow::Result<bool> {
     let mut tx = app.store.begin().await?;
     if calls::by_sid(&mut tx, found.sid).await?.is_some() {

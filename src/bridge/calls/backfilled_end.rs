@@ -55,7 +55,7 @@ pub(crate) async fn receive(app: &App, call: &EndedCall<'_>) {
     app.calls.write_queue.put(event).wait().await;
 }
 
-/// Whether this is told of a call of which more is known by now: it was on its way when Twilio's log was read.
+/// Whether the call has ended by now: its last webhook was on its way while Twilio's log was read.
 pub(crate) fn is_outdated(event: &CallEvent, call: &Call) -> bool {
     let tells_the_end = |change: &Change| matches!(change, Change::Over { .. });
     let is_open = matches!(call.state(), CallState::Ringing | CallState::Talking);

@@ -1,7 +1,6 @@
-//! The text for missed calls: sent to a caller whom nobody answered, where the line has words for it.
+//! The text for missed calls: sent to a caller whom nobody answered, if the line has a `missed_call_text`.
 //!
-//! It is sent soon or not at all, and not to a caller who has it already: whoever rings five times in a row wants somebody
-//! to answer, and gets one text.
+//! It is sent soon or not at all, and once: a caller who rings five times in a row gets one text.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! A call came in, or one of its rings ended: TwiML says what happens next.
 //!
 //! The answer never waits for Slack, nor for a database or a source of availability that does not answer in time: each is
-//! read within a budget, all at once, and what the call leaves behind is written apart from answering it. The progress
+//! read within a budget, all at once, and the call event is written after the answer. The progress
 //! of a call is in the callback URLs that Twilio is given. Answers are cached by CallSid and event, so a request that comes
 //! twice gets the same answer.
 //!
@@ -69,7 +69,7 @@ pub(crate) async fn receive(app: &App, call: &InboundCall) -> String {
     answer
 }
 
-/// A ring ended. `carried` is what its address says of where the call stands, where that could be read.
+/// A ring ended. `carried` is the progress in the callback URL, if it could be read.
 pub(crate) async fn dial_ended(
     app: &App,
     result: &DialResult,
@@ -120,8 +120,7 @@ pub(crate) async fn dial_ended(
     answer
 }
 
-/// Which call it is: as the request says, or what its address carries. A call of which neither says it is led on all the
-/// same, under a SID that nothing has at Twilio.
+/// The CallSid: from the request, else from the URL. If neither has one, the call goes on under a made-up SID.
 pub(crate) fn sid_of(told: Option<&CallSid>, carried: &str) -> String {
     match (told, carried) {
         (Some(sid), _) => sid.to_string(),
@@ -156,7 +155,7 @@ async fn wait(writing: Option<Writing>) {
     }
 }
 
-/// A call to a number that no line has still has to reach somebody: it takes the first line's way.
+/// The line of the called number. A call to a number of no line has to reach somebody too: it is routed as the first line's.
 pub(crate) fn line_of<'a>(app: &'a App, to: &Address) -> &'a Line {
     app.config.line_of(to.as_str()).unwrap_or_else(|| {
         tracing::error!(
@@ -168,7 +167,7 @@ pub(crate) fn line_of<'a>(app: &'a App, to: &Address) -> &'a Line {
     })
 }
 
-/// Which call is led on.
+/// The call that is routed.
 pub(crate) struct OfCall<'a> {
     pub(crate) sid: &'a str,
     pub(crate) line: &'a Line,

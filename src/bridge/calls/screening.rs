@@ -18,7 +18,7 @@ use crate::vocabulary::{Decision, RingOutcome};
 /// How long a key is waited for after the question was said twice, in seconds. The caller hears it ring all the while.
 const WAIT: u32 = 5;
 
-/// A telephone was picked up: its side of the call hears the question.
+/// Somebody picked up: this leg hears the question.
 pub(crate) async fn picked_up(app: &App, progress: &CallProgress, of: &LegOf) -> String {
     if !is_known(of) {
         return question(app, of).to_xml();
@@ -45,7 +45,7 @@ pub(crate) async fn picked_up(app: &App, progress: &CallProgress, of: &LegOf) ->
     answer
 }
 
-/// Whether it is clear whose telephone in which call it is; nothing can be kept of it otherwise.
+/// Whether the URL says whose phone in which call it is. Otherwise nothing can be recorded.
 fn is_known(of: &LegOf) -> bool {
     !of.call.is_empty() && !of.person.is_empty()
 }
@@ -87,7 +87,7 @@ fn question(app: &App, of: &LegOf) -> Response {
     ])
 }
 
-/// A key was pressed: the answer follows from it alone. An empty one connects the two.
+/// A key was pressed. The answer depends on the key alone; an empty response connects the two legs.
 pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -> String {
     let takes = pressed.digits == TAKES;
     let answer = if takes {
@@ -135,7 +135,7 @@ pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -
     answer.to_xml()
 }
 
-/// Twilio tells how a telephone fares.
+/// A status callback of one leg.
 pub(crate) async fn progressed(app: &App, progress: &CallProgress, of: &LegOf) {
     // None of Twilio's words is longer.
     let status: String = progress.call_status.chars().take(20).collect();
@@ -157,7 +157,7 @@ pub(crate) async fn progressed(app: &App, progress: &CallProgress, of: &LegOf) {
     let mut event = event(app, of, &progress.from, format!("leg:{leg}:{status}"));
     let outcome = match status {
         "in-progress" => Some(RingOutcome::PickedUp),
-        // Where nobody is asked, picking up is taking; what came of it the end of the ring tells.
+        // Without screening, picking up accepts the call. The action of Dial reports the result.
         "completed" if screened => Some(RingOutcome::NotTaken),
         "busy" => Some(RingOutcome::Busy),
         "failed" => Some(RingOutcome::Failed),

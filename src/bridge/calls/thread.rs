@@ -15,7 +15,7 @@ use crate::store::ring_outcomes::RingOutcomeRow;
 use crate::store::{Tx, outbox};
 use crate::vocabulary::{CallState, Kind};
 
-/// Who hangs up before this may have misdialled: the thread says so, the channel need not.
+/// A caller who hangs up before this may have misdialed: the thread says so, the channel does not.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(8);
 
 /// Everything that is shown of a call.
@@ -27,7 +27,7 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Whether the caller, who was gone at `over`, hardly let the first people ring.
+    /// Whether the caller hung up at `over`, before the first people could pick up.
     pub(crate) fn is_hung_up_at_once(&self, over: Timestamp) -> bool {
         self.call.state() == CallState::HungUp
             && !self.turns.is_empty()
@@ -66,7 +66,7 @@ pub(crate) fn story(call: &Call, turns: &[RingOutcomeRow]) -> String {
     wording::calls::story(call, turns)
 }
 
-/// Puts the call's message into its thread, or asks for it to be brought up to date if it says something else now.
+/// Queues the call's message, or an update of it if its text has changed.
 pub(crate) async fn show(
     tx: &mut Tx,
     scene: &mut Scene<'_>,
@@ -95,7 +95,7 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// Whether the call's own message is the root of its thread, or is about to be: then it stands in the channel itself.
+/// Whether the call's message is the header message of its thread, or will be: then it is shown in the channel itself.
 async fn is_root(tx: &mut Tx, scene: &Scene<'_>) -> anyhow::Result<bool> {
     let current = scene.conversation.thread_ts.as_str();
     let Some(row) = outbox::by_id(tx, &scene.call.post_id).await? else {

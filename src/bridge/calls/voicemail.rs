@@ -1,4 +1,4 @@
-//! Nobody took the call: the caller leaves a message, and it comes into the thread.
+//! Voicemail: the caller leaves a message, and its recording and transcription come into the thread.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,7 +21,7 @@ const LONGEST: u32 = 119;
 /// How much silence ends a message, in seconds.
 const SILENCE: u32 = 5;
 
-/// Which call a recording belongs to, carried by the URLs that are told of it.
+/// The call of a recording, carried in the callback URLs of `Record`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MessageOf {
     /// Our number, E.164.
@@ -79,7 +79,7 @@ fn goodbye(speech: &Speech) -> Say {
     say(speech, wording::calls::goodbye(speech.language.as_deref()))
 }
 
-/// The caller has spoken, or hung up while speaking.
+/// The action of `Record`: the caller has finished, or hung up.
 pub(crate) async fn recorded(app: &App, result: &RecordResult, of: Option<&MessageOf>) -> String {
     let line = app
         .config
@@ -131,7 +131,7 @@ async fn line_called<'a>(app: &'a App, call: &str, of: Option<&MessageOf>) -> &'
     line_of(app, &Address::new(number))
 }
 
-/// A recording can be fetched, or never will be.
+/// The status callback of a recording: it can be fetched, or failed.
 pub(crate) async fn recording_ready(app: &App, status: &RecordingStatus, of: Option<&MessageOf>) {
     if status.recording_status != "completed" || !is_sid(&status.recording_sid) {
         return;
@@ -155,7 +155,7 @@ struct Told<'a> {
     from: Option<&'a Address>,
 }
 
-/// Keeps it once, whether the end of the recording or its callback tells of it first.
+/// Records it once, whether the action or the status callback comes first.
 async fn keep_recording(app: &App, told: &Told<'_>, sid: &str, seconds: u32) {
     let mut event = event(app, told, format!("recording:{sid}"));
     event.changes.push(Change::Recording {

@@ -1,7 +1,6 @@
-//! Writes what calls leave behind, in the order in which it became known: one task for the process.
+//! Applies call events in the order in which they came: one task for the process.
 //!
-//! A fact that cannot be placed, such as a recording of a call of which nothing is known yet, is set [`aside`] and holds up
-//! no other.
+//! An event that cannot be applied yet, such as a recording of an unknown call, is set [`aside`] and does not block others.
 
 mod aside;
 
@@ -22,13 +21,13 @@ use crate::store::Store;
 /// How long a failed write waits before it is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// How many facts one transaction takes.
+/// The most events of one transaction.
 const BATCH: usize = 64;
 
-/// How many of the facts that were set aside are tried between two batches.
+/// The most events set aside that are tried between two batches.
 const SET_ASIDE: usize = 16;
 
-/// Starts the task. It ends, with nothing left unwritten, once every ledger is gone.
+/// Starts the task. It ends once every queue handle is dropped, after it has written everything.
 pub(crate) fn start(
     store: Store,
     config: Config,
@@ -105,7 +104,7 @@ impl Writer {
         tx.commit().await
     }
 
-    /// Writes one fact, however long the database takes to come back; fails if it takes others and not this one.
+    /// Writes one event, however long the database is away. Fails if the database works and refuses this event.
     async fn write_stubbornly(&self, event: &CallEvent) -> anyhow::Result<()> {
         let mut refused_before = false;
         while let Err(error) = self.write_one(event).await {

@@ -10,7 +10,7 @@ use crate::slack::event::BlockActions;
 use crate::store::conversations::Conversation;
 use crate::store::{self, conversations, outbox};
 
-/// Keeps what was decided, and what follows, in one transaction.
+/// Dispatches each pressed button, after the membership check.
 pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result<()> {
     for action in &pressed.actions {
         let value = action.value.as_deref().unwrap_or_default();
@@ -53,8 +53,7 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
     Ok(())
 }
 
-/// The conversation that a button is about: whoever presses it has to be in that conversation's channel, wherever the request
-/// says that it was pressed.
+/// The conversation of a button. Whoever presses it has to be in that conversation's channel, wherever it was pressed.
 async fn about(app: &App, action: &str, value: &str) -> anyhow::Result<Option<Conversation>> {
     let mut tx = app.store.begin().await?;
     let id = match action {

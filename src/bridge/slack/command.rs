@@ -1,4 +1,4 @@
-//! A slash command was typed.
+//! `/qdn`: dispatches each word to the file that handles it.
 
 mod asked;
 pub(crate) mod availability;
@@ -15,14 +15,14 @@ use crate::bridge::slack::opt_out;
 use crate::bridge::wording;
 use crate::slack::event::SlashCommand;
 
-/// Whether a command only tells something: doing it again does no harm, and needs no writing down.
+/// Whether the command only reads: a repetition is harmless, so it is not recorded.
 pub(crate) fn only_tells(command: &SlashCommand) -> bool {
     let word = command.text.split_whitespace().next().unwrap_or("help");
     let word = word.to_lowercase();
     ["help", "status", "who", "open", "why"].contains(&word.as_str())
 }
 
-/// Does what the command says; back comes the sentence for its writer.
+/// Runs a command. Returns the sentence for whoever typed it.
 pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
     let name = command.command.as_str();
     let mut words = command.text.split_whitespace();

@@ -1,7 +1,7 @@
-//! The app's home: who is available, who waits, what the day brought and what is stuck, for members of a line's channel.
+//! The Home tab: who is available, who waits, the day's numbers and what is stuck, for members of a line's channel.
 //!
-//! It is made when it is shown. Opening it shows it at once; after that it is brought up to date when something changes, for
-//! those who opened it in the last [`OPEN_FOR`], at most [`PEOPLE`] of them and each at most once in [`APART`].
+//! It is composed when it is sent. Opening it publishes it at once. Afterwards a change updates it for people who opened it
+//! in the last [`OPEN_FOR`], for at most [`PEOPLE`] of them and at most once in [`APART`] each.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub(crate) fn is_its_button(action: &str) -> bool {
     [home::BUTTON_AVAILABLE, home::BUTTON_AWAY, home::BUTTON_DND].contains(&action)
 }
 
-/// A button of a home was pressed: what came of it stands at the head of the home then.
+/// A button of a Home tab was pressed. The result is shown at the top of the tab.
 pub(crate) async fn press(
     app: &App,
     pressed: &BlockActions,
@@ -82,7 +82,7 @@ pub(crate) async fn press(
     tx.commit().await
 }
 
-/// Brings those homes up to date that are not.
+/// Queues updates of the Home tabs that are out of date.
 pub(crate) async fn tick(app: &App) -> anyhow::Result<()> {
     if !home_views::any_stale(&app.store).await? {
         return Ok(());
@@ -112,7 +112,7 @@ async fn enqueue(tx: &mut Tx, person: &str, notice: &str) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// A person's home as things stand now.
+/// Composes a person's Home tab from the current state.
 pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::Result<Value> {
     // An error turns nobody away: the home is made again.
     let lines = membership::lines_of(app, user).await?;
@@ -154,7 +154,7 @@ pub(crate) async fn compose(app: &App, user: &UserId, notice: &str) -> anyhow::R
     }))
 }
 
-/// Where it is kept how a line's calls are forwarded while we are down.
+/// The key of the record of how a line's calls are forwarded while the service is down.
 pub(crate) fn fallback_fact(line: &Line) -> String {
     format!("twilio.fallback.{}", line.number.as_str())
 }

@@ -1,8 +1,8 @@
-//! A command, a press or a form is done once, however often what Slack signed comes: its signature is good for five minutes,
-//! also in the hands of whoever got hold of it. A copy is answered as the first one was.
+//! Runs a command, a press or a form once, however often the same signed request comes: a signature is valid for five
+//! minutes, also for somebody who copied the request. A copy gets the first answer.
 //!
-//! What is begun is done to its end, also when its answer comes too late for Slack: cut off in the middle it might have been
-//! done, and whoever was told that it was not would do it again.
+//! Work that has begun runs to its end even if its answer is too late for Slack. If it were cut off, it might have been done,
+//! and whoever was told otherwise would do it again.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::store::taken::{self, Taken};
 /// How often it is looked whether the first one was answered.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What is known of a request when its time is over.
+/// The state of a request when the time for its answer is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Came {
-    /// It was answered so.
+    /// Done, with this answer.
     To(String),
-    /// It was begun and is not done yet.
+    /// Begun and not done yet.
     NotKnownYet,
 }
 
-/// Does `work` unless the same request was done before; back comes what it was answered then. An error says that nothing was
-/// done. `body` is what Slack signed: no two of its commands, presses or forms are alike, each has a trigger of its own.
+/// Runs `work`, or returns the stored answer if the same request was done before. An error says that nothing was done.
+/// `body` is what Slack signed: each command, press and form has its own trigger, so no two bodies are equal.
 pub(crate) async fn once<E: From<anyhow::Error> + Send + Sync + 'static>(
     app: &App,
     body: &[u8],
@@ -69,7 +69,7 @@ pub(crate) async fn once<E: From<anyhow::Error> + Send + Sync + 'static>(
     }
 }
 
-/// Keeps what a request came to.
+/// Stores the answer of a request.
 async fn save_answer<E>(app: &App, key: &str, done: &Result<String, E>) {
     let kept = match done {
         Ok(answer) => taken::answered(&app.store, key, answer).await,

@@ -1,4 +1,4 @@
-//! One round of ringing as TwiML, and the URLs that carry where the call stands.
+//! Renders one round of ringing as TwiML, with the progress of the call in its URLs.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ pub(super) fn seconds_again(seconds: u32) -> u32 {
     seconds.min(AGAIN_AT_MOST)
 }
 
-/// Where a call stands, carried by the URL that Twilio is given for the end of a round.
+/// The progress of a call, carried in the action URL of `Dial`.
 ///
 /// People stand in it by their names with spaces between them, which no name has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Where a call stands of which nothing is known any more: no step is left, so whoever can be reached is rung as a
-    /// last resort, and after them the caller leaves a message.
+    /// The progress of a call of which nothing is known: no step is left, so whoever can be reached is rung as a last
+    /// resort, and then the caller leaves a message.
     pub(super) fn unknown(round: i64, line: &Line) -> Progress {
         Progress {
             round,
@@ -72,7 +72,7 @@ impl Progress {
         self.out.split_whitespace().collect()
     }
 
-    /// The step to go on with when the round was cut short: the same, for those who are left of it.
+    /// The next step after a round that was cut short: the current one, for the people who are left.
     pub(super) fn again(&self) -> usize {
         if self.then == self.step + 1 {
             self.step
@@ -83,7 +83,7 @@ impl Progress {
     }
 }
 
-/// Whose telephone a request is about, carried by the URLs of its `<Number>`.
+/// The person and call of a leg, carried in the URLs of its `<Number>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LegOf {
     /// The caller's CallSid: the request itself is about another leg.

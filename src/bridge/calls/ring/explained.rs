@@ -1,4 +1,4 @@
-//! A decision about a call as the audit and the thread keep it.
+//! Renders a routing decision for the audit and the thread.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::routing::{Considered, Decision, Next, Verdict};
 use crate::twilio::form::DialResult;
 use crate::vocabulary::RingOutcome;
 
-/// How every telephone of a round fared, for the audit.
+/// The result of every leg of a round, for the audit.
 pub(super) fn how_it_rang(
     result: &DialResult,
     progress: &Progress,
@@ -36,7 +36,7 @@ pub(super) fn how_it_rang(
     })
 }
 
-/// Everybody who was thought of, for the thread.
+/// Every person considered, for the thread.
 pub(super) fn turns(decision: &Decision) -> Vec<(String, RingOutcome)> {
     let turn = |one: &Considered| {
         Some(match one.verdict {

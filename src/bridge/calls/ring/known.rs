@@ -1,4 +1,4 @@
-//! What is known when a call has to be led on: from memory and from small reads, each within its budget, all at once.
+//! Loads what a routing decision needs: from the cache and by small reads, each within its budget, all at once.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::vocabulary::RingOutcome;
 /// How long a call waits for the database to say what it knows.
 const BUDGET: Duration = Duration::from_millis(250);
 
-/// What the database says this request was answered, if it can say so in time.
+/// The stored answer to this request, if the database responds in time.
 pub(super) async fn kept_answer(app: &App, sid: &str, event: &str) -> Option<String> {
     let store = app.store.for_calls();
     let read = call_events::answer(&store, sid, event);
     within(read, "an earlier answer").await.flatten()
 }
 
-/// Everything the database says this call was answered, if it can say so in time.
+/// All stored answers of this call, if the database responds in time.
 pub(super) async fn answers(app: &App, sid: &str) -> Vec<String> {
     let read = call_events::answers(&app.store, sid);
     within(read, "what a call was answered")
@@ -29,7 +29,7 @@ pub(super) async fn answers(app: &App, sid: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The call as the database has it, if it can say so in time.
+/// The stored call, if the database responds in time.
 pub(super) async fn call(app: &App, sid: &str) -> Option<Call> {
     within(calls::read(&app.store, sid), "a call")
         .await
@@ -43,7 +43,7 @@ pub(super) async fn last_round_of(app: &App, sid: &str, person: &str) -> Option<
     of_person.map(|turn| turn.round).max()
 }
 
-/// What is known of a call's legs, here and in the database, by CallSid.
+/// The legs of a call by CallSid, merged from the cache and the database.
 pub(super) async fn legs(app: &App, sid: &str) -> HashMap<String, Leg> {
     let store = app.store.for_calls();
     let read = ring_outcomes::read(&store, sid);

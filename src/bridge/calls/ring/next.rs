@@ -1,4 +1,4 @@
-//! What follows: the next telephones ring, or the caller leaves a message, or it is over.
+//! Decides the next step of a call: ring the next phones, take a message, or hang up.
 
 use std::collections::HashSet;
 
@@ -16,13 +16,13 @@ use crate::twilio::form::{DialCallStatus, DialResult};
 use crate::twilio::twiml::{Response, Verb};
 use crate::vocabulary::{Decision, RingOutcome};
 
-/// A decision about a call: what it is answered and what it leaves behind.
+/// A decision about a call: the TwiML to answer and the event to record.
 pub(super) struct CallStep {
     pub(super) response: Response,
     pub(super) event: CallEvent,
 }
 
-/// What follows from the end of a ring.
+/// Decides the next step after a ring has ended.
 pub(super) fn after_ring(
     app: &App,
     of_call: &OfCall<'_>,
@@ -152,7 +152,7 @@ pub(super) fn after_ring(
     }
 }
 
-/// How far the ringing has got.
+/// The position in the ring steps.
 pub(super) struct RingPosition {
     /// The step to go on with, from 0.
     pub(super) from: usize,
@@ -162,7 +162,7 @@ pub(super) struct RingPosition {
     pub(super) last: Option<usize>,
 }
 
-/// Rings whoever is next, or lets the caller leave a message.
+/// Rings the next people, or lets the caller leave a message.
 pub(super) fn lead_on(
     app: &App,
     of_call: &OfCall<'_>,

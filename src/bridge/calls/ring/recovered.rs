@@ -1,5 +1,5 @@
-//! What the address of a call's request should have carried, when that cannot be read: a gateway changed it, or another
-//! version of the service wrote it. The call goes on from what it was last answered.
+//! Recovers what a callback URL should have carried if it cannot be read: a gateway changed it, or another version of the
+//! service wrote it. The call continues from its last answer.
 
 use super::dial::{LegOf, Progress};
 use super::known;
@@ -12,7 +12,7 @@ use crate::twilio::CallSid;
 /// What stands before the value in the TwiML of a ring.
 const ACTION: &str = "/api/twilio/dial/";
 
-/// Where the call stands: as its last answer that rings anybody says, or unknown.
+/// The progress from the last answer that rang anybody, or the unknown progress.
 pub(super) async fn progress(app: &App, sid: &str, line: &Line) -> Progress {
     tracing::error!(
         call = sid,

@@ -1,4 +1,4 @@
-//! How a ring ended: whether somebody talked with the caller, and who had their turn.
+//! Classifies how a ring ended: whether somebody talked with the caller, and who declined or did not pick up.
 
 use std::collections::HashMap;
 

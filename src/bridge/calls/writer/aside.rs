@@ -1,4 +1,4 @@
-//! Facts of calls that cannot be placed yet: tried again with growing pauses, then given up and told once each.
+//! Call events that cannot be applied yet: tried again with growing pauses, then given up with an ERROR each.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ const WAITS: [Duration; 6] = [
 /// How many are kept; beyond that the oldest is given up.
 const MOST: usize = 1_000;
 
-/// What is set aside, in the order in which it became known.
+/// The events set aside, in order.
 #[derive(Debug, Default)]
 pub(super) struct Aside(Vec<Later>);
 
-/// One fact that is tried again later.
+/// An event that is tried again later.
 #[derive(Debug)]
 pub(super) struct Later {
     pub(super) event: CallEvent,
@@ -32,7 +32,7 @@ pub(super) struct Later {
 }
 
 impl Aside {
-    /// Sets a fact aside.
+    /// Sets an event aside.
     pub(super) fn put(&mut self, event: CallEvent, error: &anyhow::Error, now: Instant) {
         tracing::warn!(
             event = event.event,
@@ -50,7 +50,7 @@ impl Aside {
         }
     }
 
-    /// It failed again; `counts` is whether that was the fact's own fault.
+    /// Puts an event back that failed again. `counts` is whether the event itself was the cause.
     pub(super) fn put_back(
         &mut self,
         mut later: Later,
@@ -72,7 +72,7 @@ impl Aside {
         self.0.push(later);
     }
 
-    /// Comes when the next of them is due; never while there is none.
+    /// Returns when the next event is due; never if there is none.
     pub(super) async fn due(&self) {
         match self.0.iter().map(|later| later.due).min() {
             Some(due) => tokio::time::sleep_until(due).await,
@@ -97,7 +97,7 @@ impl Aside {
     }
 }
 
-/// Tells that a fact is lost to the database; its audit rows stand in the log.
+/// Logs that an event could not be written. Its audit rows are in the log.
 pub(super) fn give_up(later: &Later, error: &anyhow::Error) {
     metrics::counter!("qdn_call_facts_given_up_total").increment(1);
     tracing::error!(
