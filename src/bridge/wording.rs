@@ -435,7 +435,7 @@ pub(crate) fn unknown_person(who: &str, people: &[&str]) -> String {
     )
 }
 
-/// The same command came a second time.
+/// The answer to a command that was done already.
 pub(crate) fn done_already() -> String {
     "That was done already. Nothing was changed again.".into()
 }

@@ -43,7 +43,7 @@ pub struct Attempt {
     pub outcome: Stored<AttemptResult>,
     /// More of it, in words.
     pub detail: String,
-    /// The same as a code, where something depends on it.
+    /// A `ReasonCode` or the vendor's code, where the program acts on it; empty otherwise.
     #[serde(skip)]
     pub(crate) code: String,
     /// When it began by Twilio's clock, where that was known.
@@ -91,7 +91,7 @@ impl Attempt {
         timestamp(self.started_at)
     }
 
-    /// The same by Twilio's clock, where that was known: what the vendors date is compared with this.
+    /// When the attempt began by Twilio's clock, if that was known. Timestamps of the vendors are compared with it.
     pub(crate) fn started_outside(&self) -> Option<Timestamp> {
         self.remote_at.map(timestamp)
     }

@@ -61,7 +61,7 @@ pub(crate) async fn of_message(store: &Store, message_id: &str) -> anyhow::Resul
         .context("listing a message's deliveries")
 }
 
-/// The same inside a transaction.
+/// The deliveries of a message in their order, read inside a transaction.
 pub(crate) async fn of_message_in(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
     let sql = format!("select {COLUMNS} from outbox {OF_MESSAGE}");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))

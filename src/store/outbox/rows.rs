@@ -32,7 +32,7 @@ pub struct Row {
     /// What went wrong last, in words.
     #[serde(rename = "why")]
     pub last_error: String,
-    /// The same as a code, where something depends on it.
+    /// A `ReasonCode` or the vendor's code, where the program acts on it; empty otherwise.
     #[serde(skip)]
     pub(crate) code: String,
     #[serde(rename = "told")]
