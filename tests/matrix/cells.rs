@@ -74,7 +74,7 @@ impl Cell {
         self.mistake.is_some() || matches!(self.trouble, DieAt { .. })
     }
 
-    /// The same with what can differ from run to run: when it dies, how much is told, how hurried people are.
+    /// The cell with random values for what may differ between runs: when it dies, how much is told, how hurried people are.
     pub(crate) fn varied(mut self, rng: &mut StdRng) -> Cell {
         if let DieAt { point, count, .. } = &mut self.trouble
             && !point.starts_with("backfill.")
@@ -140,7 +140,7 @@ const STOPPED: Duration = Duration::from_secs(10);
 /// How long the database is locked in a short run: longer than a request waits for it.
 const LOCKED: Duration = Duration::from_millis(4_500);
 
-/// The same in a long run, as the promise says it.
+/// How long the database is locked and a process is stopped in a long run.
 const IN_FULL: Duration = Duration::from_secs(30);
 
 /// Everything that is tried, most telling first; `in_full` for as long as the promise names.

@@ -25,7 +25,7 @@ stories! {
 /// `settle_after` of every desk.
 const SETTLE_AFTER: Duration = Duration::from_secs(2);
 
-/// The same, but no report ever comes.
+/// The desk's texts are delivered, but no status callback ever comes.
 fn carriers_are_silent(desk: &Desk) {
     desk.twilio.set_callbacks(Callbacks {
         copies: 0,

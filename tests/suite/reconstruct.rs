@@ -60,7 +60,7 @@ fn rebuilt(rows: &[Value]) -> (Vec<String>, Vec<String>) {
     (course, fared)
 }
 
-/// The same as those saw it who took part in the call.
+/// The course of a call and each person's result, as its participants saw them.
 fn seen(story: &CallStory) -> (Vec<String>, Vec<String>) {
     let (mut course, mut fared) = (Vec::new(), Vec::new());
     let mut connected = false;

@@ -4,6 +4,8 @@
 //! an edit with other words and a later date than the last one counts. An edit whose event was lost is found by backfill
 //! while the reply is young; a deletion whose event was lost is not.
 
+use anyhow::Context;
+
 use super::deleted;
 use super::reached::{Reached, audit, drop_rows, got, key, plain, reached, texts, waits};
 use crate::app::App;
@@ -188,7 +190,8 @@ async fn replace(
         id: first.lane.clone(),
         throttle: String::new(),
     };
-    let state = first.state.known().unwrap_or(DeliveryState::Waiting);
+    let state = first.state.known();
+    let state = state.context("a part that waits in a state of a later version")?;
     // A part's number is never given twice, even if that part is dropped.
     let mut next = parts
         .iter()
