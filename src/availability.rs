@@ -14,43 +14,15 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A person's presence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// The person can be rung.
-    Available,
-    /// The person is not there.
-    Away,
-    /// The person is there but must not be rung.
-    Dnd,
-}
+use crate::vocabulary::AvailabilityState;
 
-impl State {
-    /// Returns the word in the database and in the slash command.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            State::Available => "available",
-            State::Away => "away",
-            State::Dnd => "dnd",
-        }
-    }
-
-    /// Parses the word of [`as_str`](Self::as_str).
-    pub fn parse(text: &str) -> Option<State> {
-        [State::Available, State::Away, State::Dnd]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-    }
-
-    /// Parses the word in Redis keys and status URLs: `online`, `offline` or `dnd`, ignoring case and blanks around it.
-    pub fn parse_presence(text: &str) -> Option<State> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "online" => Some(State::Available),
-            "offline" => Some(State::Away),
-            "dnd" => Some(State::Dnd),
-            _ => None,
-        }
+/// Parses the word in Redis keys and status URLs: `online`, `offline` or `dnd`, ignoring case and blanks around it.
+pub(crate) fn parse_presence(text: &str) -> Option<AvailabilityState> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "online" => Some(AvailabilityState::Available),
+        "offline" => Some(AvailabilityState::Away),
+        "dnd" => Some(AvailabilityState::Dnd),
+        _ => None,
     }
 }
 
@@ -87,7 +59,7 @@ impl fmt::Display for Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Availability {
     /// The presence.
-    pub state: State,
+    pub state: AvailabilityState,
     /// The source of a person's availability.
     pub source: Source,
     /// How old the source's information is, if known.
@@ -97,13 +69,13 @@ pub struct Availability {
 impl Availability {
     /// Whether the person can be rung.
     pub fn is_available(&self) -> bool {
-        self.state == State::Available
+        self.state == AvailabilityState::Available
     }
 
     /// Returns the default for a person about whom no source has an answer: available.
     pub fn assumed() -> Availability {
         Availability {
-            state: State::Available,
+            state: AvailabilityState::Available,
             source: Source::Assumed,
             age: None,
         }
@@ -114,7 +86,7 @@ impl Availability {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
     /// The presence.
-    pub state: State,
+    pub state: AvailabilityState,
     /// When it expires; `None` means that it holds until it is changed.
     pub until: Option<Timestamp>,
     /// The reason in the writer's words; may be empty.
@@ -136,7 +108,7 @@ impl Override {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Presence {
     /// The presence.
-    pub state: State,
+    pub state: AvailabilityState,
     /// How old the information is; `None` if that is not known, as for a Redis key.
     pub age: Option<SignedDuration>,
 }
@@ -172,7 +144,7 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    fn set_to(state: State, until: Option<Timestamp>) -> Override {
+    fn set_to(state: AvailabilityState, until: Option<Timestamp>) -> Override {
         Override {
             state,
             until,
@@ -185,12 +157,17 @@ mod tests {
     #[test]
     fn an_override_holds_until_it_expires() {
         for (until, now, state, assumed) in [
-            (None, 10_000, State::Away, false),
-            (Some(at(200)), 199, State::Away, false),
-            (Some(at(200)), 200, State::Available, true),
-            (Some(at(200)), 201, State::Available, true),
+            (None, 10_000, AvailabilityState::Away, false),
+            (Some(at(200)), 199, AvailabilityState::Away, false),
+            (Some(at(200)), 200, AvailabilityState::Available, true),
+            (Some(at(200)), 201, AvailabilityState::Available, true),
         ] {
-            let found = decide(Some(&set_to(State::Away, until)), None, None, at(now));
+            let found = decide(
+                Some(&set_to(AvailabilityState::Away, until)),
+                None,
+                None,
+                at(now),
+            );
             assert_eq!(
                 (found.state, found.source == Source::Assumed),
                 (state, assumed),
@@ -198,35 +175,65 @@ mod tests {
             );
         }
         assert_eq!(decide(None, None, None, at(0)), Availability::assumed());
-        let age = decide(Some(&set_to(State::Away, None)), None, None, at(160)).age;
+        let age = decide(
+            Some(&set_to(AvailabilityState::Away, None)),
+            None,
+            None,
+            at(160),
+        )
+        .age;
         assert_eq!(age, Some(SignedDuration::from_secs(60)));
     }
 
     #[test]
     fn the_first_source_that_knows_decides() {
         let heard = |state| Some(Presence { state, age: None });
-        let away = set_to(State::Away, None);
-        let back = set_to(State::Available, None);
-        let expired = set_to(State::Away, Some(at(150)));
+        let away = set_to(AvailabilityState::Away, None);
+        let back = set_to(AvailabilityState::Available, None);
+        let expired = set_to(AvailabilityState::Away, Some(at(150)));
         for (set, redis, url, source, available) in [
-            (Some(&away), heard(State::Available), None, "said", false),
+            (
+                Some(&away),
+                heard(AvailabilityState::Available),
+                None,
+                "said",
+                false,
+            ),
             (
                 Some(&back),
-                heard(State::Dnd),
-                heard(State::Away),
+                heard(AvailabilityState::Dnd),
+                heard(AvailabilityState::Away),
                 "said",
                 true,
             ),
-            (Some(&expired), heard(State::Dnd), None, "redis", false),
+            (
+                Some(&expired),
+                heard(AvailabilityState::Dnd),
+                None,
+                "redis",
+                false,
+            ),
             (
                 None,
-                heard(State::Available),
-                heard(State::Away),
+                heard(AvailabilityState::Available),
+                heard(AvailabilityState::Away),
                 "redis",
                 true,
             ),
-            (None, None, heard(State::Away), "status URL", false),
-            (None, None, heard(State::Available), "status URL", true),
+            (
+                None,
+                None,
+                heard(AvailabilityState::Away),
+                "status URL",
+                false,
+            ),
+            (
+                None,
+                None,
+                heard(AvailabilityState::Available),
+                "status URL",
+                true,
+            ),
             (Some(&expired), None, None, "assumed", true),
         ] {
             let found = decide(set, redis, url, at(200));
@@ -240,13 +247,13 @@ mod tests {
     #[test]
     fn presence_words_are_read_generously() {
         for (word, state) in [
-            ("online", Some(State::Available)),
-            (" Offline\n", Some(State::Away)),
-            ("DND", Some(State::Dnd)),
+            ("online", Some(AvailabilityState::Available)),
+            (" Offline\n", Some(AvailabilityState::Away)),
+            ("DND", Some(AvailabilityState::Dnd)),
             ("available", None),
             ("", None),
         ] {
-            assert_eq!(State::parse_presence(word), state, "{word:?}");
+            assert_eq!(parse_presence(word), state, "{word:?}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use super::{Override, State};
+use super::Override;
 use crate::store::{self, Store};
 
 /// How long a call waits for the database before it uses the copy in memory.
@@ -43,7 +43,13 @@ impl Overrides {
 }
 
 fn of_row(row: store::availability::Row) -> Option<(String, Override)> {
-    let state = State::parse(&row.state)?;
+    let Some(state) = row.state.known() else {
+        tracing::warn!(
+            state = %row.state,
+            "an availability override is ignored: a later version of the service wrote it"
+        );
+        return None;
+    };
     let (until, at) = (row.until(), row.said_at());
     Some((
         row.person,

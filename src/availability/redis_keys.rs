@@ -9,7 +9,7 @@ use anyhow::Context;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use tokio::time::Instant;
 
-use super::{Presence, State};
+use super::{Presence, parse_presence};
 
 /// How long a call waits for Redis. A healthy Redis answers in a thousandth of this.
 pub(super) const BUDGET: Duration = Duration::from_millis(250);
@@ -101,7 +101,7 @@ impl RedisKeys {
         let mut heard = HashMap::new();
         for (name, value) in names.iter().zip(values) {
             let Some(value) = value else { continue };
-            match State::parse_presence(&String::from_utf8_lossy(&value)) {
+            match parse_presence(&String::from_utf8_lossy(&value)) {
                 Some(state) => {
                     heard.insert(name.clone(), Presence { state, age: None });
                 }

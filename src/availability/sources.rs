@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use super::overrides::Overrides;
 use super::redis_keys::RedisKeys;
 use super::status_urls::StatusUrls;
-use super::{Availability, Override, State, decide};
+use super::{Availability, Override, decide};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::Store;
+use crate::vocabulary::AvailabilityState;
 
 /// The sources of availability. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ impl Sources {
     }
 
     /// Asks all status URLs now. Returns the result for each person who has one.
-    pub(crate) async fn try_status_urls(&self) -> Vec<(String, anyhow::Result<State>)> {
+    pub(crate) async fn try_status_urls(&self) -> Vec<(String, anyhow::Result<AvailabilityState>)> {
         self.status_urls.ask_all().await
     }
 

@@ -16,7 +16,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Presence, State};
+use super::{Presence, parse_presence};
+use crate::vocabulary::AvailabilityState;
 
 /// How long a call waits for a status URL.
 const BUDGET: Duration = Duration::from_millis(250);
@@ -33,7 +34,7 @@ const MAX_BODY: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy)]
 struct Answer {
     /// `None` if the URL gave no valid answer.
-    state: Option<State>,
+    state: Option<AvailabilityState>,
     at: Instant,
 }
 
@@ -96,7 +97,7 @@ impl StatusUrls {
     }
 
     /// Asks all URLs now. Returns for each person the state or the error.
-    pub(super) async fn ask_all(&self) -> Vec<(String, anyhow::Result<State>)> {
+    pub(super) async fn ask_all(&self) -> Vec<(String, anyhow::Result<AvailabilityState>)> {
         let each = self
             .0
             .urls
@@ -178,7 +179,7 @@ impl StatusUrls {
         }
     }
 
-    async fn fetch(&self, name: &str) -> Option<State> {
+    async fn fetch(&self, name: &str) -> Option<AvailabilityState> {
         let url = self.0.urls.get(name)?;
         match self.status(url).await {
             Ok(state) => Some(state),
@@ -193,7 +194,7 @@ impl StatusUrls {
         }
     }
 
-    async fn status(&self, url: &str) -> anyhow::Result<State> {
+    async fn status(&self, url: &str) -> anyhow::Result<AvailabilityState> {
         // Drop the URL from errors: it can contain a secret.
         let mut response = self
             .0
@@ -219,7 +220,7 @@ impl StatusUrls {
         let answer: Value = serde_json::from_slice(&body).context("the answer is not JSON")?;
         answer["status"]
             .as_str()
-            .and_then(State::parse_presence)
+            .and_then(parse_presence)
             .context("its status is neither online, offline nor dnd")
     }
 }

@@ -12,10 +12,11 @@ use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
 use crate::slack::event::MessageEvent;
 use crate::slack::{ChannelId, MessageTs, TeamId};
-use crate::store::messages::{self, Origin};
+use crate::store::messages;
 use crate::store::threads::{self, Compared};
 use crate::store::{kv, order};
 use crate::thread_sync;
+use crate::vocabulary::Origin;
 
 /// Reads the thread and saves its new replies and edits. Returns the number of new replies.
 pub(super) async fn compare(

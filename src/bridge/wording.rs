@@ -16,12 +16,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde_json::{Value, json};
 
-use crate::availability::{Availability, Source, State};
+use crate::availability::{Availability, Source};
 use crate::delivery::Content;
 use crate::phone::Address;
 use crate::slack::blocks::{self, Button, Style};
 use crate::slack::mrkdwn::escape;
 use crate::twilio::error_code::Meaning;
+use crate::vocabulary::AvailabilityState;
 
 /// A caller's text as it is shown.
 pub(crate) struct TextIn<'a> {
@@ -282,7 +283,7 @@ pub(crate) fn availability_changed(person: &str, by: &str, said: &Announced<'_>)
 
 /// What is told of a change.
 pub(crate) struct Announced<'a> {
-    pub(crate) state: State,
+    pub(crate) state: AvailabilityState,
     pub(crate) until: Option<Moment>,
     /// For how long that is.
     pub(crate) lasts: Option<SignedDuration>,
@@ -326,10 +327,10 @@ pub(crate) fn availability_kept(person: &str, said: &Announced<'_>, is_new: bool
         (Some(until), Some(lasts)) => {
             sentence.push_str(&format!(" until {} ({}).", until.shown(), how_long(lasts)));
         }
-        _ if said.state == State::Available => sentence.push('.'),
+        _ if said.state == AvailabilityState::Available => sentence.push('.'),
         _ => sentence.push_str(" until you change it."),
     }
-    if said.state != State::Available {
+    if said.state != AvailabilityState::Available {
         sentence.push_str(" Calls go to the others meanwhile.");
     }
     sentence
@@ -350,11 +351,11 @@ fn how_long(lasts: SignedDuration) -> String {
     }
 }
 
-pub(super) fn state_in_words(state: State) -> &'static str {
+pub(super) fn state_in_words(state: AvailabilityState) -> &'static str {
     match state {
-        State::Available => "available",
-        State::Away => "away",
-        State::Dnd => "not to be disturbed",
+        AvailabilityState::Available => "available",
+        AvailabilityState::Away => "away",
+        AvailabilityState::Dnd => "not to be disturbed",
     }
 }
 

@@ -19,9 +19,10 @@ use crate::config::{Config, Environment, Secrets};
 use crate::delivery::{self, Delivery, Outcome};
 use crate::serve::{Running, assemble};
 use crate::store::lanes::{Claimed, Lease, Work};
-use crate::store::messages::{NewMessage, Origin};
+use crate::store::messages::NewMessage;
 use crate::store::{Store, conversations, lanes, messages, order};
 use crate::twilio::form::MessageStatus;
+use crate::vocabulary::Origin;
 
 const LINE: &str = "+16195550100";
 const CONVERSATIONS: usize = 3;

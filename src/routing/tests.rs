@@ -1,6 +1,7 @@
 use super::*;
-use crate::availability::{Source, State};
+use crate::availability::Source;
 use crate::config::{RingStep, Speech};
+use crate::vocabulary::AvailabilityState;
 
 const SERGIO: &str = "+16195550111";
 const BACKUP: &str = "+18585550112";
@@ -50,7 +51,7 @@ fn phones(list: &[&str]) -> HashSet<PhoneNumber> {
         .collect()
 }
 
-fn situation(said: &[(&str, State)], tried: &[&str]) -> Situation {
+fn situation(said: &[(&str, AvailabilityState)], tried: &[&str]) -> Situation {
     let availability = said
         .iter()
         .map(|(name, state)| {
@@ -84,7 +85,7 @@ const GROUP: &[(&[&str], bool)] = &[(&["Sergio", "Backup"], false), (&["Night"],
 
 #[test]
 fn the_first_step_with_somebody_available_rings() {
-    use State::{Available, Away, Dnd};
+    use AvailabilityState::{Available, Away, Dnd};
     for (steps, states, from, tried, expected) in [
         (CHAIN, vec![], 0, vec![], (Some(0), vec!["Sergio"])),
         (
@@ -166,7 +167,7 @@ fn the_first_step_with_somebody_available_rings() {
 
 #[test]
 fn everybody_who_was_thought_of_is_kept_with_why() {
-    let situation = situation(&[("Sergio", State::Away)], &[]);
+    let situation = situation(&[("Sergio", AvailabilityState::Away)], &[]);
     let decision = decide(&line(CHAIN), &people(), &situation, 0);
     let kept: Vec<_> = decision
         .considered
@@ -252,7 +253,13 @@ fn one_telephone_rings_once_whoever_shares_it() {
     let steps: &[(&[&str], bool)] = &[(&["Sergio", "Serge"], false)];
     let decision = decide(&line(steps), &people(), &Situation::default(), 0);
     assert_eq!(rung(&decision), (Some(0), vec!["Sergio"]));
-    let away = situation(&[("Sergio", State::Away), ("Serge", State::Away)], &[]);
+    let away = situation(
+        &[
+            ("Sergio", AvailabilityState::Away),
+            ("Serge", AvailabilityState::Away),
+        ],
+        &[],
+    );
     let decision = decide(&line(steps), &people(), &away, 0);
     assert_eq!(rung(&decision), (Some(0), vec!["Sergio"]));
 }

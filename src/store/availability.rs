@@ -5,12 +5,13 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::{Store, Tx, timestamp};
+use crate::vocabulary::{AvailabilityState, Stored};
 
 /// A person's override.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Row {
     pub(crate) person: String,
-    pub(crate) state: String,
+    pub(crate) state: Stored<AvailabilityState>,
     until: Option<i64>,
     pub(crate) reason: String,
     pub(crate) said_by: String,
@@ -52,7 +53,7 @@ pub(crate) async fn of(tx: &mut Tx, person: &str) -> anyhow::Result<Option<Row>>
 pub(crate) async fn set(
     tx: &mut Tx,
     person: &str,
-    state: &str,
+    state: AvailabilityState,
     until: Option<Timestamp>,
     reason: &str,
     said_by: &str,
@@ -64,7 +65,7 @@ pub(crate) async fn set(
              reason = excluded.reason, said_by = excluded.said_by, said_at = excluded.said_at",
     )
     .bind(person)
-    .bind(state)
+    .bind(state.as_str())
     .bind(until.map(|at| at.as_millisecond()))
     .bind(reason)
     .bind(said_by)

@@ -107,9 +107,10 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::store::calls::{self, NewCall};
-    use crate::store::messages::{self, NewMessage, Origin};
+    use crate::store::messages::{self, NewMessage};
     use crate::store::{conversations, plans};
     use crate::vocabulary::CallState;
+    use crate::vocabulary::Origin;
 
     const LINE: &str = "+16195550100";
 

@@ -6,27 +6,7 @@ use sqlx::FromRow;
 
 use super::daily_stats::{self, Tally};
 use super::{Store, Tx, new_id};
-
-/// The origin of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// A caller; the external id is the MessageSid.
-    Twilio,
-    /// The desk itself, as with the missed-call text; the external id says for what.
-    Desk,
-    /// A dispatcher; the external id is `channel:ts`. Slack's event IDs are not a key: one message was seen under eleven.
-    Slack,
-}
-
-impl Origin {
-    fn as_str(self) -> &'static str {
-        match self {
-            Origin::Twilio => "twilio",
-            Origin::Desk => "desk",
-            Origin::Slack => "slack",
-        }
-    }
-}
+use crate::vocabulary::Origin;
 
 /// A message to store.
 #[derive(Debug)]

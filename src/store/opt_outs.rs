@@ -4,24 +4,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use super::{Store, Tx};
-
-/// Who enforces an opt-out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeptBy {
-    /// Twilio refuses our texts until the caller opts in again.
-    Twilio,
-    /// We send no texts, although Twilio would.
-    Us,
-}
-
-impl KeptBy {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            KeptBy::Twilio => "twilio",
-            KeptBy::Us => "us",
-        }
-    }
-}
+use crate::vocabulary::{KeptBy, OptOutState};
 
 /// An opt-out or opt-in of a caller for a line.
 #[derive(Debug, Clone, Copy)]
@@ -42,10 +25,15 @@ pub(crate) async fn set(tx: &mut Tx, said: &Said<'_>) -> anyhow::Result<bool> {
     if before.as_ref().is_some_and(|(_, _, known)| *known > as_of) {
         return Ok(false);
     }
-    let before = before.and_then(|(state, kept_by, _)| out(&state, &kept_by));
+    let before = before.and_then(|(state, kept_by, _)| out(state, kept_by));
     if before == Some(KeptBy::Twilio) && said.out == Some(KeptBy::Us) {
         return Ok(false);
     }
+    let state = if said.out.is_some() {
+        OptOutState::Out
+    } else {
+        OptOutState::In
+    };
     sqlx::query(
         "insert into opt_out (line, caller, state, said_by, as_of, kept_by) values ($1, $2, $3, $4, $5, $6)
          on conflict (line, caller) do update set state = excluded.state, said_by = excluded.said_by,
@@ -53,7 +41,7 @@ pub(crate) async fn set(tx: &mut Tx, said: &Said<'_>) -> anyhow::Result<bool> {
     )
     .bind(said.line)
     .bind(said.caller)
-    .bind(if said.out.is_some() { "out" } else { "in" })
+    .bind(state.as_str())
     .bind(said.said_by)
     .bind(as_of)
     .bind(said.out.unwrap_or(KeptBy::Twilio).as_str())
@@ -70,34 +58,30 @@ pub(crate) async fn kept_by(
     caller: &str,
 ) -> anyhow::Result<Option<KeptBy>> {
     let known = read(tx, line, caller).await?;
-    Ok(known.and_then(|(state, kept_by, _)| out(&state, &kept_by)))
+    Ok(known.and_then(|(state, kept_by, _)| out(state, kept_by)))
 }
 
 /// Whether the caller has opted out and only we enforce it.
 pub(crate) async fn is_ours(store: &Store, line: &str, caller: &str) -> anyhow::Result<bool> {
-    let known: Option<(String, String)> =
+    let known: Option<(OptOutState, KeptBy)> =
         sqlx::query_as("select state, kept_by from opt_out where line = $1 and caller = $2")
             .bind(line)
             .bind(caller)
             .fetch_optional(store.reader())
             .await
             .context("looking whether a caller wants texts")?;
-    Ok(known.is_some_and(|(state, kept_by)| out(&state, &kept_by) == Some(KeptBy::Us)))
+    Ok(known.is_some_and(|(state, kept_by)| out(state, kept_by) == Some(KeptBy::Us)))
 }
 
-fn out(state: &str, kept_by: &str) -> Option<KeptBy> {
-    match (state, kept_by) {
-        ("out", "us") => Some(KeptBy::Us),
-        ("out", _) => Some(KeptBy::Twilio),
-        _ => None,
-    }
+fn out(state: OptOutState, kept_by: KeptBy) -> Option<KeptBy> {
+    (state == OptOutState::Out).then_some(kept_by)
 }
 
 async fn read(
     tx: &mut Tx,
     line: &str,
     caller: &str,
-) -> anyhow::Result<Option<(String, String, i64)>> {
+) -> anyhow::Result<Option<(OptOutState, KeptBy, i64)>> {
     sqlx::query_as("select state, kept_by, as_of from opt_out where line = $1 and caller = $2")
         .bind(line)
         .bind(caller)

@@ -52,6 +52,13 @@ macro_rules! words {
             }
         }
 
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = <String as serde::Deserialize>::deserialize(deserializer)?;
+                word.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
         impl sqlx::Type<sqlx::Any> for $name {
             fn type_info() -> sqlx::any::AnyTypeInfo {
                 <String as sqlx::Type<sqlx::Any>>::type_info()
@@ -71,6 +78,7 @@ macro_rules! words {
     };
 }
 
+mod availability;
 mod calls;
 mod decision;
 mod delivery;
@@ -80,8 +88,10 @@ mod replies;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod verdict;
 
+pub use availability::AvailabilityState;
 pub use calls::{CallState, RingOutcome};
 pub use decision::Decision;
 pub use delivery::{AttemptResult, DeliveryState};
@@ -91,6 +101,7 @@ pub use reason::ReasonCode;
 pub(crate) use reason::{Reason, is_for_order};
 pub use replies::{ConfirmationState, EditState};
 pub use stored::Stored;
+pub use texts::{KeptBy, OptOutState, Origin};
 pub use verdict::Verdict;
 
 /// A word that this version of the program does not know.

@@ -49,6 +49,10 @@ fn every_stored_word_is_known() {
         "rung, rung_always, rung_as_last, rung_though_on_the_phone, skipped, on_the_phone, already_tried, same_telephone"
     );
     expect_words!(EditState, "offered, sent, replaced");
+    expect_words!(AvailabilityState, "available, away, dnd");
+    expect_words!(Origin, "twilio, desk, slack");
+    expect_words!(OptOutState, "out, in");
+    expect_words!(KeptBy, "twilio, us");
     expect_words!(
         Decision,
         "asked_writer, availability_changed, away_text_sent, backed_up, call_answered, call_ended_unheard, \

@@ -1,9 +1,10 @@
 //! Queues an automatic text, which no person wrote. Each key sends at most one.
 
 use crate::delivery::{self, Delivery};
-use crate::store::messages::{NewMessage, Origin};
+use crate::store::messages::NewMessage;
 use crate::store::{Tx, messages};
 use crate::twilio::segment;
+use crate::vocabulary::Origin;
 
 /// Queues the text and returns the message's ID, or `None` if this `key` was used before.
 pub(crate) async fn send(

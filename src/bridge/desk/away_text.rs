@@ -8,7 +8,6 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::app::App;
-use crate::availability::State;
 use crate::bridge::desk::{automatic_text, limits, opt_out};
 use crate::bridge::wording::desk;
 use crate::config::Line;
@@ -19,6 +18,7 @@ use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, away_periods};
+use crate::vocabulary::AvailabilityState;
 use crate::vocabulary::Decision;
 
 /// The most automatic texts to one caller in a day. Two machines that answer each other stop there.
@@ -37,7 +37,7 @@ pub(crate) async fn of(app: &App, line: &Line) -> Option<bool> {
     people.peek()?;
     Some(people.all(|name| {
         let known = everybody.availability.get(name);
-        known.is_some_and(|known| known.state != State::Available)
+        known.is_some_and(|known| known.state != AvailabilityState::Available)
     }))
 }
 

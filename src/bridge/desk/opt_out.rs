@@ -14,10 +14,11 @@ use crate::conversation::opt_out::{Wish, wish};
 use crate::delivery;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
-use crate::store::opt_outs::{self, KeptBy, Said};
+use crate::store::opt_outs::{self, Said};
 use crate::store::{Store, Tx};
 use crate::twilio::form::{InboundSms, OptOut};
 use crate::vocabulary::Decision;
+use crate::vocabulary::KeptBy;
 
 /// What the text says, with Twilio's word for it where it has one.
 fn read(sms: &InboundSms) -> Wish {

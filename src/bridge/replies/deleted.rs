@@ -8,9 +8,10 @@ use crate::bridge::wording::replies;
 use crate::delivery::{self};
 use crate::slack::TeamId;
 use crate::slack::event::MessageEvent;
-use crate::store::messages::{Message, NewMessage, Origin};
+use crate::store::messages::{Message, NewMessage};
 use crate::store::outbox::Row;
 use crate::store::{Tx, confirmations, conversations, deferred, edits, messages};
+use crate::vocabulary::Origin;
 use crate::vocabulary::{ConfirmationState, Decision, EditState};
 
 /// Marks the message as deleted and drops what of it has not left, in one transaction.

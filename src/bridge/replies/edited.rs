@@ -23,10 +23,11 @@ use crate::slack::event::MessageEvent;
 use crate::store::confirmations::Held;
 use crate::store::conversations::Conversation;
 use crate::store::lanes::{self, Lane};
-use crate::store::messages::{Message, Origin};
+use crate::store::messages::Message;
 use crate::store::outbox::Row;
 use crate::store::storable;
 use crate::store::{Tx, confirmations, conversations, deferred, edits, messages, outbox};
+use crate::vocabulary::Origin;
 use crate::vocabulary::{
     ConfirmationState, Decision, DeliveryState, EditState, Reason, ReasonCode,
 };

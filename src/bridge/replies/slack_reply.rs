@@ -17,10 +17,11 @@ use crate::slack::event::MessageEvent;
 use crate::slack::{ChannelId, MessageTs, TeamId};
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
-use crate::store::messages::{NewMessage, Origin};
+use crate::store::messages::NewMessage;
 use crate::store::storable;
 use crate::store::{Tx, conversations, deferred, messages, order, outbox, restored};
 use crate::thread_sync;
+use crate::vocabulary::Origin;
 use crate::vocabulary::{self, Decision, DeliveryState};
 
 /// What a message in Slack came to.

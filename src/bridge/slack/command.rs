@@ -9,11 +9,11 @@ pub(crate) mod who;
 pub(crate) mod why;
 
 use crate::app::App;
-use crate::availability::State;
 use crate::bridge::replies::text_first;
 use crate::bridge::slack::opt_out;
 use crate::bridge::wording;
 use crate::slack::event::SlashCommand;
+use crate::vocabulary::AvailabilityState;
 
 /// Whether the command only reads: a repetition is harmless, so it is not recorded.
 pub(crate) fn only_tells(command: &SlashCommand) -> bool {
@@ -35,8 +35,8 @@ pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
         "name" => name::answer(app, command).await,
         "optout" => opt_out::command(app, command).await,
         "why" => why::answer(app, command, words.collect()).await,
-        word => match State::parse(word) {
-            Some(state) => match availability::change(app, command, state, words.collect()).await {
+        word => match word.parse::<AvailabilityState>() {
+            Ok(state) => match availability::change(app, command, state, words.collect()).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     tracing::warn!(
@@ -46,7 +46,7 @@ pub(crate) async fn receive(app: &App, command: &SlashCommand) -> String {
                     wording::not_saved()
                 }
             },
-            None => wording::unknown_word(name, word),
+            Err(_) => wording::unknown_word(name, word),
         },
     }
 }

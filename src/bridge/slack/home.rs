@@ -10,7 +10,6 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::availability::State;
 use crate::bridge::desk::membership;
 use crate::bridge::slack::command::{availability, open};
 use crate::bridge::wording::home::{self, Day, Fallback, Page};
@@ -19,6 +18,7 @@ use crate::delivery::{self, Delivery};
 use crate::slack::UserId;
 use crate::slack::event::BlockActions;
 use crate::store::{self, Tx, daily_stats, home_views, kv};
+use crate::vocabulary::AvailabilityState;
 use crate::vocabulary::DeliveryState;
 
 /// How often it is looked whether a home is out of date.
@@ -57,9 +57,9 @@ pub(crate) async fn press(
     person: &str,
 ) -> anyhow::Result<()> {
     let state = match action {
-        home::BUTTON_AVAILABLE => State::Available,
-        home::BUTTON_AWAY => State::Away,
-        _ => State::Dnd,
+        home::BUTTON_AVAILABLE => AvailabilityState::Available,
+        home::BUTTON_AWAY => AvailabilityState::Away,
+        _ => AvailabilityState::Dnd,
     };
     let trigger = pressed.trigger_id.as_deref();
     let notice = match app.config.person(person) {

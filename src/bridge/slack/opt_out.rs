@@ -16,9 +16,10 @@ use crate::slack::event::{BlockActions, SlashCommand};
 use crate::slack::mrkdwn::{Names, plain_text};
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
-use crate::store::opt_outs::{self, KeptBy, Said};
+use crate::store::opt_outs::{self, Said};
 use crate::store::{Tx, conversations};
 use crate::vocabulary::Decision;
+use crate::vocabulary::KeptBy;
 
 /// Behind the number: take it back.
 const UNDO: &str = "undo";

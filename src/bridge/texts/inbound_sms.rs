@@ -15,10 +15,11 @@ use crate::conversation;
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
-use crate::store::messages::{NewMessage, Origin};
+use crate::store::messages::NewMessage;
 use crate::store::{conversations, kv, messages, storable};
 use crate::twilio::form::{self, InboundSms};
 use crate::vocabulary::Decision;
+use crate::vocabulary::Origin;
 
 /// What a text came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,10 +15,10 @@ use crate::delivery::{self, Content, Delivery};
 use crate::slack::blocks;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::{self, Conversation};
-use crate::store::messages::Origin;
 use crate::store::outbox::Row;
 use crate::store::{Tx, messages, outbox, threads};
 use crate::twilio::MessageSid;
+use crate::vocabulary::Origin;
 use crate::vocabulary::{Decision, DeliveryState, Kind};
 
 /// What Twilio's log says of a text whose webhook never reached us.

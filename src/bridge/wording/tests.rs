@@ -107,8 +107,8 @@ proptest! {
 
     #[test]
     fn no_words_after_the_command_act_in_slack(reason in words(), word in words()) {
-        let told = Announced { state: State::Away, until: None, lasts: None, reason: &reason };
-        let known = Availability { state: State::Away, source: Source::Assumed, age: None };
+        let told = Announced { state: AvailabilityState::Away, until: None, lasts: None, reason: &reason };
+        let known = Availability { state: AvailabilityState::Away, source: Source::Assumed, age: None };
         for sentence in [
             availability_changed("Sergio", &escape(&word), &told),
             availability_kept("Sergio", &told, true),

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::dial::Progress;
-use crate::availability::{Availability, State};
+use crate::availability::Availability;
 use crate::calls::cache::Leg;
 use crate::routing::{Considered, Decision, Next, Verdict};
 use crate::twilio::form::DialResult;
+use crate::vocabulary::AvailabilityState;
 use crate::vocabulary::RingOutcome;
 
 /// The result of every leg of a round, for the audit.
@@ -42,7 +43,9 @@ pub(super) fn turns(decision: &Decision) -> Vec<(String, RingOutcome)> {
         Some(match one.verdict {
             verdict if verdict.rings() => RingOutcome::Rings,
             Verdict::OnThePhone => RingOutcome::OnThePhone,
-            Verdict::Skipped if one.availability.state == State::Dnd => RingOutcome::Dnd,
+            Verdict::Skipped if one.availability.state == AvailabilityState::Dnd => {
+                RingOutcome::Dnd
+            }
             Verdict::Skipped => RingOutcome::Away,
             _ => return None,
         })

@@ -14,10 +14,11 @@ use crate::delivery::{self, Delivery};
 use crate::phone::{Address, PhoneNumber};
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
-use crate::store::messages::{Message, NewMessage, Origin};
+use crate::store::messages::{Message, NewMessage};
 use crate::store::storable;
 use crate::store::{Tx, conversations, messages};
 use crate::vocabulary::Decision;
+use crate::vocabulary::Origin;
 
 /// Saves the text. Returns the sentence for whoever typed it, or the sentence that says why it is not sent.
 pub(super) async fn begin(

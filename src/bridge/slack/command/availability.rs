@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::asked::{self, NotUnderstood};
 use crate::app::App;
-use crate::availability::{Availability, State};
+use crate::availability::Availability;
 use crate::bridge::desk::away_text;
 use crate::bridge::desk::membership;
 use crate::bridge::wording::{self, Announced, Moment};
@@ -19,6 +19,7 @@ use crate::slack::event::SlashCommand;
 use crate::slack::mrkdwn::escape;
 use crate::store::audit::NewEntry;
 use crate::store::{self, Tx};
+use crate::vocabulary::AvailabilityState;
 use crate::vocabulary::Decision;
 
 /// How long a command is remembered so that nobody does it a second time: a signature of Slack's is good for five
@@ -76,7 +77,7 @@ pub(crate) async fn lines(app: &App, own: &[&Line]) -> Vec<(String, String)> {
 pub(super) async fn change(
     app: &App,
     command: &SlashCommand,
-    state: State,
+    state: AvailabilityState,
     words: Vec<&str>,
 ) -> anyhow::Result<String> {
     let zone = &app.config.desk.timezone;
@@ -107,7 +108,7 @@ pub(super) async fn change(
 
 /// Something said of a person's availability.
 pub(crate) struct Saying<'a> {
-    pub(crate) state: State,
+    pub(crate) state: AvailabilityState,
     pub(crate) until: Option<Timestamp>,
     pub(crate) reason: String,
     pub(crate) by: &'a UserId,
@@ -125,7 +126,7 @@ pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         return Ok(refusal);
     }
     let state = said.state;
-    let until = said.until.filter(|_| state != State::Available);
+    let until = said.until.filter(|_| state != AvailabilityState::Available);
     let by = said.by.as_str();
     let mut tx = app.store.begin().await?;
     if !is_new(app, &mut tx, person, said.trigger).await? {
@@ -134,18 +135,9 @@ pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
     }
     let before = store::availability::of(&mut tx, &person.name).await?;
     let is_new = before.is_none_or(|before| {
-        (before.state.as_str(), before.until(), &before.reason)
-            != (state.as_str(), until, &said.reason)
+        before.state != state || before.until() != until || before.reason != said.reason
     });
-    store::availability::set(
-        &mut tx,
-        &person.name,
-        state.as_str(),
-        until,
-        &said.reason,
-        by,
-    )
-    .await?;
+    store::availability::set(&mut tx, &person.name, state, until, &said.reason, by).await?;
     let writer = app.config.person_in_slack(by);
     let writer = writer.map_or_else(|| format!("<@{by}>"), |writer| escape(&writer.name));
     let told = Announced {

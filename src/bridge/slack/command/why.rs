@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::app::App;
-use crate::availability::{Availability, Source, State};
+use crate::availability::{Availability, Source};
 use crate::bridge::desk::membership;
 use crate::bridge::desk::thread_header;
 use crate::bridge::wording;
@@ -14,6 +14,7 @@ use crate::routing::{Considered, Verdict};
 use crate::slack::event::SlashCommand;
 use crate::store::audit::{Entry, Filter};
 use crate::store::calls::{self, Call};
+use crate::vocabulary::AvailabilityState;
 use crate::vocabulary::Decision;
 
 pub(super) async fn answer(app: &App, command: &SlashCommand, words: Vec<&str>) -> String {
@@ -140,7 +141,7 @@ fn considered(detail: &Value) -> Vec<Considered> {
                 .checked_sub(1)?,
             name: one["person"].as_str()?.to_owned(),
             availability: Availability {
-                state: State::deserialize(&one["availability"]).ok()?,
+                state: AvailabilityState::deserialize(&one["availability"]).ok()?,
                 source: Source::deserialize(&one["source"]).ok()?,
                 age: one["age_seconds"]
                     .as_i64()
