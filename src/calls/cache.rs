@@ -3,7 +3,7 @@
 //! The database has the same and for longer; this is for when it is late, locked or gone, and for the second of two
 //! requests that come at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dashmap::DashMap;
@@ -43,6 +43,8 @@ struct Remembered {
 struct Facts {
     answers: HashMap<String, Arc<OnceCell<String>>>,
     legs: HashMap<String, Leg>,
+    /// Who has put the phone down, which the database may not know yet.
+    hung_up: HashSet<String>,
     is_over: bool,
 }
 
@@ -120,14 +122,24 @@ impl CallCache {
 
     /// Notes that somebody talks with the caller of this call.
     pub(crate) fn talks(&self, person: &str, call: &str, now: Timestamp) {
-        if !facts(&self.remembered(call, now)).is_over {
+        // The lock is released before `talking` is touched: `on_the_phone` takes the two the other way round.
+        let is_over = {
+            let remembered = self.remembered(call, now);
+            let mut facts = facts(&remembered);
+            facts.hung_up.remove(person);
+            facts.is_over
+        };
+        if !is_over {
             let talk = (call.to_owned(), now);
             self.0.talking.insert(person.to_owned(), talk);
         }
     }
 
     /// Notes that somebody's telephone was put down in this call.
-    pub(crate) fn has_hung_up(&self, person: &str, call: &str) {
+    pub(crate) fn has_hung_up(&self, person: &str, call: &str, now: Timestamp) {
+        facts(&self.remembered(call, now))
+            .hung_up
+            .insert(person.to_owned());
         self.0
             .talking
             .remove_if(person, |_, (talks_in, _)| talks_in == call);
@@ -136,11 +148,17 @@ impl CallCache {
     /// Notes that nobody talks in this call any longer: it is over.
     pub(crate) fn is_over(&self, call: &str, now: Timestamp) {
         facts(&self.remembered(call, now)).is_over = true;
-        self.nobody_talks(call);
+        self.nobody_talks(call, now);
     }
 
-    /// Clears all "talking" entries of the call.
-    pub(crate) fn nobody_talks(&self, call: &str) {
+    /// Notes that whoever talked in this call has put the phone down.
+    pub(crate) fn nobody_talks(&self, call: &str, now: Timestamp) {
+        {
+            let remembered = self.remembered(call, now);
+            let mut facts = facts(&remembered);
+            let persons: Vec<String> = facts.legs.values().map(|leg| leg.person.clone()).collect();
+            facts.hung_up.extend(persons);
+        }
         self.0.talking.retain(|_, (of, _)| of != call);
     }
 
@@ -157,10 +175,13 @@ impl CallCache {
             .iter()
             .filter(|talk| now.duration_since(talk.value().1) < LONGEST_TALK)
             .map(|talk| (talk.key().clone(), talk.value().0.clone()));
-        let elsewhere = in_database.into_iter().filter(|(_, call)| {
+        let elsewhere = in_database.into_iter().filter(|(person, call)| {
             // What ended here is over, even if that is not written down yet.
             let known = self.0.calls.get(call);
-            known.is_none_or(|call| !facts(&call).is_over)
+            known.is_none_or(|call| {
+                let facts = facts(&call);
+                !facts.is_over && !facts.hung_up.contains(person)
+            })
         });
         here.chain(elsewhere)
             .filter(|(_, call)| call != except)
@@ -242,5 +263,23 @@ mod tests {
         // A key press that is told late brings nobody back to the phone.
         memory.talks("Sergio", "CA1", at(40));
         assert!(seen_by("CA3", 50).is_empty());
+    }
+
+    #[test]
+    fn whoever_has_hung_up_is_not_on_the_phone_though_the_database_says_so() {
+        let cache = CallCache::default();
+        let is_busy = |now| {
+            let late = vec![("Sergio".to_owned(), "CA1".to_owned())];
+            !cache.on_the_phone(late, "CA2", at(now)).is_empty()
+        };
+        cache.talks("Sergio", "CA1", at(0));
+        cache.has_hung_up("Sergio", "CA1", at(10));
+        assert!(!is_busy(11));
+        cache.talks("Sergio", "CA1", at(20));
+        assert!(is_busy(21), "another ring of the same call was taken");
+        let leg = |leg: &mut Leg| leg.person = "Sergio".to_owned();
+        cache.note_leg("CA1", "CA9", at(20), leg);
+        cache.nobody_talks("CA1", at(30));
+        assert!(!is_busy(31));
     }
 }

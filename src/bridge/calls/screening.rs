@@ -173,7 +173,7 @@ pub(crate) async fn progressed(app: &App, progress: &CallProgress, of: &LegOf) {
         "in-progress" if !screened => app.calls.cache.talks(&of.person, &of.call, now),
         "in-progress" => {}
         _ => {
-            app.calls.cache.has_hung_up(&of.person, &of.call);
+            app.calls.cache.has_hung_up(&of.person, &of.call, now);
             // The end of the ring may never be told: nobody is to count as being on the phone until then.
             let person = of.person.clone();
             event.changes.push(Change::HasHungUp { person });

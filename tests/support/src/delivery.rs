@@ -92,6 +92,22 @@ impl Desk {
         }
     }
 
+    /// Waits until a count in the database is this.
+    pub async fn expect_count(&self, sql: &'static str, count: i64) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let found = self.query_one(sql).await;
+            if found == count {
+                return;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{sql} gives {found} and not {count}"
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     /// What `/metrics` says of one series; 0 if it does not name it.
     pub async fn metric(&mut self, series: &str) -> f64 {
         let url = self.url("/metrics");

@@ -40,7 +40,7 @@ pub(super) fn after_ring(
     };
     situation.tried = phones(&progress.out());
     situation.rung = phones(&progress.rung());
-    app.calls.cache.nobody_talks(of_call.sid);
+    app.calls.cache.nobody_talks(of_call.sid, app.clock.now());
     let (others, from, reason) = match ended {
         Ended::Answered { person } => {
             app.calls.cache.is_over(of_call.sid, app.clock.now());
