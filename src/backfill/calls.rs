@@ -38,7 +38,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
     let (mut found, mut failed) = (0, None);
     for call in listed {
         let sid = call.sid.as_str();
-        if calls::read(&app.store, sid).await?.is_some() {
+        if calls::by_sid(&app.store, sid).await?.is_some() {
             continue;
         }
         let Some(started) = call.start_time else {

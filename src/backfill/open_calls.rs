@@ -34,7 +34,7 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
         let Some(ended) = ended(app, clients, &call) else {
             continue;
         };
-        let known = calls::read(&app.store, call.sid.as_str()).await?;
+        let known = calls::by_sid(&app.store, call.sid.as_str()).await?;
         if !known
             .is_some_and(|known| matches!(known.state(), CallState::Ringing | CallState::Talking))
         {

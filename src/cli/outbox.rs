@@ -206,7 +206,7 @@ async fn move_to(
         ..NewEntry::of(decision)
     };
     if !row.conversation_id.is_empty() {
-        let conversation = conversations::by_id_in(&mut tx, &row.conversation_id).await?;
+        let conversation = conversations::by_id(&mut tx, &row.conversation_id).await?;
         entry.line = config
             .line_of(&conversation.line)
             .map_or_else(String::new, |line| line.name.clone());

@@ -81,7 +81,7 @@ pub(crate) async fn reword(
     row: &str,
     content: Content,
 ) -> anyhow::Result<()> {
-    let Some(asked) = store::outbox::by_id(tx, row).await? else {
+    let Some(asked) = store::outbox::by_id(&mut *tx, row).await? else {
         return Ok(());
     };
     match asked.state.known() {

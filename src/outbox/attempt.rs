@@ -338,7 +338,7 @@ async fn show_words(
     of: &str,
     (channel, user, thread_ts): (&str, &str, &str),
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    let posted = outbox::read(&app.store, of).await?;
+    let posted = outbox::by_id(&app.store, of).await?;
     let mut words = posted.map_or_else(String::new, |row| post_form::words(&row));
     let listed = listed::opened_by(&app.store, of).await?;
     if !listed.is_empty() {

@@ -22,7 +22,7 @@ pub(super) async fn bring_up_to_date(
     call: &str,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let done = attempt::done(String::new(), None);
-    let Some(call) = calls::read(&app.store, call).await? else {
+    let Some(call) = calls::by_sid(&app.store, call).await? else {
         return Ok(Ok(done));
     };
     // The post stands before this in the same lane: without a ts it was given up on, and there is nothing to edit.
@@ -33,7 +33,7 @@ pub(super) async fn bring_up_to_date(
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
     let is_root = conversations::is_root(&app.store, &conversation.channel, &posted).await?;
     let scene = Scene {
-        turns: ring_outcomes::read(&app.store, &call.sid).await?,
+        turns: ring_outcomes::of_call(&app.store, &call.sid).await?,
         call,
         conversation,
         config: &app.config,

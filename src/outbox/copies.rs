@@ -19,7 +19,7 @@ pub(super) async fn clear(
     of: &str,
     (channel, root): (&str, &str),
 ) -> anyhow::Result<Result<Outcome, Failure>> {
-    let row = outbox::read(&app.store, of).await?;
+    let row = outbox::by_id(&app.store, of).await?;
     let attempts = outbox::attempts(&app.store, of).await?;
     let (Some(row), Some(first)) = (row, attempts.iter().find(|one| one.is_in_vain())) else {
         return Ok(Ok(Outcome::Cleared {

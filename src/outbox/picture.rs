@@ -124,7 +124,7 @@ async fn waits_for(app: &App, row: &Row, picture: &InboundFile) -> anyhow::Resul
     if picture.uploaded.is_none() {
         return Ok(None);
     }
-    let before = outbox::read(&app.store, &picture.behind).await?;
+    let before = outbox::by_id(&app.store, &picture.behind).await?;
     let is_on_its_way = before.is_some_and(|row| {
         row.state.known().is_some_and(DeliveryState::is_pending)
             && (row.last_error.is_empty() || is_for_order(&row.code))

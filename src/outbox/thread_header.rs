@@ -61,7 +61,7 @@ pub(super) async fn edit_list(
     list: &str,
 ) -> anyhow::Result<Result<Outcome, Failure>> {
     let done = attempt::done(String::new(), None);
-    let row = outbox::read(&app.store, list).await?;
+    let row = outbox::by_id(&app.store, list).await?;
     let Some(row) = row.filter(|row| !row.external_id.is_empty()) else {
         return Ok(Ok(done));
     };

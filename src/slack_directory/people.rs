@@ -160,7 +160,7 @@ impl Directory {
             return Ok(());
         }
         let mut tx = store.begin().await?;
-        let mut known = read(store::kv::read_in(&mut tx, PEOPLE_FACT).await?);
+        let mut known = read(store::kv::read(&mut tx, PEOPLE_FACT).await?);
         for entry in &people.called {
             known.insert(entry.key().clone(), entry.value().1.clone());
         }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::daily_stats::{self, Tally};
-use super::{Store, Tx, timestamp};
+use super::{Reads, Store, Tx, timestamp};
 use crate::vocabulary::CallState;
 
 /// A call.
@@ -88,21 +88,11 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewCall<'_>) -> anyhow::Result<()>
 }
 
 /// Returns the call with this SID.
-pub(crate) async fn by_sid(tx: &mut Tx, sid: &str) -> anyhow::Result<Option<Call>> {
+pub(crate) async fn by_sid(reads: impl Into<Reads<'_>>, sid: &str) -> anyhow::Result<Option<Call>> {
     let sql = format!("select {COLUMNS} from call where sid = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(sid)
-        .fetch_optional(&mut *tx.inner)
-        .await
-        .context("looking for a call")
-}
-
-/// Returns the call with this SID, outside a transaction.
-pub(crate) async fn read(store: &Store, sid: &str) -> anyhow::Result<Option<Call>> {
-    let sql = format!("select {COLUMNS} from call where sid = $1");
-    sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(sid)
-        .fetch_optional(store.reader())
+        .fetch_optional(&mut *reads.into().connection().await?)
         .await
         .context("looking for a call")
 }
@@ -154,7 +144,7 @@ pub(crate) async fn advance(
     seconds: i64,
 ) -> anyhow::Result<bool> {
     let now = tx.now_ms();
-    let before = by_sid(tx, sid).await?;
+    let before = by_sid(&mut *tx, sid).await?;
     let moved = sqlx::query(
         "update call set state = $1, rank = $2, taken_by = case when $3 = '' then taken_by else $3 end, seconds = $4, updated_at = $5
          where sid = $6 and rank < $2",

@@ -4,7 +4,7 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::FromRow;
 
-use super::{Store, Tx, timestamp};
+use super::{Reads, Store, Tx, timestamp};
 use crate::vocabulary::Kind;
 
 /// The status that the thread's parent message shows.
@@ -79,25 +79,14 @@ pub(crate) fn fresh(conversation_id: &str) -> ConversationStatus {
 }
 
 /// Returns a conversation's status.
-pub(crate) async fn of(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<ConversationStatus> {
-    let sql = format!("select {COLUMNS} from conversation_status where conversation_id = $1");
-    let found: Option<ConversationStatus> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(conversation_id)
-        .fetch_optional(&mut *tx.inner)
-        .await
-        .context("reading where a conversation stands")?;
-    Ok(found.unwrap_or_else(|| fresh(conversation_id)))
-}
-
-/// Returns a conversation's status, outside a transaction.
-pub(crate) async fn read(
-    store: &Store,
+pub(crate) async fn of(
+    reads: impl Into<Reads<'_>>,
     conversation_id: &str,
 ) -> anyhow::Result<ConversationStatus> {
     let sql = format!("select {COLUMNS} from conversation_status where conversation_id = $1");
     let found: Option<ConversationStatus> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(conversation_id)
-        .fetch_optional(store.reader())
+        .fetch_optional(&mut *reads.into().connection().await?)
         .await
         .context("reading where a conversation stands")?;
     Ok(found.unwrap_or_else(|| fresh(conversation_id)))

@@ -4,7 +4,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use sqlx::FromRow;
 
-use super::{Store, Tx, new_id, timestamp};
+use super::{Reads, Store, Tx, new_id, timestamp};
 
 /// The conversation of a caller on a line.
 #[derive(Debug, Clone, FromRow)]
@@ -93,19 +93,10 @@ const BY_ID: &str =
     "select id, line, caller, place, channel, thread_ts, last_at from conversation where id = $1";
 
 /// Returns the conversation with this id; an error if there is none.
-pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Conversation> {
+pub(crate) async fn by_id(reads: impl Into<Reads<'_>>, id: &str) -> anyhow::Result<Conversation> {
     sqlx::query_as(BY_ID)
         .bind(id)
-        .fetch_one(store.reader())
-        .await
-        .context("reading a conversation")
-}
-
-/// Returns the conversation with this id, inside a transaction; an error if there is none.
-pub(crate) async fn by_id_in(tx: &mut Tx, id: &str) -> anyhow::Result<Conversation> {
-    sqlx::query_as(BY_ID)
-        .bind(id)
-        .fetch_one(&mut *tx.inner)
+        .fetch_one(&mut *reads.into().connection().await?)
         .await
         .context("reading a conversation")
 }

@@ -2,22 +2,16 @@
 
 use anyhow::Context;
 
-use super::{Store, Tx};
+use super::{Reads, Tx};
 
 /// Returns the value of `name`.
-pub(crate) async fn read(store: &Store, name: &str) -> anyhow::Result<Option<String>> {
+pub(crate) async fn read(
+    reads: impl Into<Reads<'_>>,
+    name: &str,
+) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar("select value from kv where name = $1")
         .bind(name)
-        .fetch_optional(store.reader())
-        .await
-        .context("reading a fact")
-}
-
-/// Returns the value of `name`, inside a transaction.
-pub(crate) async fn read_in(tx: &mut Tx, name: &str) -> anyhow::Result<Option<String>> {
-    sqlx::query_scalar("select value from kv where name = $1")
-        .bind(name)
-        .fetch_optional(&mut *tx.inner)
+        .fetch_optional(&mut *reads.into().connection().await?)
         .await
         .context("reading a fact")
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use super::outbox::{self, Row};
-use super::{Store, Tx, timestamp};
+use super::{Reads, Store, Tx, timestamp};
 use crate::slack::Content;
 use crate::vocabulary::DeliveryState;
 
@@ -92,21 +92,14 @@ pub(crate) async fn put(
 }
 
 /// Returns the texts of a list, in order.
-pub(crate) async fn of_list(store: &Store, list: &str) -> anyhow::Result<Vec<Listed>> {
+pub(crate) async fn of_list(
+    reads: impl Into<Reads<'_>>,
+    list: &str,
+) -> anyhow::Result<Vec<Listed>> {
     let sql = format!("select {COLUMNS} from listed where list_id = $1 order by n");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(list)
-        .fetch_all(store.reader())
-        .await
-        .context("reading a list")
-}
-
-/// Returns the texts of a list, in order, inside a transaction.
-pub(crate) async fn of_list_in(tx: &mut Tx, list: &str) -> anyhow::Result<Vec<Listed>> {
-    let sql = format!("select {COLUMNS} from listed where list_id = $1 order by n");
-    sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(list)
-        .fetch_all(&mut *tx.inner)
+        .fetch_all(&mut *reads.into().connection().await?)
         .await
         .context("reading a list")
 }

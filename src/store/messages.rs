@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::FromRow;
 
 use super::daily_stats::{self, Tally};
-use super::{Store, Tx, new_id};
+use super::{Reads, Store, Tx, new_id};
 use crate::vocabulary::Origin;
 
 /// A message to store.
@@ -199,21 +199,11 @@ pub(crate) async fn set_deleted(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
 const COLUMNS: &str = "id, conversation_id, external_id, author, body, channel, ts, edited_ts, deleted, internal, mark";
 
 /// Returns the message with this id; an error if there is none.
-pub(crate) async fn by_id(store: &Store, id: &str) -> anyhow::Result<Message> {
+pub(crate) async fn by_id(reads: impl Into<Reads<'_>>, id: &str) -> anyhow::Result<Message> {
     let sql = format!("select {COLUMNS} from message where id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(id)
-        .fetch_one(store.reader())
-        .await
-        .context("reading a message")
-}
-
-/// Returns the message with this id, inside a transaction; an error if there is none.
-pub(crate) async fn by_id_in(tx: &mut Tx, id: &str) -> anyhow::Result<Message> {
-    let sql = format!("select {COLUMNS} from message where id = $1");
-    sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(id)
-        .fetch_one(&mut *tx.inner)
+        .fetch_one(&mut *reads.into().connection().await?)
         .await
         .context("reading a message")
 }

@@ -35,6 +35,7 @@ pub mod outbox;
 pub(crate) mod overview;
 #[cfg(test)]
 mod plans;
+mod reads;
 pub(crate) mod restored;
 pub(crate) mod ring_outcomes;
 pub(crate) mod scrub;
@@ -61,6 +62,7 @@ use sqlx::{Any, AnyPool, Transaction};
 pub use connect::OpenError;
 pub(crate) use examine::Examined;
 pub(crate) use id::new_id;
+pub(crate) use reads::Reads;
 pub(crate) use wake::Wake;
 
 use crate::clock::{BootInstant, Clock};

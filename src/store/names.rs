@@ -2,22 +2,16 @@
 
 use anyhow::Context;
 
-use super::{Store, Tx};
+use super::{Reads, Tx};
 
 /// Returns the name of a number, if it has one.
-pub(crate) async fn of(tx: &mut Tx, number: &str) -> anyhow::Result<Option<String>> {
+pub(crate) async fn of(
+    reads: impl Into<Reads<'_>>,
+    number: &str,
+) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar("select name from caller_name where number = $1")
         .bind(number)
-        .fetch_optional(&mut *tx.inner)
-        .await
-        .context("looking for a caller's name")
-}
-
-/// Returns the name of a number, if it has one, outside a transaction.
-pub(crate) async fn read(store: &Store, number: &str) -> anyhow::Result<Option<String>> {
-    sqlx::query_scalar("select name from caller_name where number = $1")
-        .bind(number)
-        .fetch_optional(store.reader())
+        .fetch_optional(&mut *reads.into().connection().await?)
         .await
         .context("looking for a caller's name")
 }

@@ -69,7 +69,7 @@ async fn ask_about_replies(tx: &mut Tx) -> anyhow::Result<()> {
 
 /// Returns the time of the last restore. An older reply may have been sent already.
 pub(crate) async fn at(tx: &mut Tx) -> anyhow::Result<Option<Timestamp>> {
-    let at = kv::read_in(tx, RESTORED_AT).await?;
+    let at = kv::read(&mut *tx, RESTORED_AT).await?;
     at.map(|at| Ok(Timestamp::from_millisecond(at.parse()?)?))
         .transpose()
 }

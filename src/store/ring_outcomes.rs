@@ -3,7 +3,7 @@
 use anyhow::Context;
 use sqlx::FromRow;
 
-use super::{Store, Tx};
+use super::{Reads, Tx};
 use crate::vocabulary::RingOutcome;
 
 /// A person's ring in one round of a call.
@@ -57,22 +57,16 @@ pub(crate) async fn put(
     Ok(())
 }
 
-const TURNS: &str = "select round, person, leg_sid, keys, outcome from ring_outcome where call_sid = $1 order by round, position";
-
 /// Returns the rings of a call, in order.
-pub(crate) async fn of_call(tx: &mut Tx, call: &str) -> anyhow::Result<Vec<RingOutcomeRow>> {
-    sqlx::query_as(TURNS)
+pub(crate) async fn of_call(
+    reads: impl Into<Reads<'_>>,
+    call: &str,
+) -> anyhow::Result<Vec<RingOutcomeRow>> {
+    sqlx::query_as(
+        "select round, person, leg_sid, keys, outcome from ring_outcome where call_sid = $1 order by round, position",
+    )
         .bind(call)
-        .fetch_all(&mut *tx.inner)
-        .await
-        .context("reading a call's turns")
-}
-
-/// Returns the rings of a call, in order, outside a transaction.
-pub(crate) async fn read(store: &Store, call: &str) -> anyhow::Result<Vec<RingOutcomeRow>> {
-    sqlx::query_as(TURNS)
-        .bind(call)
-        .fetch_all(store.reader())
+        .fetch_all(&mut *reads.into().connection().await?)
         .await
         .context("reading a call's turns")
 }

@@ -24,7 +24,7 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, event: &CallEvent) -> an
     if backfilled_end::is_outdated(event, &call) {
         return Ok(());
     }
-    let turns = ring_outcomes::of_call(tx, &call.sid).await?;
+    let turns = ring_outcomes::of_call(&mut *tx, &call.sid).await?;
     let before = thread::story(&call, &turns);
     let mut then = Vec::new();
     for change in &event.changes {
@@ -32,7 +32,7 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, event: &CallEvent) -> an
     }
     for change in &event.changes {
         if let Change::Talking { person } | Change::Answered { person, .. } = change {
-            let conversation = conversations::by_id_in(tx, &call.conversation_id).await?;
+            let conversation = conversations::by_id(&mut *tx, &call.conversation_id).await?;
             status::answered(tx, &conversation, &escape(person)).await?;
         }
     }
@@ -41,8 +41,8 @@ pub(crate) async fn apply(tx: &mut Tx, config: &Config, event: &CallEvent) -> an
     }
     let mut scene = thread::Scene {
         call: reread(tx, &call.sid).await?,
-        turns: ring_outcomes::of_call(tx, &call.sid).await?,
-        conversation: conversations::by_id_in(tx, &call.conversation_id).await?,
+        turns: ring_outcomes::of_call(&mut *tx, &call.sid).await?,
+        conversation: conversations::by_id(&mut *tx, &call.conversation_id).await?,
         config,
     };
     if scene.is_hung_up_at_once(event.at) {
@@ -70,7 +70,7 @@ pub(crate) async fn open(
     config: &Config,
     event: &CallEvent,
 ) -> anyhow::Result<(Call, bool)> {
-    if let Some(call) = calls::by_sid(tx, &event.call).await? {
+    if let Some(call) = calls::by_sid(&mut *tx, &event.call).await? {
         return Ok((call, false));
     }
     let from = event
@@ -126,7 +126,7 @@ fn conversation_key(from: &Address, call: &str) -> String {
 }
 
 pub(crate) async fn reread(tx: &mut Tx, sid: &str) -> anyhow::Result<Call> {
-    calls::by_sid(tx, sid)
+    calls::by_sid(&mut *tx, sid)
         .await?
         .context("a call that was just written")
 }
@@ -145,7 +145,7 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
             keys,
             outcome,
         } => {
-            let turns = ring_outcomes::of_call(tx, call).await?;
+            let turns = ring_outcomes::of_call(&mut *tx, call).await?;
             let known = turns
                 .iter()
                 .find(|turn| turn.round == *round && turn.person == *person);
@@ -153,7 +153,7 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
             ring_outcomes::put(tx, call, *round, person, leg, keys, outcome).await?;
         }
         Change::RoundEnded { round, others } => {
-            let turns = ring_outcomes::of_call(tx, call).await?;
+            let turns = ring_outcomes::of_call(&mut *tx, call).await?;
             for turn in turns.iter().filter(|turn| turn.round == *round) {
                 if let Some(outcome) = ended(turn, *others) {
                     ring_outcomes::put(tx, call, *round, &turn.person, "", "", outcome).await?;

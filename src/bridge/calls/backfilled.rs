@@ -53,7 +53,7 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
     calls::advance(&mut tx, found.sid, state, "", seconds).await?;
     let call = apply::reread(&mut tx, found.sid).await?;
     let mut scene = Scene {
-        conversation: conversations::by_id_in(&mut tx, &call.conversation_id).await?,
+        conversation: conversations::by_id(&mut tx, &call.conversation_id).await?,
         turns: Vec::new(),
         call,
         config: &app.config,

@@ -68,7 +68,7 @@ pub(crate) async fn end(
     call: &str,
     talked: Option<i64>,
 ) -> anyhow::Result<Option<FollowUp>> {
-    let turns = ring_outcomes::of_call(tx, call).await?;
+    let turns = ring_outcomes::of_call(&mut *tx, call).await?;
     let is_taken = turns.iter().any(|turn| turn.outcome() == RingOutcome::Took);
     for turn in turns {
         let came_to = match turn.outcome() {

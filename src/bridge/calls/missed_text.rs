@@ -52,7 +52,7 @@ pub(crate) async fn send(
     let mut texted = entry(scene, line, Decision::CallerTexted, reason);
     texted.detail = json!({ "message": message });
     tx.audit(texted);
-    if let Some(call) = calls::by_sid(tx, &scene.call.sid).await? {
+    if let Some(call) = calls::by_sid(&mut *tx, &scene.call.sid).await? {
         scene.call = call;
     }
     Ok(())

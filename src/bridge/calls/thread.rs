@@ -98,7 +98,7 @@ pub(crate) async fn show(
 /// Whether the call's message is the header message of its thread, or will be: then it is shown in the channel itself.
 async fn is_root(tx: &mut Tx, scene: &Scene<'_>) -> anyhow::Result<bool> {
     let current = scene.conversation.thread_ts.as_str();
-    let Some(row) = outbox::by_id(tx, &scene.call.post_id).await? else {
+    let Some(row) = outbox::by_id(&mut *tx, &scene.call.post_id).await? else {
         return Ok(false);
     };
     let begins_thread = matches!(
@@ -125,7 +125,7 @@ pub(crate) async fn follow_up(
 ) -> anyhow::Result<()> {
     match then {
         FollowUp::Missed { hung_up } => {
-            let name = thread_header::name_in(tx, scene.config, &scene.caller()).await?;
+            let name = thread_header::name(&mut *tx, scene.config, &scene.caller()).await?;
             let notice = Delivery::Post {
                 reply: wording::calls::missed(
                     &scene.caller(),

@@ -22,7 +22,7 @@ pub(crate) async fn ask(
     row: &Row,
     posted_in: &PostedIn,
 ) -> anyhow::Result<()> {
-    let attempts = outbox::attempts_in(tx, &row.id).await?;
+    let attempts = outbox::attempts(&mut *tx, &row.id).await?;
     if !attempts.iter().any(Attempt::is_in_vain) {
         return Ok(());
     }
@@ -61,7 +61,7 @@ pub(crate) async fn cleared(
         return Ok(());
     };
     if row.conversation_id.is_empty() {
-        let of = outbox::by_id(tx, &of).await?;
+        let of = outbox::by_id(&mut *tx, &of).await?;
         if let Some(list) = of.filter(|row| row.kind == Kind::List) {
             for PostedIn { channel, root } in answered {
                 let writers = deferred::writers(tx, app, channel, root).await?;
@@ -71,7 +71,7 @@ pub(crate) async fn cleared(
         return Ok(());
     }
     for PostedIn { channel, root } in answered {
-        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+        let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
         conversations::add_thread(tx, &conversation.id, channel, root).await?;
         threads::set_post(tx, channel, root, &of).await?;
         deferred::receive(tx, app, &conversation, channel, root).await?;

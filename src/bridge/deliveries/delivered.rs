@@ -36,7 +36,7 @@ pub(super) async fn delivered(
     if let Some(PostedIn { channel, root }) = posted_in
         && row.kind == Kind::Post
     {
-        let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+        let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
         // A question that was posted while a new thread began stands in the old one, which stays old.
         let is_known = conversations::by_thread(tx, channel, root).await?.is_some();
         if !is_known && (conversation.thread_ts != *root || conversation.channel != *channel) {
@@ -102,7 +102,7 @@ async fn began(
     let Tried {
         app, row, attempt, ..
     } = tried;
-    let status = conversation_status::of(tx, &before.id).await?;
+    let status = conversation_status::of(&mut *tx, &before.id).await?;
     if status.changed() >= attempt.started() {
         delivery::enqueue_root(tx, &before.id, channel, root).await?;
     }

@@ -28,7 +28,7 @@ pub(crate) async fn receive(
 /// Says so once when a placeholder is about to take a post's place.
 pub(crate) async fn warn(tx: &mut Tx, tried: Tried<'_>, why: &str) -> anyhow::Result<()> {
     let Tried { row, attempt, .. } = tried;
-    let attempts = outbox::attempts_in(tx, &row.id).await?;
+    let attempts = outbox::attempts(&mut *tx, &row.id).await?;
     if !post_form::is_last_but_placeholder(&attempts, attempt.n) {
         return Ok(());
     }

@@ -31,7 +31,7 @@ pub(super) async fn refused(
     if row.kind.is_text() {
         let number = code.parse().ok();
         if number.map(error_code::meaning) == Some(Meaning::OptedOut) {
-            let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+            let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
             opt_out::record_refusal(tx, app, &conversation, attempt.started()).await?;
         }
         let sentence = match code {
@@ -85,7 +85,7 @@ pub(super) async fn refused(
 async fn drop_later_parts(tx: &mut Tx, tried: Tried<'_>) -> anyhow::Result<()> {
     let refused = tried.row;
     let why = wording::delivery::EARLIER_PART_REFUSED;
-    for row in outbox::of_message_in(tx, &refused.message_id).await? {
+    for row in outbox::of_message(&mut *tx, &refused.message_id).await? {
         let is_later = (row.seq, row.part) > (refused.seq, refused.part);
         if row.kind == Kind::Sms && is_later && row.state == DeliveryState::Waiting {
             outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, why).await?;

@@ -30,15 +30,15 @@ pub(super) async fn resolved(
         audit(tx, tried, Decision::Refused, &why).await?;
         // What is wrong with each file says enough.
         if !files::tell_left_out(tx, row).await? {
-            let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+            let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
             delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
         }
         status::text_lost(tx, &app.config.desk, row).await?;
         return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
     }
     // What its writer was asked about counts as an answer since they decided.
-    let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
-    let message = messages::by_id_in(tx, &row.message_id).await?;
+    let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
+    let message = messages::by_id(&mut *tx, &row.message_id).await?;
     let (words, author) = (|| bodies.iter().map(String::as_str), &message.author);
     let parts = limits::parts(words());
     let before = counted::before(row);
@@ -91,7 +91,7 @@ async fn take_its_place(tx: &mut Tx, tried: Tried<'_>, texts: &[Delivery]) -> an
         throttle: String::new(),
     };
     // An edit may have dropped parts since: a number is never given twice.
-    let of_message = outbox::of_message_in(tx, &row.message_id).await?;
+    let of_message = outbox::of_message(&mut *tx, &row.message_id).await?;
     let last = of_message
         .iter()
         .filter(|other| other.lane == row.lane && other.seq == row.seq)

@@ -24,7 +24,9 @@ pub(crate) async fn is_taken_away(tx: &mut Tx, row: &Row) -> anyhow::Result<bool
     if row.kind != Kind::Sms || row.message_id.is_empty() {
         return Ok(false);
     }
-    Ok(messages::by_id_in(tx, &row.message_id).await?.is_deleted())
+    Ok(messages::by_id(&mut *tx, &row.message_id)
+        .await?
+        .is_deleted())
 }
 
 /// Drops an SMS that did not leave and whose reply was deleted.
@@ -70,7 +72,7 @@ pub(crate) async fn entry(
     let (line, number) = match row.conversation_id.as_str() {
         "" => (String::new(), String::new()),
         id => {
-            let conversation = conversations::by_id_in(tx, id).await?;
+            let conversation = conversations::by_id(&mut *tx, id).await?;
             (app.line_name(&conversation.line), conversation.caller)
         }
     };

@@ -90,7 +90,7 @@ pub(crate) async fn bind(
     if !sms::bind(tx, sid, &row.id, &row.message_id, attempt).await? {
         return Ok(());
     }
-    let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+    let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
     let entry = |decision, reason: &str| NewEntry {
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
@@ -151,10 +151,10 @@ pub(crate) async fn raise(
         return Ok(());
     }
     crate::faultpoints::point("status.raised");
-    let Some(row) = outbox::by_id(tx, &known.outbox_id).await? else {
+    let Some(row) = outbox::by_id(&mut *tx, &known.outbox_id).await? else {
         return Ok(());
     };
-    let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+    let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
     let code = u32::try_from(error_code).unwrap_or_default();
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),

@@ -38,7 +38,7 @@ pub(crate) async fn receive(
                 .link(&conversation.channel, &conversation.thread_ts);
             return Err(Stop::Refused(desk::is_over(link.as_deref())));
         }
-        let stands = conversation_status::of(tx, &conversation.id).await?;
+        let stands = conversation_status::of(&mut *tx, &conversation.id).await?;
         let decision = decision(&stands, action, user).map_err(Stop::Refused)?;
         let (now, desk) = (tx.now(), &app.config.desk);
         status::change(tx, &conversation, false, |status| {

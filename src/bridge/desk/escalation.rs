@@ -64,5 +64,5 @@ async fn place(
         Some((about, person)) => (about, desk::about_page(&person, content)),
         None => (row.conversation_id.clone(), content),
     };
-    Ok((conversations::by_id_in(tx, &id).await?, content))
+    Ok((conversations::by_id(&mut *tx, &id).await?, content))
 }

@@ -91,7 +91,7 @@ pub(crate) async fn list(
 }
 
 async fn has_room(tx: &mut Tx, list: &str, reply: &Content) -> anyhow::Result<bool> {
-    let texts = listed::of_list_in(tx, list).await?;
+    let texts = listed::of_list(&mut *tx, list).await?;
     let mut characters = reply.text.chars().count();
     let mut shown = blocks_of(reply).len() + BESIDES;
     for text in &texts {
@@ -253,7 +253,7 @@ pub(crate) async fn add(
     } else {
         text.list()
     };
-    let row = outbox::by_id(tx, shown_by).await?;
+    let row = outbox::by_id(&mut *tx, shown_by).await?;
     let Some(changed) = change(&text.content()?) else {
         return Ok(false);
     };
@@ -293,7 +293,7 @@ pub(crate) async fn posted(
     (channel, ts): (&str, &str),
     writers: &[String],
 ) -> anyhow::Result<()> {
-    let texts = listed::of_list_in(tx, &list.id).await?;
+    let texts = listed::of_list(&mut *tx, &list.id).await?;
     let mut callers: Vec<&str> = texts
         .iter()
         .map(|text| text.conversation_id.as_str())
@@ -301,7 +301,7 @@ pub(crate) async fn posted(
     callers.sort_unstable();
     callers.dedup();
     for id in callers {
-        let conversation = conversations::by_id_in(tx, id).await?;
+        let conversation = conversations::by_id(&mut *tx, id).await?;
         tx.audit(NewEntry {
             line: app.line_name(&conversation.line),
             number: conversation.caller,
@@ -325,7 +325,7 @@ pub(crate) async fn posted(
 
 async fn show_again(tx: &mut Tx, list: &str) -> anyhow::Result<()> {
     let lane = delivery::listing_lane(list);
-    let is_posted = outbox::by_id(tx, list)
+    let is_posted = outbox::by_id(&mut *tx, list)
         .await?
         .is_some_and(|row| !row.external_id.is_empty());
     if !is_posted || outbox::is_to_come(tx, &lane.id).await? {
@@ -342,9 +342,9 @@ async fn show_again(tx: &mut Tx, list: &str) -> anyhow::Result<()> {
 pub(crate) async fn dissolve(tx: &mut Tx, list: &Row) -> anyhow::Result<()> {
     let why = "its callers get threads of their own";
     outbox::set_state(tx, &list.id, DeliveryState::Dropped, 0, why).await?;
-    for text in listed::of_list_in(tx, &list.id).await? {
+    for text in listed::of_list(&mut *tx, &list.id).await? {
         if !text.is_opened() {
-            let conversation = conversations::by_id_in(tx, &text.conversation_id).await?;
+            let conversation = conversations::by_id(&mut *tx, &text.conversation_id).await?;
             open(tx, &conversation).await?;
         }
     }
@@ -391,7 +391,7 @@ pub(crate) async fn open_next(app: &App) -> anyhow::Result<()> {
             continue;
         };
         let mut tx = app.store.begin().await?;
-        let conversation = conversations::by_id_in(&mut tx, &next).await?;
+        let conversation = conversations::by_id(&mut tx, &next).await?;
         if open(&mut tx, &conversation).await? {
             give_way(&mut tx, &conversation).await?;
         }

@@ -86,7 +86,7 @@ async fn strike(app: &App, line: &Line, alarm: Alarm) -> anyhow::Result<()> {
 
 /// Whether the last time was long enough ago.
 async fn may_strike(tx: &mut Tx, app: &App, line: &Line, alarm: Alarm) -> anyhow::Result<bool> {
-    let last = kv::read_in(tx, &struck(line, alarm)).await?;
+    let last = kv::read(&mut *tx, &struck(line, alarm)).await?;
     let last = last.and_then(|at| at.parse().ok());
     let last = last.and_then(|at| Timestamp::from_millisecond(at).ok());
     let gathered = delivery::scaled(app.config.delivery.settle_after, GATHERED);
@@ -106,7 +106,7 @@ fn struck(line: &Line, alarm: Alarm) -> String {
 
 /// Stops the clock of a conversation, if it is still due.
 async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<Option<Due>> {
-    let mut status = conversation_status::of(tx, id).await?;
+    let mut status = conversation_status::of(&mut *tx, id).await?;
     let now = tx.now().as_millisecond();
     let since = status.clock_since.unwrap_or_default();
     let desk = &app.config.desk;
@@ -123,7 +123,7 @@ async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<
     };
     let caller = Address::new(&conversation.caller);
     Ok(Some(Due {
-        name: thread_header::name_in(tx, &app.config, &caller).await?,
+        name: thread_header::name(&mut *tx, &app.config, &caller).await?,
         words: messages::last_text(tx, id).await?,
         is_found_late: due.saturating_sub(of_text) >= LATE,
         conversation,

@@ -123,7 +123,7 @@ pub(crate) async fn text_lost(tx: &mut Tx, desk: &Desk, row: &Row) -> anyhow::Re
     if !conversation_status::is_last_answer(tx, &row.message_id).await? {
         return Ok(());
     }
-    let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+    let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
     not_answered(tx, desk, &conversation).await
 }
 
@@ -150,7 +150,7 @@ pub(crate) async fn change(
     anew: bool,
     make: impl FnOnce(&mut ConversationStatus),
 ) -> anyhow::Result<()> {
-    let before = conversation_status::of(tx, &conversation.id).await?;
+    let before = conversation_status::of(&mut *tx, &conversation.id).await?;
     let mut status = if anew {
         begun_anew(&before)
     } else {

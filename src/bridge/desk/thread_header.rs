@@ -10,7 +10,7 @@ use crate::delivery::{Content, Delivery};
 use crate::phone::Address;
 use crate::store::conversations::Conversation;
 use crate::store::threads::Thread;
-use crate::store::{Store, Tx, calls, conversation_status, listed, names, outbox, ring_outcomes};
+use crate::store::{Reads, calls, conversation_status, listed, names, outbox, ring_outcomes};
 
 /// Where a root stands among its conversation's threads.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,7 +29,7 @@ pub(crate) async fn compose(
     body: &Content,
     neighbours: Neighbours<'_>,
 ) -> anyhow::Result<Content> {
-    let status = conversation_status::read(&app.store, &conversation.id).await?;
+    let status = conversation_status::of(&app.store, &conversation.id).await?;
     let caller = Address::new(&conversation.caller);
     let name = name(&app.store, &app.config, &caller).await?;
     let link = |ts: &str| {
@@ -56,14 +56,14 @@ pub(crate) async fn compose(
 
 /// What stands below the head of a posted header message; `None` if its words are not kept any more.
 pub(crate) async fn body(app: &App, thread: &Thread) -> anyhow::Result<Option<Content>> {
-    let Some(row) = outbox::read(&app.store, &thread.post_id).await? else {
+    let Some(row) = outbox::by_id(&app.store, &thread.post_id).await? else {
         return Ok(None);
     };
     let listed = listed::opened_by(&app.store, &row.id).await?;
-    if let Some(call) = calls::read(&app.store, &row.message_id).await?
+    if let Some(call) = calls::by_sid(&app.store, &row.message_id).await?
         && call.post_id == row.id
     {
-        let turns = ring_outcomes::read(&app.store, &call.sid).await?;
+        let turns = ring_outcomes::of_call(&app.store, &call.sid).await?;
         let story = wording::calls::story(&call, &turns);
         let header = wording::calls::root(&Address::new(&call.caller), &story);
         return Ok(Some(newcomers::above(app, &listed, header)?));
@@ -80,21 +80,11 @@ pub(crate) async fn body(app: &App, thread: &Thread) -> anyhow::Result<Option<Co
 
 /// The name of a caller: the one set with `/qdn name`, or that of one of `[[people]]`.
 pub(crate) async fn name(
-    store: &Store,
+    reads: impl Into<Reads<'_>>,
     config: &Config,
     caller: &Address,
 ) -> anyhow::Result<Option<String>> {
-    let known = names::read(store, caller.as_str()).await?;
-    Ok(known.or_else(|| of_the_desk(config, caller)))
-}
-
-/// The name of a caller, read inside a transaction.
-pub(crate) async fn name_in(
-    tx: &mut Tx,
-    config: &Config,
-    caller: &Address,
-) -> anyhow::Result<Option<String>> {
-    let known = names::of(tx, caller.as_str()).await?;
+    let known = names::of(reads, caller.as_str()).await?;
     Ok(known.or_else(|| of_the_desk(config, caller)))
 }
 

@@ -120,7 +120,7 @@ pub(crate) async fn hold(
     for row in rows {
         outbox::set_state(tx, row, DeliveryState::AwaitingWriter, 0, why.reason()).await?;
     }
-    let mut texts = outbox::of_message_in(tx, reply.message_id).await?;
+    let mut texts = outbox::of_message(&mut *tx, reply.message_id).await?;
     texts.retain(|row| rows.contains(&row.id));
     let words = counted::bodies(app, &texts);
     let long = too_long(app, words.iter().map(String::as_str));
@@ -164,8 +164,8 @@ pub(crate) async fn remind(app: &App, since: jiff::Timestamp) -> anyhow::Result<
         if !open.is_open() || !open.notice.is_empty() {
             continue;
         }
-        let conversation = conversations::by_id_in(&mut tx, &open.conversation_id).await?;
-        let message = messages::by_id_in(&mut tx, &message_id).await?;
+        let conversation = conversations::by_id(&mut tx, &open.conversation_id).await?;
+        let message = messages::by_id(&mut tx, &message_id).await?;
         let question = replies::still_held(&open.writer, &message_id, &message.body);
         let notice = delivery::enqueue_question(&mut tx, &conversation, question).await?;
         confirmations::set_notice(&mut tx, &message_id, &notice).await?;
@@ -189,7 +189,7 @@ pub(crate) async fn decide(
         if let Some(sentence) = refusal(&held, user) {
             return Err(Stop::Refused(sentence));
         }
-        let conversation = conversations::by_id_in(tx, &held.conversation_id).await?;
+        let conversation = conversations::by_id(&mut *tx, &held.conversation_id).await?;
         let sends = action == replies::HELD_SEND;
         if sends && let Some(why) = opt_out::refusal(tx, &conversation).await? {
             return Err(Stop::Refused(why));
@@ -205,7 +205,7 @@ pub(crate) async fn decide(
             spend(tx, &conversation, writer, parts).await?;
             counted::note(tx, app, &rows).await?;
         }
-        let message = messages::by_id_in(tx, message_id).await?;
+        let message = messages::by_id(&mut *tx, message_id).await?;
         let lane = delivery::phone_lane(&conversation.line, &conversation.id);
         for row in &rows {
             if sends {
@@ -268,7 +268,7 @@ fn refusal(held: &Held, user: &str) -> Option<String> {
 
 /// The deliveries of a message that wait for an answer, in their order.
 async fn set_aside(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
-    let mut rows = outbox::of_message_in(tx, message_id).await?;
+    let mut rows = outbox::of_message(&mut *tx, message_id).await?;
     rows.retain(|row| row.state == DeliveryState::AwaitingWriter);
     Ok(rows)
 }

@@ -26,7 +26,7 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
     if !edit.is_offered() {
         return Err(Stop::Refused(wording::already_decided()));
     }
-    let conversation = conversations::by_id_in(tx, &edit.conversation_id).await?;
+    let conversation = conversations::by_id(&mut *tx, &edit.conversation_id).await?;
     if let Some(why) = opt_out::refusal(tx, &conversation).await? {
         return Err(Stop::Refused(why));
     }
@@ -39,13 +39,13 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
         return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
     }
     confirmation::spend(tx, &conversation, user, parts).await?;
-    let known = messages::by_id_in(tx, &edit.message_id).await?;
+    let known = messages::by_id(&mut *tx, &edit.message_id).await?;
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mut rows = Vec::new();
     for one in as_texts::deliveries(app, &edit.body, &[]) {
         rows.push(delivery::enqueue(tx, &lane, &conversation.id, &known.id, &one).await?);
     }
-    let mut counted = outbox::of_message_in(tx, &known.id).await?;
+    let mut counted = outbox::of_message(&mut *tx, &known.id).await?;
     counted.retain(|row| rows.contains(&row.id));
     counted::note(tx, app, &counted).await?;
     edits::close(tx, id, EditState::Sent).await?;

@@ -46,7 +46,7 @@ pub(super) async fn receive(
 
 /// Drops the unsent texts of the reply, and tells the thread about sent ones.
 async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()> {
-    let conversation = conversations::by_id_in(tx, &known.conversation_id).await?;
+    let conversation = conversations::by_id(&mut *tx, &known.conversation_id).await?;
     let rows = texts(tx, &conversation, &known.id).await?;
     let reached = reached(&rows);
     let reason = match reached {

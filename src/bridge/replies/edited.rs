@@ -100,7 +100,7 @@ async fn apply(
     written: &Written,
     body: &str,
 ) -> anyhow::Result<()> {
-    let conversation = conversations::by_id_in(tx, &known.conversation_id).await?;
+    let conversation = conversations::by_id(&mut *tx, &known.conversation_id).await?;
     let rows = texts(tx, &conversation, &known.id).await?;
     if rows.is_empty() {
         return Ok(());
@@ -145,14 +145,14 @@ async fn apply(
         );
         return delivery::enqueue_mark(tx, &conversation.id, &known.id).await;
     }
-    let parts = outbox::of_message_in(tx, &known.id).await?;
+    let parts = outbox::of_message(&mut *tx, &known.id).await?;
     let rows = replace(tx, &open, &parts, &deliveries).await?;
     let asked = confirmations::of_message(tx, &known.id).await?;
     if let Some(asked) = asked.filter(Held::is_open) {
         let question = replies::still_held(&asked.writer, &known.id, body);
         return delivery::reword(tx, &conversation, &asked.notice, question).await;
     }
-    let mut open = outbox::of_message_in(tx, &known.id).await?;
+    let mut open = outbox::of_message(&mut *tx, &known.id).await?;
     open.retain(|row| rows.contains(&row.id));
     let words = counted::bodies(app, &open);
     let why = match written.kind {

@@ -129,7 +129,7 @@ pub(crate) async fn tell_left_out(tx: &mut Tx, row: &Row) -> anyhow::Result<bool
     if left_out.is_empty() {
         return Ok(false);
     }
-    let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+    let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
     let sentences = left_out.join("\n").into();
     delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentences).await?;
     Ok(true)

@@ -70,7 +70,7 @@ pub(super) async fn texts(
     id: &str,
 ) -> anyhow::Result<Vec<Row>> {
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
-    let mut rows = outbox::of_message_in(tx, id).await?;
+    let mut rows = outbox::of_message(&mut *tx, id).await?;
     rows.retain(|row| row.lane == lane.id && !is_edited_away(row));
     Ok(rows)
 }

@@ -233,7 +233,7 @@ pub(super) async fn save(
         put_in_order(tx, app, conversation, &reply, &rows).await?;
     }
     // Where names have yet to be looked up it counts when they are known: until then it may still be held.
-    let texts = outbox::of_message_in(tx, &message_id).await?;
+    let texts = outbox::of_message(&mut *tx, &message_id).await?;
     let is_resolved = texts.iter().all(|row| row.kind != vocabulary::Kind::Reply);
     if age == Age::Live && !rows.is_empty() && is_resolved {
         let by = format!("<@{}>", written.user.as_str());
@@ -319,7 +319,7 @@ async fn question(
     if age == Age::Stale {
         return Ok(None);
     }
-    let texts = outbox::of_message_in(tx, reply.message_id).await?;
+    let texts = outbox::of_message(&mut *tx, reply.message_id).await?;
     let parts = counted::parts(app, &texts);
     if let Some(why) = confirmation::over_limit(tx, app, conversation, reply.writer, parts).await? {
         return Ok(Some(why));

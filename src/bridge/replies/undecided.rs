@@ -18,9 +18,9 @@ use crate::vocabulary::{Decision, DeliveryState};
 
 /// The deliveries that a question is about: one part of a reply, or all of it.
 pub(crate) async fn asked_about(tx: &mut Tx, id: &str) -> anyhow::Result<Vec<Row>> {
-    Ok(match outbox::by_id(tx, id).await? {
+    Ok(match outbox::by_id(&mut *tx, id).await? {
         Some(row) => vec![row],
-        None => outbox::of_message_in(tx, id).await?,
+        None => outbox::of_message(&mut *tx, id).await?,
     })
 }
 
@@ -38,8 +38,8 @@ pub(crate) async fn decide(
             return Err(Stop::Refused(wording::already_decided()));
         };
         let message_id = &first.message_id.clone();
-        let conversation = conversations::by_id_in(tx, &first.conversation_id).await?;
-        let message = messages::by_id_in(tx, message_id).await?;
+        let conversation = conversations::by_id(&mut *tx, &first.conversation_id).await?;
+        let message = messages::by_id(&mut *tx, message_id).await?;
         if action == wording::BUTTON_SEND {
             if let Some(why) = opt_out::refusal(tx, &conversation).await? {
                 return Err(Stop::Refused(why));

@@ -166,7 +166,7 @@ pub(crate) async fn lost(tx: &mut Tx, row: &Row, code: &str) -> anyhow::Result<(
     let Delivery::InboundFile(picture) = row.delivery()? else {
         anyhow::bail!("outbox row {} is no picture", row.id)
     };
-    let conversation = conversations::by_id_in(tx, &row.conversation_id).await?;
+    let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
     tracing::warn!(outbox = row.id, code, "a caller's file could not be shown");
     let sentence = pictures::lost(&picture.name, code);
     delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await

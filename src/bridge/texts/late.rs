@@ -36,8 +36,8 @@ pub(crate) async fn mark(app: &App, sid: &MessageSid, came_at: Timestamp) -> any
     let Some(text) = messages::by_external_id(&mut tx, Origin::Twilio, sid.as_str()).await? else {
         return Ok(());
     };
-    let rows = outbox::of_message_in(&mut tx, &text.id).await?;
-    let conversation = conversations::by_id_in(&mut tx, &text.conversation_id).await?;
+    let rows = outbox::of_message(&mut tx, &text.id).await?;
+    let conversation = conversations::by_id(&mut tx, &text.conversation_id).await?;
     let at = Moment::new(came_at, tx.now(), &app.config.desk.timezone).shown();
     let sentence = found::late(&at, true);
     let is_shown = match rows.into_iter().find(|row| row.kind == Kind::Post) {

@@ -7,25 +7,19 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::store::{Store, Tx, lanes, timestamp};
+use crate::store::{Reads, Tx, lanes, timestamp};
 use crate::vocabulary::{AttemptResult, Reason, ReasonCode, Stored};
 
-const ATTEMPTS: &str = "select n, started_at, finished_at, outcome, detail, code, remote_at from attempt where outbox_id = $1 order by n";
-
-/// Every attempt at a delivery, inside a transaction.
-pub(crate) async fn attempts_in(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<Vec<Attempt>> {
-    sqlx::query_as(ATTEMPTS)
-        .bind(outbox_id)
-        .fetch_all(&mut *tx.inner)
-        .await
-        .context("listing attempts")
-}
-
 /// Every attempt at a delivery.
-pub(crate) async fn attempts(store: &Store, outbox_id: &str) -> anyhow::Result<Vec<Attempt>> {
-    sqlx::query_as(ATTEMPTS)
+pub(crate) async fn attempts(
+    reads: impl Into<Reads<'_>>,
+    outbox_id: &str,
+) -> anyhow::Result<Vec<Attempt>> {
+    sqlx::query_as(
+        "select n, started_at, finished_at, outcome, detail, code, remote_at from attempt where outbox_id = $1 order by n",
+    )
         .bind(outbox_id)
-        .fetch_all(store.reader())
+        .fetch_all(&mut *reads.into().connection().await?)
         .await
         .context("listing attempts")
 }

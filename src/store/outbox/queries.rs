@@ -5,25 +5,15 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::rows::{COLUMNS, Row};
-use crate::store::{Store, Tx};
+use crate::store::{Reads, Store, Tx};
 use crate::vocabulary::{DeliveryState, Kind, Stored};
 
 /// The row with this id.
-pub(crate) async fn by_id(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Row>> {
+pub(crate) async fn by_id(reads: impl Into<Reads<'_>>, id: &str) -> anyhow::Result<Option<Row>> {
     let sql = format!("select {COLUMNS} from outbox where id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(id)
-        .fetch_optional(&mut *tx.inner)
-        .await
-        .context("reading an outbox row")
-}
-
-/// The row with this id, outside a transaction.
-pub(crate) async fn read(store: &Store, id: &str) -> anyhow::Result<Option<Row>> {
-    let sql = format!("select {COLUMNS} from outbox where id = $1");
-    sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(id)
-        .fetch_optional(store.reader())
+        .fetch_optional(&mut *reads.into().connection().await?)
         .await
         .context("reading an outbox row")
 }
@@ -49,24 +39,15 @@ pub(crate) async fn external_id(store: &Store, id: &str) -> anyhow::Result<Strin
     Ok(found.unwrap_or_default())
 }
 
-const OF_MESSAGE: &str = "where message_id = $1 order by seq, part";
-
 /// The deliveries of one message: what its mark is made of.
-pub(crate) async fn of_message(store: &Store, message_id: &str) -> anyhow::Result<Vec<Row>> {
-    let sql = format!("select {COLUMNS} from outbox {OF_MESSAGE}");
+pub(crate) async fn of_message(
+    reads: impl Into<Reads<'_>>,
+    message_id: &str,
+) -> anyhow::Result<Vec<Row>> {
+    let sql = format!("select {COLUMNS} from outbox where message_id = $1 order by seq, part");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(message_id)
-        .fetch_all(store.reader())
-        .await
-        .context("listing a message's deliveries")
-}
-
-/// The deliveries of a message in their order, read inside a transaction.
-pub(crate) async fn of_message_in(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
-    let sql = format!("select {COLUMNS} from outbox {OF_MESSAGE}");
-    sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(message_id)
-        .fetch_all(&mut *tx.inner)
+        .fetch_all(&mut *reads.into().connection().await?)
         .await
         .context("listing a message's deliveries")
 }

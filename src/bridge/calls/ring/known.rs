@@ -31,14 +31,14 @@ pub(super) async fn answers(app: &App, sid: &str) -> Vec<String> {
 
 /// The stored call, if the database responds in time.
 pub(super) async fn call(app: &App, sid: &str) -> Option<Call> {
-    within(calls::read(&app.store, sid), "a call")
+    within(calls::by_sid(&app.store, sid), "a call")
         .await
         .flatten()
 }
 
 /// The last round in which this person was thought of.
 pub(super) async fn last_round_of(app: &App, sid: &str, person: &str) -> Option<i64> {
-    let turns = within(ring_outcomes::read(&app.store, sid), "who was rung").await?;
+    let turns = within(ring_outcomes::of_call(&app.store, sid), "who was rung").await?;
     let of_person = turns.iter().filter(|turn| turn.person == person);
     of_person.map(|turn| turn.round).max()
 }
@@ -46,7 +46,7 @@ pub(super) async fn last_round_of(app: &App, sid: &str, person: &str) -> Option<
 /// The legs of a call by CallSid, merged from the cache and the database.
 pub(super) async fn legs(app: &App, sid: &str) -> HashMap<String, Leg> {
     let store = app.store.for_calls();
-    let read = ring_outcomes::read(&store, sid);
+    let read = ring_outcomes::of_call(&store, sid);
     let mut legs: HashMap<String, Leg> = within(read, "who picked up")
         .await
         .unwrap_or_default()

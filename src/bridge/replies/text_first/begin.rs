@@ -76,7 +76,7 @@ pub(super) async fn begin(
     let mut rows = match &asked {
         Some(_) => Vec::new(),
         None => {
-            let message = messages::by_id_in(&mut tx, &message).await?;
+            let message = messages::by_id(&mut tx, &message).await?;
             vec![show(&mut tx, app, &conversation, &message).await?]
         }
     };

@@ -56,7 +56,7 @@ pub(crate) fn parse(typed: &str, region: &str) -> Option<(PhoneNumber, String)> 
 
 async fn tell(app: &App, command: &SlashCommand, number: &PhoneNumber) -> anyhow::Result<String> {
     let caller = Address::new(number.as_str());
-    let name = names::read(&app.store, number.as_str()).await?;
+    let name = names::of(&app.store, number.as_str()).await?;
     Ok(desk::is_called(&caller, name.as_deref(), &command.command))
 }
 
