@@ -151,12 +151,9 @@ mod tests {
         }
     }
 
-    /// The counts made at run time equal those that the migration computes for an older database.
-    async fn both_count_the_same(url: &str) {
-        let store = Store::open(url, Clock::System).await.unwrap();
-        let mut tx = store.begin().await.unwrap();
-        let began = tx.now();
-        let conversation = conversations::open(&mut tx, LINE, "+16195550142", "")
+    /// Writes messages and calls of each sort. Returns what they count as.
+    async fn fill(tx: &mut Tx) -> Tally {
+        let conversation = conversations::open(tx, LINE, "+16195550142", "")
             .await
             .unwrap()
             .id;
@@ -167,11 +164,11 @@ mod tests {
             (Origin::Slack, "s1", false),
             (Origin::Slack, "s2", true),
         ] {
-            message(&mut tx, &conversation, origin, id, inside).await;
+            message(tx, &conversation, origin, id, inside).await;
         }
-        let held = message(&mut tx, &conversation, Origin::Slack, "s3", false).await;
+        let held = message(tx, &conversation, Origin::Slack, "s3", false).await;
         for _ in 0..2 {
-            messages::set_internal(&mut tx, &held).await.unwrap();
+            messages::set_internal(tx, &held).await.unwrap();
         }
         for (sid, states) in [
             ("CA1", vec![CallState::Talking, CallState::Answered]),
@@ -182,15 +179,40 @@ mod tests {
             ),
             ("CA4", vec![CallState::Missed, CallState::Answered]),
         ] {
-            call(&mut tx, &conversation, sid, &states).await;
+            call(tx, &conversation, sid, &states).await;
         }
-        tx.commit().await.unwrap();
-        let expected = Tally {
+        Tally {
             texts: 2,
             replies: 1,
             calls: 4,
             missed: 2,
-        };
+        }
+    }
+
+    /// Replaces the counts by those that the migration computes for an older database.
+    async fn count_as_the_migration_does(store: &Store) {
+        store
+            .writer
+            .execute("delete from daily_stat")
+            .await
+            .unwrap();
+        let upgrade = include_str!("../../migrations/0013_day_tallies.sql");
+        let counted = upgrade
+            .split(';')
+            .find(|sql| sql.trim_start().starts_with("insert"));
+        // By the names that later migrations gave to what it reads and writes.
+        let counted = counted.unwrap().replace("into tally", "into daily_stat");
+        let counted = counted.replace("m.kept_inside", "m.internal");
+        store.writer.execute(AssertSqlSafe(counted)).await.unwrap();
+    }
+
+    /// The counts made at run time equal those that the migration computes for an older database.
+    async fn both_count_the_same(url: &str) {
+        let store = Store::open(url, Clock::System).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let began = tx.now();
+        let expected = fill(&mut tx).await;
+        tx.commit().await.unwrap();
         let midnight = began
             .checked_sub(jiff::SignedDuration::from_mins(15))
             .unwrap();
@@ -208,19 +230,7 @@ mod tests {
             Tally::default()
         );
 
-        store
-            .writer
-            .execute("delete from daily_stat")
-            .await
-            .unwrap();
-        let upgrade = include_str!("../../migrations/0013_day_tallies.sql");
-        let counted = upgrade
-            .split(';')
-            .find(|sql| sql.trim_start().starts_with("insert"));
-        // By the names that later migrations gave to what it reads and writes.
-        let counted = counted.unwrap().replace("into tally", "into daily_stat");
-        let counted = counted.replace("m.kept_inside", "m.internal");
-        store.writer.execute(AssertSqlSafe(counted)).await.unwrap();
+        count_as_the_migration_does(&store).await;
         assert_eq!(since(&store, &lines, midnight).await.unwrap(), expected);
         store.close().await;
     }
