@@ -26,16 +26,33 @@ impl RingOutcomeRow {
     }
 }
 
-/// Stores a person's ring, or updates it with what is newly known.
-pub(crate) async fn put(
-    tx: &mut Tx,
-    call: &str,
-    round: i64,
-    person: &str,
-    leg_sid: &str,
-    keys: &str,
-    outcome: RingOutcome,
-) -> anyhow::Result<()> {
+/// What is newly known of a person's ring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RingUpdate<'a> {
+    pub(crate) round: i64,
+    pub(crate) person: &'a str,
+    /// The CallSid of the leg to their phone, if this says it.
+    pub(crate) leg_sid: Option<&'a str>,
+    /// The keys pressed at the prompt; empty for none.
+    pub(crate) keys: &'a str,
+    pub(crate) outcome: RingOutcome,
+}
+
+impl<'a> RingUpdate<'a> {
+    /// An update that says nothing of the leg and the keys.
+    pub(crate) fn outcome(round: i64, person: &'a str, outcome: RingOutcome) -> RingUpdate<'a> {
+        RingUpdate {
+            round,
+            person,
+            leg_sid: None,
+            keys: "",
+            outcome,
+        }
+    }
+}
+
+/// Stores a person's ring, or updates it. What an update does not say stays.
+pub(crate) async fn put(tx: &mut Tx, call: &str, update: &RingUpdate<'_>) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
         "insert into ring_outcome (call_sid, round, position, person, leg_sid, keys, outcome, updated_at)
@@ -45,11 +62,11 @@ pub(crate) async fn put(
              keys = case when excluded.keys = '' then ring_outcome.keys else excluded.keys end",
     )
     .bind(call)
-    .bind(round)
-    .bind(person)
-    .bind(leg_sid)
-    .bind(keys)
-    .bind(outcome.as_str())
+    .bind(update.round)
+    .bind(update.person)
+    .bind(update.leg_sid.unwrap_or_default())
+    .bind(update.keys)
+    .bind(update.outcome.as_str())
     .bind(now)
     .execute(&mut *tx.inner)
     .await

@@ -11,7 +11,7 @@ use crate::conversation;
 use crate::phone::Address;
 use crate::slack::mrkdwn::escape;
 use crate::store::calls::{self, Call, NewCall};
-use crate::store::ring_outcomes::RingOutcomeRow;
+use crate::store::ring_outcomes::{RingOutcomeRow, RingUpdate};
 use crate::store::{Tx, call_events, conversations, ring_outcomes};
 use crate::vocabulary::{CallState, RingOutcome};
 
@@ -135,7 +135,8 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
     match change {
         Change::Round { round, turns } => {
             for (person, outcome) in turns {
-                ring_outcomes::put(tx, call, *round, person, "", "", *outcome).await?;
+                let update = RingUpdate::outcome(*round, person, *outcome);
+                ring_outcomes::put(tx, call, &update).await?;
             }
         }
         Change::RingOutcome {
@@ -150,13 +151,19 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
                 .iter()
                 .find(|turn| turn.round == *round && turn.person == *person);
             let outcome = known.map_or(*outcome, |known| later(known.outcome(), *outcome));
-            ring_outcomes::put(tx, call, *round, person, leg, keys, outcome).await?;
+            let update = RingUpdate {
+                leg_sid: Some(leg.as_str()).filter(|leg| !leg.is_empty()),
+                keys,
+                ..RingUpdate::outcome(*round, person, outcome)
+            };
+            ring_outcomes::put(tx, call, &update).await?;
         }
         Change::RoundEnded { round, others } => {
             let turns = ring_outcomes::of_call(&mut *tx, call).await?;
             for turn in turns.iter().filter(|turn| turn.round == *round) {
                 if let Some(outcome) = ended(turn, *others) {
-                    ring_outcomes::put(tx, call, *round, &turn.person, "", "", outcome).await?;
+                    let update = RingUpdate::outcome(*round, &turn.person, outcome);
+                    ring_outcomes::put(tx, call, &update).await?;
                 }
             }
         }

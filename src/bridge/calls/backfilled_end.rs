@@ -11,7 +11,7 @@ use crate::phone::Address;
 use crate::store::Tx;
 use crate::store::audit::NewEntry;
 use crate::store::calls::{self, Call};
-use crate::store::ring_outcomes;
+use crate::store::ring_outcomes::{self, RingUpdate};
 use crate::vocabulary::{CallState, Decision, RingOutcome};
 
 /// A call as Twilio's log has it.
@@ -77,7 +77,8 @@ pub(crate) async fn end(
             RingOutcome::PickedUp => RingOutcome::NotTaken,
             _ => continue,
         };
-        ring_outcomes::put(tx, call, turn.round, &turn.person, "", "", came_to).await?;
+        let update = RingUpdate::outcome(turn.round, &turn.person, came_to);
+        ring_outcomes::put(tx, call, &update).await?;
     }
     if let Some(seconds) = talked {
         // Who it was stands in the turns, where it is known.
