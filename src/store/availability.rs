@@ -49,26 +49,31 @@ pub(crate) async fn of(tx: &mut Tx, person: &str) -> anyhow::Result<Option<Row>>
     .context("reading what was said of an availability")
 }
 
+/// An override to set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewOverride<'a> {
+    pub(crate) person: &'a str,
+    pub(crate) state: AvailabilityState,
+    /// When it expires; `None` means that it holds until it is changed.
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) reason: &'a str,
+    /// The Slack user who set it.
+    pub(crate) said_by: &'a str,
+}
+
 /// Sets a person's override.
-pub(crate) async fn set(
-    tx: &mut Tx,
-    person: &str,
-    state: AvailabilityState,
-    until: Option<Timestamp>,
-    reason: &str,
-    said_by: &str,
-) -> anyhow::Result<()> {
+pub(crate) async fn set(tx: &mut Tx, new: &NewOverride<'_>) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query(
         "insert into presence_override (person, state, until, reason, said_by, said_at) values ($1, $2, $3, $4, $5, $6)
          on conflict (person) do update set state = excluded.state, until = excluded.until,
              reason = excluded.reason, said_by = excluded.said_by, said_at = excluded.said_at",
     )
-    .bind(person)
-    .bind(state.as_str())
-    .bind(until.map(|at| at.as_millisecond()))
-    .bind(reason)
-    .bind(said_by)
+    .bind(new.person)
+    .bind(new.state.as_str())
+    .bind(new.until.map(|at| at.as_millisecond()))
+    .bind(new.reason)
+    .bind(new.said_by)
     .bind(now)
     .execute(&mut *tx.inner)
     .await

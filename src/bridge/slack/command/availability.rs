@@ -18,6 +18,7 @@ use crate::slack::UserId;
 use crate::slack::event::SlashCommand;
 use crate::slack::mrkdwn::escape;
 use crate::store::audit::NewEntry;
+use crate::store::availability::NewOverride;
 use crate::store::{self, Tx};
 use crate::vocabulary::AvailabilityState;
 use crate::vocabulary::Decision;
@@ -129,7 +130,7 @@ pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
     let until = said.until.filter(|_| state != AvailabilityState::Available);
     let by = said.by.as_str();
     let mut tx = app.store.begin().await?;
-    if !is_new(app, &mut tx, person, said.trigger).await? {
+    if !is_new(&mut tx, person, said.trigger).await? {
         tracing::warn!("a change of availability that was made already was told again");
         return Ok(wording::done_already());
     }
@@ -137,7 +138,14 @@ pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
     let is_new = before.is_none_or(|before| {
         before.state != state || before.until() != until || before.reason != said.reason
     });
-    store::availability::set(&mut tx, &person.name, state, until, &said.reason, by).await?;
+    let new = NewOverride {
+        person: &person.name,
+        state,
+        until,
+        reason: &said.reason,
+        said_by: by,
+    };
+    store::availability::set(&mut tx, &new).await?;
     let writer = app.config.person_in_slack(by);
     let writer = writer.map_or_else(|| format!("<@{by}>"), |writer| escape(&writer.name));
     let told = Announced {
@@ -193,17 +201,12 @@ pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
 
 /// Whether the command comes for the first time. Slack does not tell a command twice, but whoever got hold of a signed
 /// one could.
-async fn is_new(
-    app: &App,
-    tx: &mut Tx,
-    person: &Person,
-    trigger: Option<&str>,
-) -> anyhow::Result<bool> {
+async fn is_new(tx: &mut Tx, person: &Person, trigger: Option<&str>) -> anyhow::Result<bool> {
     let Some(trigger) = trigger else {
         return Ok(true);
     };
     let fact = format!("slack.commands.{}", person.name);
-    let kept = store::kv::read(&app.store, &fact).await?;
+    let kept = store::kv::read(&mut *tx, &fact).await?;
     let mut done: Vec<(i64, String)> = kept
         .and_then(|kept| serde_json::from_str(&kept).ok())
         .unwrap_or_default();
