@@ -8,9 +8,10 @@ use serde_json::json;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::failed::{back_off, outcome_of};
-use super::mark::mark;
-use super::post::{self, Thread};
-use super::{call_message, copies, enclosure, picture, recording, settle};
+use super::kinds::mark::mark;
+use super::kinds::post::{self, Thread};
+use super::kinds::{call, copies, inbound_file, recording, reply_files};
+use super::{kinds, settle};
 use crate::app::App;
 use crate::bridge::deliveries::sms_status::Echo;
 use crate::bridge::desk::post_form::{self, Form};
@@ -226,12 +227,12 @@ async fn deliver(
             }
             None => Ok(done(String::new(), None)),
         },
-        Delivery::Listing { list } => super::thread_header::edit_list(app, clients, &list).await?,
+        Delivery::Listing { list } => kinds::thread_header::edit_list(app, clients, &list).await?,
         Delivery::Copies { of, channel, root } => {
             copies::clear(app, clients, &of, (&channel, &root)).await?
         }
         Delivery::Root { channel, ts } => {
-            super::thread_header::bring_up_to_date(app, clients, row, &channel, &ts).await?
+            kinds::thread_header::bring_up_to_date(app, clients, row, &channel, &ts).await?
         }
         Delivery::Home { person, notice } => {
             let person = UserId::new(person);
@@ -299,9 +300,9 @@ async fn deliver(
             }
         }
         Delivery::Mark => mark(app, clients, row, attempt).await?,
-        Delivery::Call { call } => call_message::bring_up_to_date(app, clients, row, &call).await?,
+        Delivery::Call { call: sid } => call::bring_up_to_date(app, clients, row, &sid).await?,
         Delivery::ReplyWithFiles(enclosing) => {
-            match enclosure::prepare(app, clients, row, attempt, &enclosing).await? {
+            match reply_files::prepare(app, clients, row, attempt, &enclosing).await? {
                 Some(prepared) => prepared,
                 None => resolve(app, &enclosing.slack_text).await,
             }
@@ -311,7 +312,7 @@ async fn deliver(
             text(app, clients, row, attempt, &conversation, body, &media).await?
         }
         Delivery::InboundFile(shown) => {
-            picture::deliver(app, clients, row, attempt, &shown).await?
+            inbound_file::deliver(app, clients, row, attempt, &shown).await?
         }
         Delivery::Recording {
             recording,

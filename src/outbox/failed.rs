@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::picture;
+use super::kinds::inbound_file;
 use crate::app::App;
 use crate::delivery::{self, Delivery, Outcome, Unreadable};
 use crate::remote::Failure;
@@ -57,7 +57,7 @@ pub(super) fn is_repeatable(kind: Kind, row: &Row) -> bool {
     match kind.policy().settle {
         Settle::Repeat => true,
         Settle::TwilioLog | Settle::SlackHistory | Settle::RecordingInThread => false,
-        Settle::PictureInThread => picture::is_unseen(row),
+        Settle::PictureInThread => inbound_file::is_unseen(row),
     }
 }
 

@@ -6,22 +6,14 @@
 //! never repeated blindly.
 
 mod attempt;
-mod call_message;
 mod clock_jump;
-mod copies;
 mod desk;
-mod enclosure;
 pub(crate) mod failed;
-mod mark;
+mod kinds;
 #[cfg(test)]
 mod model_test;
 mod pace;
-mod picture;
-mod post;
-mod recording;
-mod resize;
 mod settle;
-mod thread_header;
 mod worker;
 
 use std::sync::Arc;

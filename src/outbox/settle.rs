@@ -5,7 +5,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{failed, picture, post, recording};
+use super::failed;
+use super::kinds::{inbound_file, post, recording};
 use crate::app::App;
 use crate::clients::Clients;
 use crate::delivery::{Delivery, Outcome, PostedIn, Unreadable};
@@ -50,7 +51,7 @@ pub(super) async fn look(
     let looked = match kind.policy().settle {
         Settle::TwilioLog => look_for_sms(app, clients, row, tried).await,
         Settle::RecordingInThread => recording::look(app, clients, row, tried).await,
-        Settle::PictureInThread => picture::look(app, clients, row, tried).await,
+        Settle::PictureInThread => inbound_file::look(app, clients, row, tried).await,
         Settle::SlackHistory | Settle::Repeat => look_for_post(app, clients, row, tried).await,
     };
     crate::faultpoints::point("look.read");

@@ -2,10 +2,10 @@
 
 use jiff::SignedDuration;
 
-use super::settle;
 use crate::app::App;
 use crate::clients::Clients;
 use crate::delivery::{Outcome, PostedIn};
+use crate::outbox::settle;
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
 use crate::slack::{ChannelId, MessageTs};
@@ -13,7 +13,7 @@ use crate::store::outbox;
 use crate::store::outbox::{Attempt, Row};
 
 /// Deletes every copy but the known one. A header message with replies stays: its replies are for the caller.
-pub(super) async fn clear(
+pub(in crate::outbox) async fn clear(
     app: &App,
     clients: &Clients,
     of: &str,

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::attempt;
-use super::failed::back_off;
 use super::recording::is_not_there;
 use crate::app::App;
 use crate::clients::Clients;
 use crate::delivery::{self, Delivery, InboundFile, Outcome};
+use crate::outbox::attempt;
+use crate::outbox::failed::back_off;
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
 use crate::slack::{ChannelId, MessageTs};
@@ -48,11 +48,11 @@ struct Place {
 }
 
 /// Whether nothing of it can be in the thread yet.
-pub(super) fn is_unseen(row: &Row) -> bool {
+pub(in crate::outbox) fn is_unseen(row: &Row) -> bool {
     matches!(row.delivery(), Ok(Delivery::InboundFile(picture)) if picture.uploaded.is_none())
 }
 
-pub(super) async fn deliver(
+pub(in crate::outbox) async fn deliver(
     app: &App,
     clients: &Clients,
     row: &Row,
@@ -256,7 +256,7 @@ fn find(messages: &[ThreadMessage], file: &str) -> Option<Outcome> {
 }
 
 /// Looks whether the file stands in the thread.
-pub(super) async fn look(
+pub(in crate::outbox) async fn look(
     app: &App,
     clients: &Clients,
     row: &Row,

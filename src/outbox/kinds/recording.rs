@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
-use super::{attempt, post, settle};
+use super::post;
 use crate::app::App;
 use crate::bridge::wording;
 use crate::clients::Clients;
 use crate::delivery::{Delivery, Outcome};
+use crate::outbox::{attempt, settle};
 use crate::remote::Failure;
 use crate::slack::client::Post;
 use crate::slack::{ChannelId, MessageTs};
@@ -34,15 +35,15 @@ const IN_TIME: u32 = attempt::REQUESTS - 1;
 const PATIENT_TRIES: i64 = 3;
 
 /// What is to be brought into the thread.
-pub(super) struct Upload<'a> {
+pub(in crate::outbox) struct Upload<'a> {
     /// Its SID at Twilio.
-    pub(super) recording: &'a str,
+    pub(in crate::outbox) recording: &'a str,
     /// The file's name.
-    pub(super) file: &'a str,
-    pub(super) title: &'a str,
+    pub(in crate::outbox) file: &'a str,
+    pub(in crate::outbox) title: &'a str,
 }
 
-pub(super) async fn deliver(
+pub(in crate::outbox) async fn deliver(
     app: &App,
     clients: &Clients,
     row: &Row,
@@ -112,7 +113,7 @@ fn again(attempt: &Attempt, why: &str) -> Outcome {
 }
 
 /// The host that Twilio sends us on to refuses an address that has expired; the next one is new.
-pub(super) fn is_not_there(code: &str) -> bool {
+pub(in crate::outbox) fn is_not_there(code: &str) -> bool {
     code == "http 404" || code.starts_with("elsewhere http 4")
 }
 
@@ -155,7 +156,7 @@ async fn say_lost(
 }
 
 /// Searches the thread for the file, or for the notice that it is lost.
-pub(super) async fn look(
+pub(in crate::outbox) async fn look(
     app: &App,
     clients: &Clients,
     row: &Row,

@@ -2,12 +2,12 @@
 //!
 //! The header is composed when it is sent, so one edit shows all changes so far. The update is idempotent.
 
-use super::attempt;
 use crate::app::App;
 use crate::bridge::desk::newcomers;
 use crate::bridge::desk::thread_header::{self, Neighbours};
 use crate::clients::Clients;
 use crate::delivery::{Content, Delivery, Outcome};
+use crate::outbox::attempt;
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::Row;
@@ -15,7 +15,7 @@ use crate::store::{conversations, outbox, threads};
 
 use crate::slack::refusal::is_about_content;
 
-pub(super) async fn bring_up_to_date(
+pub(in crate::outbox) async fn bring_up_to_date(
     app: &App,
     clients: &Clients,
     row: &Row,
@@ -55,7 +55,7 @@ pub(super) async fn bring_up_to_date(
 }
 
 /// Updates the post of a list of new callers.
-pub(super) async fn edit_list(
+pub(in crate::outbox) async fn edit_list(
     app: &App,
     clients: &Clients,
     list: &str,
@@ -92,7 +92,7 @@ pub(super) async fn edit_list(
 }
 
 /// Edits a message. If Slack refuses its blocks, edits it to bare text.
-pub(super) async fn edit(
+pub(in crate::outbox) async fn edit(
     clients: &Clients,
     channel: &ChannelId,
     ts: &MessageTs,
@@ -111,7 +111,7 @@ pub(super) async fn edit(
 }
 
 /// Slack's refusals that leave nothing to edit.
-pub(super) fn is_beyond_editing(code: &str) -> bool {
+pub(in crate::outbox) fn is_beyond_editing(code: &str) -> bool {
     matches!(
         code,
         "message_not_found" | "cant_update_message" | "edit_window_closed"

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::attempt::done;
 use crate::app::App;
 use crate::bridge::desk::post_form::{self, Form};
 use crate::clients::Clients;
 use crate::delivery::{Content, Outcome, PostedIn};
+use crate::outbox::attempt::done;
 use crate::remote::Failure;
 use crate::slack::client::{Metadata, Post};
 use crate::slack::refusal::{is_about_channel, is_about_content, is_about_thread};
@@ -16,9 +16,9 @@ use crate::store::outbox::{Attempt, Row};
 use crate::vocabulary::Kind;
 
 /// The `event_type` of the metadata by which a post of ours is found again.
-pub(super) const METADATA_TYPE: &str = "qdn_delivery";
+pub(in crate::outbox) const METADATA_TYPE: &str = "qdn_delivery";
 
-pub(super) fn metadata(row: &Row, attempt: &Attempt) -> Metadata {
+pub(in crate::outbox) fn metadata(row: &Row, attempt: &Attempt) -> Metadata {
     // Values stay strings: numbers in metadata make some readers lose the whole message.
     let payload = [
         ("outbox", row.id.clone()),
@@ -48,7 +48,7 @@ fn post(
 }
 
 /// The channel that a line or an announcement names, or why there is none.
-pub(super) async fn channel(app: &App, configured: &str) -> Result<ChannelId, Failure> {
+pub(in crate::outbox) async fn channel(app: &App, configured: &str) -> Result<ChannelId, Failure> {
     app.directory
         .channel_id(configured)
         .await?
@@ -65,7 +65,7 @@ fn forget_if_gone(app: &App, configured: &str, failure: &Failure) {
     }
 }
 
-pub(super) async fn begin_thread(
+pub(in crate::outbox) async fn begin_thread(
     app: &App,
     clients: &Clients,
     row: &Row,
@@ -91,7 +91,7 @@ pub(super) async fn begin_thread(
 }
 
 /// A list of new callers, in the channel of their line.
-pub(super) async fn list(
+pub(in crate::outbox) async fn list(
     app: &App,
     clients: &Clients,
     row: &Row,
@@ -107,13 +107,13 @@ pub(super) async fn list(
     announce(app, clients, row, attempt, (&line.channel, ""), content).await
 }
 
-pub(super) struct Thread<'a> {
-    pub(super) broadcast: bool,
-    pub(super) reply: &'a Content,
-    pub(super) root: &'a Content,
+pub(in crate::outbox) struct Thread<'a> {
+    pub(in crate::outbox) broadcast: bool,
+    pub(in crate::outbox) reply: &'a Content,
+    pub(in crate::outbox) root: &'a Content,
 }
 
-pub(super) async fn post_in_thread(
+pub(in crate::outbox) async fn post_in_thread(
     app: &App,
     clients: &Clients,
     row: &Row,
@@ -168,7 +168,7 @@ async fn has_moved(app: &App, conversation: &Conversation) -> Result<bool, Failu
     Ok(now.is_some_and(|channel| channel.as_str() != conversation.channel))
 }
 
-pub(super) async fn announce(
+pub(in crate::outbox) async fn announce(
     app: &App,
     clients: &Clients,
     row: &Row,
@@ -206,7 +206,7 @@ pub(super) async fn announce(
 }
 
 /// Posts a message. If Slack refuses its blocks, posts it as bare text.
-pub(super) async fn post_plainer(
+pub(in crate::outbox) async fn post_plainer(
     clients: &Clients,
     post: Post,
 ) -> Result<crate::slack::client::Posted, Failure> {
@@ -239,7 +239,7 @@ pub(super) async fn post_plainer(
 }
 
 /// A channel that refuses us may have been made anew under its name: it is looked up again.
-pub(super) fn forget_channel(app: &App, row: &Row, failure: &Failure) {
+pub(in crate::outbox) fn forget_channel(app: &App, row: &Row, failure: &Failure) {
     let Failure::Refused { code, .. } = failure else {
         return;
     };

@@ -2,7 +2,6 @@
 //!
 //! The message is rendered when it is sent, so one edit shows all changes so far. The update is idempotent.
 
-use super::attempt;
 use super::thread_header::{edit, is_beyond_editing};
 use crate::app::App;
 use crate::bridge::calls::thread::Scene;
@@ -10,12 +9,13 @@ use crate::bridge::desk::newcomers;
 use crate::bridge::desk::thread_header::{self, Neighbours};
 use crate::clients::Clients;
 use crate::delivery::Outcome;
+use crate::outbox::attempt;
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::Row;
 use crate::store::{calls, conversations, listed, outbox, ring_outcomes, threads};
 
-pub(super) async fn bring_up_to_date(
+pub(in crate::outbox) async fn bring_up_to_date(
     app: &App,
     clients: &Clients,
     row: &Row,

@@ -4,13 +4,15 @@
 //! Nobody sees any of this, so every step can be repeated. A file that cannot be sent is left out, the thread says so, and
 //! the text goes without it.
 
+mod resize;
+
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
-use super::failed::back_off;
-use super::resize;
+use crate::outbox::failed::back_off;
+
 use crate::app::App;
 use crate::clients::Clients;
 use crate::delivery::{FileState, OutboundMedia, Outcome, ReplyWithFiles, Unfit};
@@ -26,7 +28,7 @@ const MOST_FETCHED: usize = 25 * 1024 * 1024;
 static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 
 /// Prepares the first file that waits. Returns `None` if no file waits.
-pub(super) async fn prepare(
+pub(in crate::outbox) async fn prepare(
     app: &App,
     clients: &Clients,
     row: &Row,

@@ -14,7 +14,7 @@ use crate::store::{messages, outbox, sms};
 use crate::twilio::message::MessageState;
 use crate::vocabulary::{AttemptResult, DeliveryState, ReasonCode};
 
-pub(super) async fn mark(
+pub(in crate::outbox) async fn mark(
     app: &App,
     clients: &Clients,
     row: &Row,
