@@ -3,25 +3,17 @@
 //! The message is rendered when it is sent, so one edit shows all changes so far. The update is idempotent.
 
 use super::thread_header::{edit, is_beyond_editing};
-use crate::app::App;
+use super::{Answer, Sending, done};
 use crate::bridge::calls::thread::Scene;
 use crate::bridge::desk::newcomers;
 use crate::bridge::desk::thread_header::{self, Neighbours};
-use crate::clients::Clients;
-use crate::delivery::Outcome;
-use crate::outbox::attempt;
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs};
-use crate::store::outbox::Row;
 use crate::store::{calls, conversations, listed, outbox, ring_outcomes, threads};
 
-pub(in crate::outbox) async fn bring_up_to_date(
-    app: &App,
-    clients: &Clients,
-    row: &Row,
-    call: &str,
-) -> anyhow::Result<Result<Outcome, Failure>> {
-    let done = attempt::done(String::new(), None);
+pub(super) async fn bring_up_to_date(sending: Sending<'_>, call: &str) -> Answer {
+    let Sending { app, row, .. } = sending;
+    let done = done(String::new(), None);
     let Some(call) = calls::by_sid(&app.store, call).await? else {
         return Ok(Ok(done));
     };
@@ -53,7 +45,7 @@ pub(in crate::outbox) async fn bring_up_to_date(
         scene.as_reply()
     };
     let channel = ChannelId::new(&scene.conversation.channel);
-    Ok(match edit(clients, &channel, &ts, &content).await {
+    Ok(match edit(sending.clients, &channel, &ts, &content).await {
         // Somebody has deleted it, or may no longer be edited: there is nothing left to bring up to date.
         Err(Failure::Refused { code, .. }) if is_beyond_editing(&code) => Ok(done),
         other => other.map(|()| done),

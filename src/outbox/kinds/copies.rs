@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use super::{Answer, Sending};
 use crate::app::App;
 use crate::clients::Clients;
 use crate::delivery::{Outcome, PostedIn};
@@ -13,12 +14,8 @@ use crate::store::outbox;
 use crate::store::outbox::{Attempt, Row};
 
 /// Deletes every copy but the known one. A header message with replies stays: its replies are for the caller.
-pub(in crate::outbox) async fn clear(
-    app: &App,
-    clients: &Clients,
-    of: &str,
-    (channel, root): (&str, &str),
-) -> anyhow::Result<Result<Outcome, Failure>> {
+pub(super) async fn clear(sending: Sending<'_>, of: &str, (channel, root): (&str, &str)) -> Answer {
+    let Sending { app, clients, .. } = sending;
     let row = outbox::by_id(&app.store, of).await?;
     let attempts = outbox::attempts(&app.store, of).await?;
     let (Some(row), Some(first)) = (row, attempts.iter().find(|one| one.is_in_vain())) else {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::recording::is_not_there;
+use super::{Answer, Sending, done};
 use crate::app::App;
 use crate::clients::Clients;
 use crate::delivery::{self, Delivery, InboundFile, Outcome};
-use crate::outbox::attempt;
 use crate::outbox::failed::back_off;
 use crate::remote::Failure;
 use crate::slack::client::ThreadMessage;
@@ -52,13 +52,14 @@ pub(in crate::outbox) fn is_unseen(row: &Row) -> bool {
     matches!(row.delivery(), Ok(Delivery::InboundFile(picture)) if picture.uploaded.is_none())
 }
 
-pub(in crate::outbox) async fn deliver(
-    app: &App,
-    clients: &Clients,
-    row: &Row,
-    attempt: &Attempt,
-    picture: &InboundFile,
-) -> anyhow::Result<Result<Outcome, Failure>> {
+pub(super) async fn send(sending: Sending<'_>, picture: &InboundFile) -> Answer {
+    let Sending {
+        app,
+        clients,
+        row,
+        attempt,
+        ..
+    } = sending;
     if let Some(first) = waits_for(app, row, picture).await? {
         let tries = u32::try_from(attempt.n).unwrap_or(u32::MAX);
         let for_words = FOR_WORDS.saturating_mul(tries).min(FOR_WORDS_AT_MOST);
@@ -82,7 +83,7 @@ pub(in crate::outbox) async fn deliver(
         thread,
     };
     match &picture.uploaded {
-        None => bring(app, clients, row, attempt, picture).await,
+        None => bring(sending, picture).await,
         Some(file) => Ok(show(clients, picture, file, &place).await),
     }
 }
@@ -133,18 +134,13 @@ async fn waits_for(app: &App, row: &Row, picture: &InboundFile) -> anyhow::Resul
 }
 
 /// Fetches the file and uploads it.
-async fn bring(
-    app: &App,
-    clients: &Clients,
-    row: &Row,
-    attempt: &Attempt,
-    picture: &InboundFile,
-) -> anyhow::Result<Result<Outcome, Failure>> {
+async fn bring(sending: Sending<'_>, picture: &InboundFile) -> Answer {
+    let clients = sending.clients;
     let message = MessageSid::parse(&picture.message_sid)?;
     let fetched = match clients.twilio.medium(&message, &picture.media_sid).await {
         Ok(fetched) if is_page(&fetched.content_type) && !is_page(&picture.content_type) => {
             let why = "a page in place of the file".to_owned();
-            return fetch_again(app, row, attempt, why).await.map(Ok);
+            return fetch_again(sending, why).await.map(Ok);
         }
         Ok(fetched) => fetched,
         Err(Failure::Refused { code, .. }) if matches!(code.as_str(), "http 401" | "http 403") => {
@@ -155,10 +151,10 @@ async fn bring(
             }));
         }
         Err(Failure::Refused { code, .. }) if is_not_there(&code) => {
-            return not_there(app, row, code).await.map(Ok);
+            return not_there(sending, code).await.map(Ok);
         }
         Err(Failure::Unknown { why } | Failure::NotSent { why }) => {
-            return fetch_again(app, row, attempt, why).await.map(Ok);
+            return fetch_again(sending, why).await.map(Ok);
         }
         Err(failure) => return Ok(Err(failure)),
     };
@@ -182,7 +178,8 @@ fn is_page(content_type: &str) -> bool {
         .starts_with("text/html")
 }
 
-async fn not_there(app: &App, row: &Row, code: String) -> anyhow::Result<Outcome> {
+async fn not_there(sending: Sending<'_>, code: String) -> anyhow::Result<Outcome> {
+    let Sending { app, row, .. } = sending;
     let before = tried_before(app, row, ReasonCode::NotThere).await?;
     Ok(match NOT_THERE_AGAIN.get(before) {
         Some(seconds) => Outcome::Again {
@@ -196,12 +193,10 @@ async fn not_there(app: &App, row: &Row, code: String) -> anyhow::Result<Outcome
     })
 }
 
-async fn fetch_again(
-    app: &App,
-    row: &Row,
-    attempt: &Attempt,
-    why: String,
-) -> anyhow::Result<Outcome> {
+async fn fetch_again(sending: Sending<'_>, why: String) -> anyhow::Result<Outcome> {
+    let Sending {
+        app, row, attempt, ..
+    } = sending;
     let before = tried_before(app, row, ReasonCode::FromTwilio).await?;
     let age = app.clock.now().duration_since(row.created());
     let why = format!("from Twilio: {why}");
@@ -242,7 +237,7 @@ async fn show(
                 None => Outcome::Uploaded(None),
             })
         }
-        shared => shared.map(|()| attempt::done(file.to_owned(), None)),
+        shared => shared.map(|()| done(file.to_owned(), None)),
     }
 }
 
@@ -261,7 +256,7 @@ pub(in crate::outbox) async fn look(
     clients: &Clients,
     row: &Row,
     tried: &Attempt,
-) -> anyhow::Result<Result<Outcome, Failure>> {
+) -> Answer {
     let Delivery::InboundFile(InboundFile {
         uploaded: Some(file),
         ..

@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 
+use super::{Answer, Sending};
 use crate::app::App;
 use crate::bridge::replies::reached::is_edited_away;
-use crate::clients::Clients;
 use crate::conversation::{self, Mark, Part};
 use crate::delivery::Outcome;
 use crate::remote::Failure;
@@ -14,12 +14,14 @@ use crate::store::{messages, outbox, sms};
 use crate::twilio::message::MessageState;
 use crate::vocabulary::{AttemptResult, DeliveryState, ReasonCode};
 
-pub(in crate::outbox) async fn mark(
-    app: &App,
-    clients: &Clients,
-    row: &Row,
-    attempt: &Attempt,
-) -> anyhow::Result<Result<Outcome, Failure>> {
+pub(super) async fn send(sending: Sending<'_>) -> Answer {
+    let Sending {
+        app,
+        clients,
+        row,
+        attempt,
+        ..
+    } = sending;
     let message = messages::by_id(&app.store, &row.message_id).await?;
     let (wanted, again) = if message.is_internal() {
         (Mark::KeptInside, None)

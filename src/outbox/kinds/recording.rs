@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
-use super::post;
+use super::{Answer, Sending, done, post};
 use crate::app::App;
 use crate::bridge::wording;
 use crate::clients::Clients;
@@ -34,22 +34,14 @@ const IN_TIME: u32 = attempt::REQUESTS - 1;
 /// How often that is insisted on; a slow network must not keep a recording away for ever.
 const PATIENT_TRIES: i64 = 3;
 
-/// What is to be brought into the thread.
-pub(in crate::outbox) struct Upload<'a> {
-    /// Its SID at Twilio.
-    pub(in crate::outbox) recording: &'a str,
-    /// The file's name.
-    pub(in crate::outbox) file: &'a str,
-    pub(in crate::outbox) title: &'a str,
-}
-
-pub(in crate::outbox) async fn deliver(
-    app: &App,
-    clients: &Clients,
-    row: &Row,
-    attempt: &Attempt,
-    upload: &Upload<'_>,
-) -> anyhow::Result<Result<Outcome, Failure>> {
+pub(super) async fn send(sending: Sending<'_>, recording: &str, file: &str, title: &str) -> Answer {
+    let Sending {
+        app,
+        clients,
+        row,
+        attempt,
+        ..
+    } = sending;
     let began = Instant::now();
     let conversation = conversations::by_id(&app.store, &row.conversation_id).await?;
     let is_old = app.clock.now().duration_since(row.created()) > GIVEN_UP;
@@ -64,7 +56,7 @@ pub(in crate::outbox) async fn deliver(
         });
     };
     let channel = ChannelId::new(&conversation.channel);
-    let bytes = match clients.twilio.recording(upload.recording).await {
+    let bytes = match clients.twilio.recording(recording).await {
         Ok(bytes) => bytes,
         // Right after the call it may not be there yet, whatever the callback says.
         Err(Failure::Refused { code, .. }) if !is_old && is_not_there(&code) => {
@@ -79,27 +71,22 @@ pub(in crate::outbox) async fn deliver(
             }));
         }
         Err(Failure::Refused { code, .. }) => {
-            return Ok(say_lost(clients, row, attempt, &channel, &thread, &code).await);
+            return Ok(say_lost(sending, &channel, &thread, &code).await);
         }
         Err(Failure::Unknown { .. } | Failure::NotSent { .. }) if is_old => {
-            return Ok(say_lost(clients, row, attempt, &channel, &thread, "no answer").await);
+            return Ok(say_lost(sending, &channel, &thread, "no answer").await);
         }
         Err(failure) => return Ok(Err(unseen(failure))),
     };
     let slack = &clients.slack;
     let shared = async {
-        let id = slack
-            .upload_file(upload.file, bytes)
-            .await
-            .map_err(unseen)?;
+        let id = slack.upload_file(file, bytes).await.map_err(unseen)?;
         let in_time = app.config.delivery.request_timeout * IN_TIME;
         if began.elapsed() > in_time && attempt.n <= PATIENT_TRIES {
             return Ok(again(attempt, "it took too long to fetch and upload"));
         }
-        slack
-            .share_file(&id, upload.title, &channel, &thread)
-            .await?;
-        Ok(attempt::done(id, None))
+        slack.share_file(&id, title, &channel, &thread).await?;
+        Ok(done(id, None))
     };
     Ok(shared.await)
 }
@@ -131,15 +118,13 @@ fn unseen(failure: Failure) -> Failure {
 
 /// Tells the thread that the voicemail is lost, and where it can be heard.
 async fn say_lost(
-    clients: &Clients,
-    row: &Row,
-    attempt: &Attempt,
+    sending: Sending<'_>,
     channel: &ChannelId,
     thread: &MessageTs,
     why: &str,
 ) -> Result<Outcome, Failure> {
     tracing::error!(
-        outbox = row.id,
+        outbox = sending.row.id,
         why,
         "a caller's recording could not be fetched from Twilio"
     );
@@ -149,10 +134,10 @@ async fn say_lost(
         text: wording::calls::recording_lost(why),
         blocks: None,
         reply_broadcast: false,
-        metadata: Some(post::metadata(row, attempt)),
+        metadata: Some(post::metadata(sending)),
     };
-    let posted = clients.slack.post_message(&post).await?;
-    Ok(attempt::done(posted.ts.as_str().to_owned(), None))
+    let posted = sending.clients.slack.post_message(&post).await?;
+    Ok(done(posted.ts.as_str().to_owned(), None))
 }
 
 /// Searches the thread for the file, or for the notice that it is lost.
@@ -161,7 +146,7 @@ pub(in crate::outbox) async fn look(
     clients: &Clients,
     row: &Row,
     tried: &Attempt,
-) -> anyhow::Result<Result<Outcome, Failure>> {
+) -> Answer {
     let Delivery::Recording { file, .. } = row.delivery()? else {
         anyhow::bail!("outbox row {} is no recording", row.id)
     };

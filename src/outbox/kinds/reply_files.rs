@@ -13,13 +13,14 @@ use tokio::sync::Semaphore;
 
 use crate::outbox::failed::back_off;
 
+use super::reply::to_texts;
+use super::{Answer, Sending};
 use crate::app::App;
-use crate::clients::Clients;
-use crate::delivery::{FileState, OutboundMedia, Outcome, ReplyWithFiles, Unfit};
+use crate::delivery::{Enclosure, FileState, OutboundMedia, Outcome, ReplyWithFiles, Unfit};
 use crate::media::{self, MOST_BYTES, MOST_FILES};
 use crate::remote::Failure;
 use crate::store::new_id;
-use crate::store::outbox::{Attempt, Row};
+use crate::store::outbox::Row;
 
 /// The most bytes fetched. A larger file is no picture that could be scaled down.
 const MOST_FETCHED: usize = 25 * 1024 * 1024;
@@ -27,82 +28,102 @@ const MOST_FETCHED: usize = 25 * 1024 * 1024;
 /// A picture takes a hundred times its size while it is scaled.
 static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 
-/// Prepares the first file that waits. Returns `None` if no file waits.
-pub(in crate::outbox) async fn prepare(
-    app: &App,
-    clients: &Clients,
-    row: &Row,
-    attempt: &Attempt,
-    enclosing: &ReplyWithFiles,
-) -> anyhow::Result<Option<Result<Outcome, Failure>>> {
-    let waits = |fate: &FileState| matches!(fate, FileState::Waiting);
-    let Some(index) = enclosing.files.iter().position(|file| waits(&file.fate)) else {
-        return Ok(None);
+/// Prepares the first file that waits. If none waits, the reply becomes texts.
+pub(super) async fn send(sending: Sending<'_>, reply: &ReplyWithFiles) -> Answer {
+    let waits = |file: &Enclosure| matches!(file.fate, FileState::Waiting);
+    let Some(index) = reply.files.iter().position(waits) else {
+        return Ok(to_texts(sending.app, &reply.slack_text).await);
     };
-    let file = &enclosing.files[index];
-    let prepared = |fate: FileState| {
-        let mut prepared = enclosing.clone();
-        prepared.files[index].fate = fate;
-        Ok(Some(Ok(Outcome::Prepared(prepared))))
+    let file = &reply.files[index];
+    let fate = match fetch(sending, file).await {
+        Fetched::File(bytes) => {
+            let content_type = file.mimetype.clone();
+            fit(sending.app, bytes, content_type, allowance(reply)).await?
+        }
+        Fetched::Unfit(unfit) => FileState::Unfit(unfit),
+        Fetched::NotYet(ended) => return Ok(ended),
     };
-    let fetched = match clients.slack.download(&file.url, MOST_FETCHED).await {
-        Ok(fetched) if is_page(&fetched.content_type) => None,
-        Ok(fetched) => Some(fetched),
+    let mut prepared = reply.clone();
+    prepared.files[index].fate = fate;
+    Ok(Ok(Outcome::Prepared(prepared)))
+}
+
+/// What Slack gave for a file.
+enum Fetched {
+    File(Vec<u8>),
+    /// It will not be sent.
+    Unfit(Unfit),
+    /// The attempt ends so, and another follows.
+    NotYet(Result<Outcome, Failure>),
+}
+
+async fn fetch(sending: Sending<'_>, file: &Enclosure) -> Fetched {
+    let slack = &sending.clients.slack;
+    match slack.download(&file.url, MOST_FETCHED).await {
+        Ok(fetched) if is_page(&fetched.content_type) => why_not_given(sending, file).await,
+        Ok(fetched) => Fetched::File(fetched.bytes),
         Err(Failure::Refused { code, .. }) => match code.as_str() {
-            "too_large" => return prepared(FileState::Unfit(Unfit::TooLarge)),
-            "not_slack" => return prepared(FileState::Unfit(Unfit::Elsewhere)),
-            _ => None,
+            "too_large" => Fetched::Unfit(Unfit::TooLarge),
+            "not_slack" => Fetched::Unfit(Unfit::Elsewhere),
+            _ => why_not_given(sending, file).await,
         },
         // Slack is not there; if that lasts, the words go alone.
-        Err(failure) if is_old(app, row) => {
-            tracing::warn!(outbox = row.id, %failure, "a dispatcher's file cannot be fetched from Slack");
-            return prepared(FileState::Unfit(Unfit::Unreachable));
+        Err(failure) if is_old(sending.app, sending.row) => {
+            tracing::warn!(outbox = sending.row.id, %failure, "a dispatcher's file cannot be fetched from Slack");
+            Fetched::Unfit(Unfit::Unreachable)
         }
-        Err(Failure::Unknown { why }) => return Ok(Some(Err(Failure::NotSent { why }))),
-        Err(failure) => return Ok(Some(Err(failure))),
-    };
-    let Some(fetched) = fetched else {
-        // Slack shows a page where it does not give a file; this says why.
-        return match clients.slack.file_info(&file.file).await {
-            Ok(found) if found.is_gone() => prepared(FileState::Unfit(Unfit::Deleted)),
-            Err(Failure::Refused { code, .. })
-                if matches!(code.as_str(), "file_not_found" | "file_deleted") =>
-            {
-                prepared(FileState::Unfit(Unfit::Deleted))
-            }
-            Ok(_) if is_old(app, row) => prepared(FileState::Unfit(Unfit::Unreachable)),
-            Ok(_) => Ok(Some(Ok(Outcome::Again {
-                after: back_off(app, attempt.n),
-                why: "Slack does not give a file out".into(),
-            }))),
-            Err(failure) => Ok(Some(Err(failure))),
-        };
-    };
-    let (bytes, content_type) = (fetched.bytes, file.mimetype.clone());
-    let most = allowance(enclosing);
+        Err(Failure::Unknown { why }) => Fetched::NotYet(Err(Failure::NotSent { why })),
+        Err(failure) => Fetched::NotYet(Err(failure)),
+    }
+}
+
+/// Asks Slack about a file for which it shows a page.
+async fn why_not_given(sending: Sending<'_>, file: &Enclosure) -> Fetched {
+    match sending.clients.slack.file_info(&file.file).await {
+        Ok(found) if found.is_gone() => Fetched::Unfit(Unfit::Deleted),
+        Err(Failure::Refused { code, .. })
+            if matches!(code.as_str(), "file_not_found" | "file_deleted") =>
+        {
+            Fetched::Unfit(Unfit::Deleted)
+        }
+        Ok(_) if is_old(sending.app, sending.row) => Fetched::Unfit(Unfit::Unreachable),
+        Ok(_) => Fetched::NotYet(Ok(Outcome::Again {
+            after: back_off(sending.app, sending.attempt.n),
+            why: "Slack does not give a file out".into(),
+        })),
+        Err(failure) => Fetched::NotYet(Err(failure)),
+    }
+}
+
+/// Fits a file to a phone and stores it.
+async fn fit(
+    app: &App,
+    bytes: Vec<u8>,
+    content_type: String,
+    most: usize,
+) -> anyhow::Result<FileState> {
     let permit = ONE_AT_A_TIME.acquire().await?;
     let fitted = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         resize::fit(bytes, &content_type, most)
     });
-    match fitted.await? {
-        Err(unfit) => prepared(FileState::Unfit(unfit)),
-        Ok((bytes, content_type)) => {
-            let medium = OutboundMedia {
-                id: new_id(),
-                content_type,
-                size: i64::try_from(bytes.len())?,
-            };
-            media::save(&app.config.media_folder(), &medium.id, &bytes).await?;
-            prepared(FileState::Ready(medium))
-        }
-    }
+    let (bytes, content_type) = match fitted.await? {
+        Ok(fitted) => fitted,
+        Err(unfit) => return Ok(FileState::Unfit(unfit)),
+    };
+    let medium = OutboundMedia {
+        id: new_id(),
+        content_type,
+        size: i64::try_from(bytes.len())?,
+    };
+    media::save(&app.config.media_folder(), &medium.id, &bytes).await?;
+    Ok(FileState::Ready(medium))
 }
 
 /// The most bytes of each file, so that as many files as possible fit into one text.
-fn allowance(enclosing: &ReplyWithFiles) -> usize {
+fn allowance(reply: &ReplyWithFiles) -> usize {
     let sent = || {
-        let files = enclosing.files.iter();
+        let files = reply.files.iter();
         files.filter(|file| !matches!(file.fate, FileState::Unfit(_)))
     };
     let size = |size: Option<u64>| size.map_or(MOST_BYTES, |size| size as usize);

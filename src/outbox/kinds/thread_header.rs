@@ -2,27 +2,19 @@
 //!
 //! The header is composed when it is sent, so one edit shows all changes so far. The update is idempotent.
 
-use crate::app::App;
+use super::{Answer, Sending, done};
 use crate::bridge::desk::newcomers;
 use crate::bridge::desk::thread_header::{self, Neighbours};
 use crate::clients::Clients;
-use crate::delivery::{Content, Delivery, Outcome};
-use crate::outbox::attempt;
+use crate::delivery::{Content, Delivery};
 use crate::remote::Failure;
+use crate::slack::refusal::is_about_content;
 use crate::slack::{ChannelId, MessageTs};
-use crate::store::outbox::Row;
 use crate::store::{conversations, outbox, threads};
 
-use crate::slack::refusal::is_about_content;
-
-pub(in crate::outbox) async fn bring_up_to_date(
-    app: &App,
-    clients: &Clients,
-    row: &Row,
-    channel: &str,
-    ts: &str,
-) -> anyhow::Result<Result<Outcome, Failure>> {
-    let done = attempt::done(String::new(), None);
+pub(super) async fn bring_up_to_date(sending: Sending<'_>, channel: &str, ts: &str) -> Answer {
+    let Sending { app, row, .. } = sending;
+    let done = done(String::new(), None);
     let Some(thread) = threads::read(&app.store, channel, ts).await? else {
         return Ok(Ok(done));
     };
@@ -41,7 +33,7 @@ pub(in crate::outbox) async fn bring_up_to_date(
     let content = thread_header::compose(app, &conversation, &body, neighbours).await?;
     let is_over = conversation.channel != channel || conversation.thread_ts != ts;
     let channel = ChannelId::new(channel);
-    Ok(match edit(clients, &channel, &at, &content).await {
+    Ok(match edit(sending.clients, &channel, &at, &content).await {
         // Its channel may be gone for good, and the conversation with it to another.
         Err(Failure::Refused { .. }) if is_over => Ok(done),
         // It was deleted, may no longer be edited, or is too long to be shown in any other way: it stays as it is.
@@ -55,12 +47,9 @@ pub(in crate::outbox) async fn bring_up_to_date(
 }
 
 /// Updates the post of a list of new callers.
-pub(in crate::outbox) async fn edit_list(
-    app: &App,
-    clients: &Clients,
-    list: &str,
-) -> anyhow::Result<Result<Outcome, Failure>> {
-    let done = attempt::done(String::new(), None);
+pub(super) async fn edit_list(sending: Sending<'_>, list: &str) -> Answer {
+    let app = sending.app;
+    let done = done(String::new(), None);
     let row = outbox::by_id(&app.store, list).await?;
     let Some(row) = row.filter(|row| !row.external_id.is_empty()) else {
         return Ok(Ok(done));
@@ -81,7 +70,7 @@ pub(in crate::outbox) async fn edit_list(
         Ok(None) => return Ok(Ok(done)),
         Err(failure) => return Ok(Err(failure)),
     };
-    Ok(match edit(clients, &channel, &ts, &content).await {
+    Ok(match edit(sending.clients, &channel, &ts, &content).await {
         Err(Failure::Refused { code, .. })
             if is_beyond_editing(&code) || is_about_content(&code) =>
         {
@@ -92,7 +81,7 @@ pub(in crate::outbox) async fn edit_list(
 }
 
 /// Edits a message. If Slack refuses its blocks, edits it to bare text.
-pub(in crate::outbox) async fn edit(
+pub(super) async fn edit(
     clients: &Clients,
     channel: &ChannelId,
     ts: &MessageTs,
@@ -111,7 +100,7 @@ pub(in crate::outbox) async fn edit(
 }
 
 /// Slack's refusals that leave nothing to edit.
-pub(in crate::outbox) fn is_beyond_editing(code: &str) -> bool {
+pub(super) fn is_beyond_editing(code: &str) -> bool {
     matches!(
         code,
         "message_not_found" | "cant_update_message" | "edit_window_closed"

@@ -1,0 +1,59 @@
+//! Shows something to one person alone.
+
+use super::{Answer, Sending, done};
+use crate::bridge::desk::{newcomers, post_form};
+use crate::bridge::wording;
+use crate::delivery::{Content, Outcome};
+use crate::remote::Failure;
+use crate::slack::{ChannelId, MessageTs, UserId};
+use crate::store::{listed, outbox};
+
+/// The most characters shown to one person in one message.
+const AT_ONCE: usize = 3_000;
+
+pub(super) async fn send(
+    sending: Sending<'_>,
+    place: (&str, &str, &str),
+    content: &Content,
+) -> Result<Outcome, Failure> {
+    show(sending, place, content).await?;
+    Ok(done(String::new(), None))
+}
+
+/// Shows one person the words of a post that Slack did not take, as bare text.
+pub(super) async fn show_words(
+    sending: Sending<'_>,
+    of: &str,
+    place: (&str, &str, &str),
+) -> Answer {
+    let app = sending.app;
+    let posted = outbox::by_id(&app.store, of).await?;
+    let mut words = posted.map_or_else(String::new, |row| post_form::words(&row));
+    let listed = listed::opened_by(&app.store, of).await?;
+    if !listed.is_empty() {
+        words = newcomers::above(app, &listed, words.into())?.text;
+    }
+    if words.trim().is_empty() {
+        words = wording::delivery::words_are_gone();
+    }
+    let characters: Vec<char> = words.chars().collect();
+    for part in characters.chunks(AT_ONCE) {
+        let part: String = part.iter().collect();
+        if let Err(failure) = show(sending, place, &part.into()).await {
+            return Ok(Err(failure));
+        }
+    }
+    Ok(Ok(done(String::new(), None)))
+}
+
+async fn show(
+    sending: Sending<'_>,
+    (channel, user, thread_ts): (&str, &str, &str),
+    content: &Content,
+) -> Result<(), Failure> {
+    let (channel, user) = (ChannelId::new(channel), UserId::new(user));
+    let thread = MessageTs::parse(thread_ts).ok();
+    let (slack, blocks) = (&sending.clients.slack, content.blocks.as_ref());
+    let shown = slack.post_ephemeral(&channel, &user, thread.as_ref(), &content.text, blocks);
+    shown.await.map(|_| ())
+}
