@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 pub(crate) use self::dial::{LegOf, Progress, address};
 pub(crate) use self::known::situation;
-use self::next::{CallStep, RingPosition};
+use self::next::{CallStep, RingEnd, RingPosition};
 use self::ring_end::Ended;
 use crate::app::App;
 use crate::calls::event::CallEvent;
@@ -108,7 +108,12 @@ pub(crate) async fn dial_ended(
             from: &result.from,
         };
         let ended = Ended::of(result, progress, line, &turns);
-        let mut step = next::after_ring(app, &of_call, &ended, result, progress, &mut situation);
+        let end = RingEnd {
+            ended: &ended,
+            result,
+            progress,
+        };
+        let mut step = next::after_ring(app, &of_call, &end, &mut situation);
         step.event.event.clone_from(&event);
         for entry in &mut step.event.audit {
             entry.detail["rang"] = explained::how_it_rang(result, progress, &turns);

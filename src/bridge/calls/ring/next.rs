@@ -22,133 +22,166 @@ pub(super) struct CallStep {
     pub(super) event: CallEvent,
 }
 
+/// A ring that has ended.
+pub(super) struct RingEnd<'a> {
+    pub(super) ended: &'a Ended,
+    pub(super) result: &'a DialResult,
+    pub(super) progress: &'a Progress,
+}
+
 /// Decides the next step after a ring has ended.
 pub(super) fn after_ring(
     app: &App,
     of_call: &OfCall<'_>,
-    ended: &Ended,
-    result: &DialResult,
-    progress: &Progress,
+    end: &RingEnd<'_>,
     situation: &mut Situation,
 ) -> CallStep {
-    let round = progress.round;
-    let step = progress.step + 1;
-    let mut event = of_call.event(app);
-    let phones = |names: &[&str]| -> HashSet<PhoneNumber> {
-        let people = names.iter().filter_map(|name| app.config.person(name));
-        people.map(|person| person.phone.clone()).collect()
-    };
-    situation.tried = phones(&progress.out());
-    situation.rung = phones(&progress.rung());
+    situation.tried = phones(app, end.progress.out());
+    situation.rung = phones(app, end.progress.rung());
     app.calls.cache.nobody_talks(of_call.sid, app.clock.now());
-    let (others, from, reason) = match ended {
-        Ended::Answered { person } => {
-            app.calls.cache.is_over(of_call.sid, app.clock.now());
-            let seconds = i64::from(result.dial_call_duration.unwrap_or_default());
-            event.changes.push(Change::RingOutcome {
-                round,
-                person: person.clone(),
-                leg: String::new(),
-                keys: String::new(),
-                outcome: RingOutcome::Took,
-            });
-            if person.is_empty() {
-                event.changes.pop();
-            }
-            let others = RingOutcome::CutOff;
-            event.changes.push(Change::RoundEnded { round, others });
-            event.changes.push(Change::Answered {
-                person: person.clone(),
-                seconds,
-            });
-            let mut entry = of_call.entry(app, Decision::CallAnswered, "somebody took the call");
-            entry.detail =
-                json!({ "step": step, "round": round, "person": person, "seconds": seconds });
-            event.audit.push(entry);
-            let response = Response::new([Verb::Hangup]);
-            return CallStep { response, event };
-        }
-        Ended::CallerGone => {
-            app.calls.cache.is_over(of_call.sid, app.clock.now());
-            let others = RingOutcome::CutOff;
-            event.changes.push(Change::RoundEnded { round, others });
-            event.changes.push(Change::HungUp);
-            let mut entry = of_call.entry(
-                app,
-                Decision::CallerHungUp,
-                "the caller hung up before anybody answered",
-            );
-            entry.detail = json!({ "step": step, "round": round, "rang": progress.now() });
-            event.audit.push(entry);
-            let response = Response::empty();
-            return CallStep { response, event };
-        }
-        Ended::Swallowed {
-            by: Some(person),
-            declined,
-        } => {
-            let names = declined.iter().chain([person]).map(String::as_str);
-            situation.tried.extend(phones(&names.collect::<Vec<_>>()));
-            // The others were cut off by it: they have not had their turn.
-            let from = progress.again();
-            let reason =
-                format!("step {step}: {person}'s phone was picked up, but nobody took the call");
-            (RingOutcome::CutOff, from, reason)
-        }
-        Ended::Swallowed { by: None, declined } => {
-            let names: Vec<&str> = declined.iter().map(String::as_str).collect();
-            situation.tried.extend(phones(&names));
-            situation.rung.extend(phones(&progress.now()));
-            let reason = format!("step {step}: a phone was picked up, but nobody took the call");
-            (RingOutcome::CutOff, progress.then, reason)
+    let (others, from) = match end.ended {
+        Ended::Answered { person } => return answered(app, of_call, end, person),
+        Ended::CallerGone => return caller_gone(app, of_call, end),
+        Ended::Swallowed { by, declined } => {
+            situation.tried.extend(phones(app, declined));
+            let from = if let Some(person) = by {
+                situation.tried.extend(phones(app, [person]));
+                // The others were cut off by it: they have not had their turn.
+                end.progress.again()
+            } else {
+                situation.rung.extend(phones(app, end.progress.now()));
+                end.progress.then
+            };
+            (RingOutcome::CutOff, from)
         }
         Ended::Unanswered { declined } => {
-            let names: Vec<&str> = declined.iter().map(String::as_str).collect();
-            situation.tried.extend(phones(&names));
-            situation.rung.extend(phones(&progress.now()));
-            let status = result.dial_call_status.as_str();
-            let reason = format!("step {step} ended with {status}");
-            (RingOutcome::NoAnswer, progress.then, reason)
+            situation.tried.extend(phones(app, declined));
+            situation.rung.extend(phones(app, end.progress.now()));
+            (RingOutcome::NoAnswer, end.progress.then)
         }
     };
-    let who_is = |person: &String, outcome| Change::RingOutcome {
-        round,
-        person: person.clone(),
-        leg: String::new(),
-        keys: String::new(),
-        outcome,
-    };
-    if let Ended::Swallowed {
-        by: Some(person), ..
-    } = ended
-    {
-        event.changes.push(who_is(person, RingOutcome::NotTaken));
-    }
-    match ended {
-        Ended::Swallowed { declined, .. } | Ended::Unanswered { declined } => {
-            let outcome = match &result.dial_call_status {
-                DialCallStatus::Failed => RingOutcome::Failed,
-                _ => RingOutcome::Busy,
-            };
-            event
-                .changes
-                .extend(declined.iter().map(|person| who_is(person, outcome)));
-        }
-        _ => {}
-    }
+    let round = end.progress.round;
+    let mut event = of_call.event(app);
+    event.changes = outcomes(end);
     event.changes.push(Change::RoundEnded { round, others });
     event.changes.push(Change::NobodyTalks);
     let rang = RingPosition {
         from,
         round: round + 1,
-        last: Some(progress.step),
+        last: Some(end.progress.step),
     };
-    let mut step = lead_on(app, of_call, situation, &rang, &reason);
+    let mut step = lead_on(app, of_call, situation, &rang, &end.reason());
     event.changes.append(&mut step.event.changes);
     event.audit.append(&mut step.event.audit);
     CallStep {
         response: step.response,
         event,
+    }
+}
+
+impl RingEnd<'_> {
+    /// The step that rang, from 1.
+    fn step(&self) -> usize {
+        self.progress.step + 1
+    }
+
+    /// Why the call goes on, for the audit.
+    fn reason(&self) -> String {
+        let step = self.step();
+        match self.ended {
+            Ended::Swallowed {
+                by: Some(person), ..
+            } => format!("step {step}: {person}'s phone was picked up, but nobody took the call"),
+            Ended::Swallowed { by: None, .. } => {
+                format!("step {step}: a phone was picked up, but nobody took the call")
+            }
+            _ => format!(
+                "step {step} ended with {}",
+                self.result.dial_call_status.as_str()
+            ),
+        }
+    }
+}
+
+/// The phones of these people.
+fn phones<N: AsRef<str>>(app: &App, names: impl IntoIterator<Item = N>) -> HashSet<PhoneNumber> {
+    let people = names
+        .into_iter()
+        .filter_map(|name| app.config.person(name.as_ref()));
+    people.map(|person| person.phone.clone()).collect()
+}
+
+/// Somebody took the call.
+fn answered(app: &App, of_call: &OfCall<'_>, end: &RingEnd<'_>, person: &str) -> CallStep {
+    let round = end.progress.round;
+    let seconds = i64::from(end.result.dial_call_duration.unwrap_or_default());
+    app.calls.cache.is_over(of_call.sid, app.clock.now());
+    let mut event = of_call.event(app);
+    if !person.is_empty() {
+        event
+            .changes
+            .push(outcome(round, person, RingOutcome::Took));
+    }
+    let others = RingOutcome::CutOff;
+    event.changes.push(Change::RoundEnded { round, others });
+    event.changes.push(Change::Answered {
+        person: person.to_owned(),
+        seconds,
+    });
+    let mut entry = of_call.entry(app, Decision::CallAnswered, "somebody took the call");
+    entry.detail =
+        json!({ "step": end.step(), "round": round, "person": person, "seconds": seconds });
+    event.audit.push(entry);
+    CallStep {
+        response: Response::new([Verb::Hangup]),
+        event,
+    }
+}
+
+/// The caller hung up while it rang.
+fn caller_gone(app: &App, of_call: &OfCall<'_>, end: &RingEnd<'_>) -> CallStep {
+    let round = end.progress.round;
+    app.calls.cache.is_over(of_call.sid, app.clock.now());
+    let mut event = of_call.event(app);
+    let others = RingOutcome::CutOff;
+    event.changes.push(Change::RoundEnded { round, others });
+    event.changes.push(Change::HungUp);
+    let reason = "the caller hung up before anybody answered";
+    let mut entry = of_call.entry(app, Decision::CallerHungUp, reason);
+    entry.detail = json!({ "step": end.step(), "round": round, "rang": end.progress.now() });
+    event.audit.push(entry);
+    CallStep {
+        response: Response::empty(),
+        event,
+    }
+}
+
+/// What is known of the phones that did not take the call.
+fn outcomes(end: &RingEnd<'_>) -> Vec<Change> {
+    let round = end.progress.round;
+    let (by, declined) = match end.ended {
+        Ended::Swallowed { by, declined } => (by.as_deref(), declined.as_slice()),
+        Ended::Unanswered { declined } => (None, declined.as_slice()),
+        Ended::Answered { .. } | Ended::CallerGone => return Vec::new(),
+    };
+    let of_declined = match &end.result.dial_call_status {
+        DialCallStatus::Failed => RingOutcome::Failed,
+        _ => RingOutcome::Busy,
+    };
+    let by = by.map(|person| outcome(round, person, RingOutcome::NotTaken));
+    let declined = declined
+        .iter()
+        .map(|person| outcome(round, person, of_declined));
+    by.into_iter().chain(declined).collect()
+}
+
+fn outcome(round: i64, person: &str, outcome: RingOutcome) -> Change {
+    Change::RingOutcome {
+        round,
+        person: person.to_owned(),
+        leg: String::new(),
+        keys: String::new(),
+        outcome,
     }
 }
 

@@ -68,18 +68,7 @@ impl Ended {
         if is_over(&result.call_status) {
             return Ended::CallerGone;
         }
-        let refuses = |status: &str| matches!(status, "busy" | "failed");
-        let mut declined: Vec<String> = legs
-            .values()
-            .filter(of_round)
-            .filter(|leg| refuses(&leg.status))
-            .map(|leg| leg.person.clone())
-            .collect();
-        if let ([only], true) = (&rung[..], refuses(result.dial_call_status.as_str())) {
-            declined.push((*only).to_owned());
-        }
-        declined.sort();
-        declined.dedup();
+        let declined = declined(result, progress, legs);
         if picked_up {
             Ended::Swallowed {
                 by: person,
@@ -89,6 +78,25 @@ impl Ended {
             Ended::Unanswered { declined }
         }
     }
+}
+
+/// Whose phone was busy or could not be reached in this round.
+fn declined(result: &DialResult, progress: &Progress, legs: &HashMap<String, Leg>) -> Vec<String> {
+    let refuses = |status: &str| matches!(status, "busy" | "failed");
+    let mut declined: Vec<String> = legs
+        .values()
+        .filter(|leg| leg.round == progress.round && refuses(&leg.status))
+        .map(|leg| leg.person.clone())
+        .collect();
+    if let ([only], true) = (
+        &progress.now()[..],
+        refuses(result.dial_call_status.as_str()),
+    ) {
+        declined.push((*only).to_owned());
+    }
+    declined.sort();
+    declined.dedup();
+    declined
 }
 
 /// Whether the caller's side has ended: any `CallStatus` that is final.
