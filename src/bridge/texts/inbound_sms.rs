@@ -15,8 +15,9 @@ use crate::conversation;
 use crate::delivery::{self, Delivery};
 use crate::phone::Address;
 use crate::store::audit::NewEntry;
+use crate::store::conversations::{self, Conversation};
 use crate::store::messages::NewMessage;
-use crate::store::{conversations, kv, messages, storable};
+use crate::store::{Tx, kv, messages, storable};
 use crate::twilio::form::{self, InboundSms};
 use crate::vocabulary::Decision;
 use crate::vocabulary::Origin;
@@ -43,44 +44,19 @@ pub(crate) async fn receive(
     found: Option<Found>,
 ) -> anyhow::Result<Received> {
     let Some(line) = line_of(app, &sms.to) else {
-        // Once the number is a line, what came before is looked for from here on.
-        let mut tx = app.store.begin().await?;
-        let now = tx.now().as_millisecond().to_string();
-        kv::write_first(&mut tx, &kv::texts_watermark(sms.to.as_str()), &now).await?;
-        tx.commit().await?;
+        watch_from_now(app, &sms.to).await?;
         return Ok(Received::NoSuchLine);
     };
     crate::faultpoints::point("sms.verified");
-    let from = sms.from.for_texts();
-    let body = storable(&sms.body);
     // A text that is found late is answered by people.
     let is_away = match found {
         None => away_text::of(app, line).await,
         Some(_) => None,
     };
     let mut tx = app.store.begin().await?;
-    let place = storable(&form::place(
-        sms.from_city.as_deref(),
-        sms.from_state.as_deref(),
-    ));
-    let conversation = conversations::open(
-        &mut tx,
-        line.number.as_str(),
-        &storable(from.as_str()),
-        &place,
-    )
-    .await?;
-    let new = NewMessage {
-        conversation_id: &conversation.id,
-        origin: Origin::Twilio,
-        external_id: sms.message_sid.as_str(),
-        author: &conversation.caller,
-        body: &body,
-        channel: "",
-        ts: "",
-        internal: false,
-    };
-    let Some(message_id) = messages::insert(&mut tx, &new).await? else {
+    let conversation = open_conversation(&mut tx, line, sms).await?;
+    let body = storable(&sms.body);
+    let Some(message_id) = insert(&mut tx, &conversation, sms, &body).await? else {
         return Ok(Received::Known);
     };
     crate::faultpoints::point("sms.message_kept");
@@ -90,49 +66,22 @@ pub(crate) async fn receive(
     if let Some(found) = found.filter(|found| found.is_behind) {
         messages::set_came_at(&mut tx, &message_id, found.came_at).await?;
     }
-    let late = found.map(|Found { came_at, is_behind }| {
-        let at = Moment::new(came_at, tx.now(), &app.config.desk.timezone);
-        wording::found::late(&at.shown(), is_behind)
-    });
-    let enclosed = InboundMedia::of(sms);
-    let text = TextIn {
-        body: &body,
-        media: &enclosed.to_be_shown,
-        late: late.as_deref(),
-    };
     let idle_for = app.config.desk.new_thread_after;
     let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);
     status::text_came(&mut tx, app, &conversation, sms, new_thread, came_at).await?;
-    let post = Delivery::Post {
-        root: Some(wording::root(&from, &text)),
-        reply: wording::text_in(&text),
-        new_thread,
-        // Whoever follows the channel and not the thread would miss it.
-        broadcast: !new_thread
-            && !conversation.thread_ts.is_empty()
-            && conversation::is_idle(
-                conversation.last_at(),
-                tx.now(),
-                app.config.desk.renotify_after,
-            ),
-    };
-    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
-    let listed = newcomers::list(&mut tx, &conversation, &message_id, &post).await?;
-    let is_listed = listed.is_some();
-    let mut together = listed;
-    if together.is_none() && sms.media.is_empty() {
-        together = coalesce::gather(&mut tx, &lane, &post, &app.config.desk.timezone).await?;
-    }
-    let row = match together {
-        Some(row) => row,
-        None => delivery::enqueue(&mut tx, &lane, &conversation.id, &message_id, &post).await?,
-    };
-    let words = if is_listed {
-        Words::Listed(&row)
-    } else {
-        Words::Posted(&row)
-    };
-    inbound_media::enqueue(&mut tx, &conversation, (&message_id, words), sms, &enclosed).await?;
+    let row = post(
+        &mut tx,
+        app,
+        &conversation,
+        &message_id,
+        &Text {
+            sms,
+            body: &body,
+            found,
+            new_thread,
+        },
+    )
+    .await?;
     let as_of = came_at.unwrap_or(tx.now());
     opt_out::record(&mut tx, app, &conversation, sms, as_of).await?;
     crate::faultpoints::point("sms.row_kept");
@@ -153,6 +102,102 @@ pub(crate) async fn receive(
     tx.commit().await?;
     crate::faultpoints::point("sms.committed");
     Ok(Received::New)
+}
+
+/// Once the number is a line, what came before is looked for from here on.
+async fn watch_from_now(app: &App, number: &Address) -> anyhow::Result<()> {
+    let mut tx = app.store.begin().await?;
+    let now = tx.now().as_millisecond().to_string();
+    kv::write_first(&mut tx, &kv::texts_watermark(number.as_str()), &now).await?;
+    tx.commit().await
+}
+
+async fn open_conversation(
+    tx: &mut Tx,
+    line: &Line,
+    sms: &InboundSms,
+) -> anyhow::Result<Conversation> {
+    let place = form::place(sms.from_city.as_deref(), sms.from_state.as_deref());
+    let caller = storable(sms.from.for_texts().as_str());
+    conversations::open(tx, line.number.as_str(), &caller, &storable(&place)).await
+}
+
+/// Saves the message; `None` if it was saved before.
+async fn insert(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    sms: &InboundSms,
+    body: &str,
+) -> anyhow::Result<Option<String>> {
+    let new = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Twilio,
+        external_id: sms.message_sid.as_str(),
+        author: &conversation.caller,
+        body,
+        channel: "",
+        ts: "",
+        internal: false,
+    };
+    messages::insert(tx, &new).await
+}
+
+/// A text as it is shown.
+struct Text<'a> {
+    sms: &'a InboundSms,
+    body: &'a str,
+    /// It is late.
+    found: Option<Found>,
+    new_thread: bool,
+}
+
+/// Queues the post of a text and those of its files: in the caller's thread, in a list of new callers, or together with
+/// the text before it. Returns the row that shows the words.
+async fn post(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    message_id: &str,
+    text: &Text<'_>,
+) -> anyhow::Result<String> {
+    let enclosed = InboundMedia::of(text.sms);
+    let late = text.found.map(|Found { came_at, is_behind }| {
+        let at = Moment::new(came_at, tx.now(), &app.config.desk.timezone);
+        wording::found::late(&at.shown(), is_behind)
+    });
+    let shown = TextIn {
+        body: text.body,
+        media: &enclosed.to_be_shown,
+        late: late.as_deref(),
+    };
+    let quiet_for = app.config.desk.renotify_after;
+    let post = Delivery::Post {
+        root: Some(wording::root(&text.sms.from.for_texts(), &shown)),
+        reply: wording::text_in(&shown),
+        new_thread: text.new_thread,
+        // Whoever follows the channel and not the thread would miss it.
+        broadcast: !text.new_thread
+            && !conversation.thread_ts.is_empty()
+            && conversation::is_idle(conversation.last_at(), tx.now(), quiet_for),
+    };
+    let lane = delivery::thread_lane(&conversation.line, &conversation.id);
+    let listed = newcomers::list(tx, conversation, message_id, &post).await?;
+    let is_listed = listed.is_some();
+    let mut together = listed;
+    if together.is_none() && text.sms.media.is_empty() {
+        together = coalesce::gather(tx, &lane, &post, &app.config.desk.timezone).await?;
+    }
+    let row = match together {
+        Some(row) => row,
+        None => delivery::enqueue(tx, &lane, &conversation.id, message_id, &post).await?,
+    };
+    let words = if is_listed {
+        Words::Listed(&row)
+    } else {
+        Words::Posted(&row)
+    };
+    inbound_media::enqueue(tx, conversation, (message_id, words), text.sms, &enclosed).await?;
+    Ok(row)
 }
 
 /// The line that a text was sent to. What a channel other than SMS calls us (`rcs:…`) is no number that somebody could
