@@ -62,6 +62,7 @@ pub(super) async fn resolved(
         why.or_else(|| confirmation::too_long(app, words()))
     };
     if let Some(why) = why {
+        let rows = [row.id.clone()];
         let reply = confirmation::Reply {
             message_id: &message.id,
             external_id: &message.external_id,
@@ -69,9 +70,9 @@ pub(super) async fn resolved(
             channel: &message.channel,
             root: &conversation.thread_ts,
             ts: &message.ts,
+            rows: &rows,
         };
-        let rows = [row.id.clone()];
-        return confirmation::hold(tx, app, &conversation, &reply, &rows, &why).await;
+        return confirmation::hold(tx, app, &conversation, &reply, &why).await;
     }
     if !is_decided {
         status::answered(tx, &conversation, &format!("<@{author}>")).await?;

@@ -38,6 +38,8 @@ pub(crate) struct Reply<'a> {
     /// The thread it was written in.
     pub(crate) root: &'a str,
     pub(crate) ts: &'a str,
+    /// The deliveries of its texts.
+    pub(crate) rows: &'a [String],
 }
 
 /// Whether these words cost so much that their writer is asked.
@@ -114,14 +116,13 @@ pub(crate) async fn hold(
     app: &App,
     conversation: &Conversation,
     reply: &Reply<'_>,
-    rows: &[String],
     why: &Why,
 ) -> anyhow::Result<()> {
-    for row in rows {
+    for row in reply.rows {
         outbox::set_state(tx, row, DeliveryState::AwaitingWriter, 0, why.reason()).await?;
     }
     let mut texts = outbox::of_message(&mut *tx, reply.message_id).await?;
-    texts.retain(|row| rows.contains(&row.id));
+    texts.retain(|row| reply.rows.contains(&row.id));
     let words = counted::bodies(app, &texts);
     let long = too_long(app, words.iter().map(String::as_str));
     confirmations::open(
@@ -147,7 +148,7 @@ pub(crate) async fn hold(
         decision: Decision::AskedWriter,
         reason: why.reason().to_owned(),
         detail: json!({
-            "conversation": conversation.id, "message": reply.message_id, "by": reply.writer, "outbox": rows,
+            "conversation": conversation.id, "message": reply.message_id, "by": reply.writer, "outbox": reply.rows,
         }),
         at: None,
     });

@@ -1,6 +1,7 @@
 //! Messages that came before their thread was known to be ours, or to be nobody's.
 
-use super::slack_reply::{read, save};
+use super::save::{Arrived, save};
+use super::slack_reply::read;
 
 use crate::app::App;
 use crate::slack::event::{Envelope, Event};
@@ -26,8 +27,12 @@ pub(crate) async fn receive(
             continue;
         };
         if let Ok(written) = read(app, message, &team, callback.api_app_id.as_deref()) {
-            let now = tx.now();
-            save(tx, app, conversation, message, &written, now).await?;
+            let arrived = Arrived {
+                message,
+                written: &written,
+                now: tx.now(),
+            };
+            save(tx, app, conversation, &arrived).await?;
         }
     }
     Ok(())

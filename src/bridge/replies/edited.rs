@@ -168,8 +168,9 @@ async fn apply(
         channel: &known.channel,
         root: written.root.as_str(),
         ts: message.ts.as_str(),
+        rows: &rows,
     };
-    confirmation::hold(tx, app, &conversation, &reply, &rows, &why).await
+    confirmation::hold(tx, app, &conversation, &reply, &why).await
 }
 
 /// Puts other deliveries where these wait, among all `parts` of the message; the rows that wait there now.

@@ -9,6 +9,8 @@ mod deleted;
 pub(crate) mod edited;
 pub(crate) mod files;
 pub(crate) mod reached;
+mod save;
+mod send;
 pub(crate) mod slack_reply;
 pub(crate) mod text_first;
 pub(crate) mod undecided;

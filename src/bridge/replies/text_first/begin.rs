@@ -95,8 +95,9 @@ pub(super) async fn begin(
             channel: channel.as_ref().map_or(&line.channel, |id| id.as_str()),
             root: "",
             ts: "",
+            rows: &rows,
         };
-        confirmation::hold(&mut tx, app, &conversation, &reply, &rows, &why).await?;
+        confirmation::hold(&mut tx, app, &conversation, &reply, &why).await?;
         tx.commit().await?;
         return Ok(Ok(replies::asked_about_length(text.parts, &line.channel)));
     }
