@@ -7,7 +7,7 @@ use qdn_sandbox::faults::{Effect, Fault, Faults};
 use qdn_sandbox::twilio::{Callbacks, TwilioStandIn};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use sqlx::{Connection, Executor};
+use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::desk::{CHANNEL, Desk, PATIENCE, Relay, signal};
 use crate::load::Load;
@@ -431,18 +431,34 @@ async fn hold_lock(site: &Site, time: Duration) -> Result<(), sqlx::Error> {
     tx.rollback().await
 }
 
+/// Waits until Twilio's log was compared once: a service that ends before has nothing to catch up from.
+async fn expect_compared(site: &Site) -> Result<(), String> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut connection = site.connection().await;
+    let is_of_texts = |mark: &(String, String)| mark.0.starts_with("backfill.texts.");
+    while !watermarks(&mut connection).await?.iter().any(is_of_texts) {
+        if tokio::time::Instant::now() >= deadline {
+            return Err("nothing was ever compared".into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// Up to when Twilio's log was compared, for each line.
+async fn watermarks(connection: &mut AnyConnection) -> Result<Vec<(String, String)>, String> {
+    sqlx::query_as("select name, value from kv where name like 'backfill.%'")
+        .fetch_all(connection)
+        .await
+        .map_err(|error| error.to_string())
+}
+
 async fn long_ago(site: &mut Site, load: &Load, scripts: &[Script]) -> Result<(), String> {
+    expect_compared(site).await?;
     site.desk.relay().terminate().await;
     site.examine_remains(load).await;
     let mut connection = site.connection().await;
-    let marks: Vec<(String, String)> =
-        sqlx::query_as("select name, value from kv where name like 'backfill.%'")
-            .fetch_all(&mut connection)
-            .await
-            .map_err(|error| error.to_string())?;
-    if marks.is_empty() {
-        return Err("nothing was ever compared".into());
-    }
+    let marks = watermarks(&mut connection).await?;
     for (name, value) in marks {
         let earlier = value.parse::<i64>().unwrap_or_default() - 3_600_000;
         sqlx::query("update kv set value = $1 where name = $2")
