@@ -19,6 +19,7 @@ use crate::slack::event::BlockActions;
 use crate::store::audit::NewEntry;
 use crate::store::confirmations::Held;
 use crate::store::conversations::Conversation;
+use crate::store::messages::Message;
 use crate::store::outbox::Row;
 use crate::store::{Tx, confirmations, conversations, messages, outbox};
 use crate::twilio::segments;
@@ -192,21 +193,15 @@ pub(crate) async fn decide(
         }
         let conversation = conversations::by_id(&mut *tx, &held.conversation_id).await?;
         let sends = action == replies::HELD_SEND;
-        if sends && let Some(why) = opt_out::refusal(tx, &conversation).await? {
-            return Err(Stop::Refused(why));
-        }
-        let rows = set_aside(tx, message_id).await?;
-        if sends {
-            let (writer, parts) = (&held.writer, counted::uncounted(app, &rows));
-            if let Some(Why::Limit { reached, at }) =
-                over_limit(tx, app, &conversation, writer, parts).await?
-            {
-                return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
-            }
-            spend(tx, &conversation, writer, parts).await?;
-            counted::note(tx, app, &rows).await?;
-        }
         let message = messages::by_id(&mut *tx, message_id).await?;
+        let rows = set_aside(tx, message_id).await?;
+        let (state, decision) = if sends {
+            let_send(tx, app, &conversation, &held.writer, &rows).await?;
+            (ConfirmationState::Sent, Decision::DecidedSend)
+        } else {
+            messages::set_internal(tx, message_id).await?;
+            (ConfirmationState::Inside, Decision::DecidedInside)
+        };
         let lane = delivery::phone_lane(&conversation.line, &conversation.id);
         for row in &rows {
             if sends {
@@ -216,31 +211,14 @@ pub(crate) async fn decide(
                 outbox::set_state(tx, &row.id, DeliveryState::Dropped, 0, "").await?
             }
         }
-        if !sends {
-            messages::set_internal(tx, message_id).await?;
-        }
-        let state = if sends {
-            ConfirmationState::Sent
-        } else {
-            ConfirmationState::Inside
-        };
         confirmations::close(tx, message_id, state).await?;
-        tx.audit(NewEntry {
-            line: app.line_name(&conversation.line),
-            number: conversation.caller.clone(),
-            subject: message.external_id.clone(),
-            decision: if sends {
-                Decision::DecidedSend
-            } else {
-                Decision::DecidedInside
-            },
-            reason: "a person pressed the button".into(),
-            detail: json!({
-                "conversation": conversation.id, "message": message_id, "by": user,
-                "outbox": rows.iter().map(|row| &row.id).collect::<Vec<_>>(),
-            }),
-            at: None,
-        });
+        tx.audit(decided(
+            app,
+            &conversation,
+            &message,
+            (decision, user),
+            &rows,
+        ));
         if sends && message.external_id.starts_with(text_first::FIRST) {
             text_first::show(tx, app, &conversation, &message).await?;
         } else if sends {
@@ -252,6 +230,50 @@ pub(crate) async fn decide(
         Ok(())
     })
     .await
+}
+
+/// Counts the texts that a person lets go, and refuses them where the caller wants none or a limit is reached.
+pub(super) async fn let_send(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    sender: &str,
+    rows: &[Row],
+) -> Result<(), Stop> {
+    if let Some(why) = opt_out::refusal(tx, conversation).await? {
+        return Err(Stop::Refused(why));
+    }
+    let parts = counted::uncounted(app, rows);
+    if let Some(Why::Limit { reached, at }) =
+        over_limit(tx, app, conversation, sender, parts).await?
+    {
+        return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
+    }
+    spend(tx, conversation, sender, parts).await?;
+    counted::note(tx, app, rows).await?;
+    Ok(())
+}
+
+/// The audit entry of a person's decision about a message.
+pub(super) fn decided(
+    app: &App,
+    conversation: &Conversation,
+    message: &Message,
+    (decision, by): (Decision, &str),
+    rows: &[Row],
+) -> NewEntry {
+    NewEntry {
+        line: app.line_name(&conversation.line),
+        number: conversation.caller.clone(),
+        subject: message.external_id.clone(),
+        decision,
+        reason: "a person pressed the button".into(),
+        detail: json!({
+            "conversation": conversation.id, "message": message.id, "by": by,
+            "outbox": rows.iter().map(|row| &row.id).collect::<Vec<_>>(),
+        }),
+        at: None,
+    }
 }
 
 /// The sentence to tell a person who cannot decide this, if they cannot.

@@ -1,6 +1,6 @@
 //! Deletes: an unsent reply is dropped from the queue; for a sent one the thread says that it cannot be unsent.
 
-use super::reached::{Reached, audit, drop_rows, got, reached, texts, waits};
+use super::reached::{Reached, drop_rows, entry, got, reached, texts, waits};
 use crate::app::App;
 use crate::bridge::desk::status;
 use crate::bridge::replies::slack_reply::{self, Received};
@@ -31,7 +31,7 @@ pub(super) async fn receive(
             tx.commit().await?;
             return Ok(Received::Known);
         }
-        return forestall(app, tx, team, app_id, event, &external_id).await;
+        return forestall(app, tx, (team, app_id), event, &external_id).await;
     };
     if known.is_deleted() {
         return Ok(Received::Known);
@@ -49,20 +49,8 @@ async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()
     let conversation = conversations::by_id(&mut *tx, &known.conversation_id).await?;
     let rows = texts(tx, &conversation, &known.id).await?;
     let reached = reached(&rows);
-    let reason = match reached {
-        Reached::Nowhere => "before it left",
-        Reached::Caller => "after it had left",
-        Reached::Nobody => "after it was given up",
-    };
-    audit(
-        tx,
-        app,
-        &conversation,
-        known,
-        Decision::ReplyDeleted,
-        reason,
-        &rows,
-    );
+    let why = (Decision::ReplyDeleted, reached.when());
+    tx.audit(entry(app, &conversation, known, why, &rows));
     let open: Vec<Row> = rows.iter().filter(|row| waits(row)).cloned().collect();
     drop_rows(tx, &open).await?;
     if reached == Reached::Nowhere {
@@ -93,8 +81,7 @@ async fn take_away(tx: &mut Tx, app: &App, known: &Message) -> anyhow::Result<()
 async fn forestall(
     app: &App,
     mut tx: Tx,
-    team: &TeamId,
-    app_id: Option<&str>,
+    (team, app_id): (&TeamId, Option<&str>),
     event: &MessageEvent,
     external_id: &str,
 ) -> anyhow::Result<Received> {

@@ -7,7 +7,7 @@
 use anyhow::Context;
 
 use super::deleted;
-use super::reached::{Reached, audit, drop_rows, got, key, plain, reached, texts, waits};
+use super::reached::{Reached, drop_rows, entry, got, key, plain, reached, texts, waits};
 use crate::app::App;
 use crate::bridge::desk::status;
 use crate::bridge::replies::as_texts;
@@ -86,72 +86,89 @@ pub(crate) async fn change(
     }
     messages::set_edited(&mut tx, &known.id, &body, edited.as_str()).await?;
     if body != known.body && !known.is_internal() {
-        apply(&mut tx, app, &known, message, &written, &body).await?;
+        let edit = Edit {
+            known: &known,
+            message,
+            written: &written,
+            body: &body,
+        };
+        apply(&mut tx, app, &edit).await?;
     }
     tx.commit().await?;
     Ok(Received::Known)
 }
 
-async fn apply(
-    tx: &mut Tx,
-    app: &App,
-    known: &Message,
-    message: &MessageEvent,
-    written: &Written,
-    body: &str,
-) -> anyhow::Result<()> {
+/// An edit of a reply that was saved.
+struct Edit<'a> {
+    known: &'a Message,
+    message: &'a MessageEvent,
+    written: &'a Written,
+    /// The new words.
+    body: &'a str,
+}
+
+async fn apply(tx: &mut Tx, app: &App, edit: &Edit<'_>) -> anyhow::Result<()> {
+    let known = edit.known;
     let conversation = conversations::by_id(&mut *tx, &known.conversation_id).await?;
     let rows = texts(tx, &conversation, &known.id).await?;
     if rows.is_empty() {
         return Ok(());
     }
     let reached = reached(&rows);
-    let reason = match reached {
-        Reached::Nowhere => "before it left",
-        Reached::Caller => "after it had left",
-        Reached::Nobody => "after it was given up",
-    };
-    audit(
-        tx,
-        app,
-        &conversation,
-        known,
-        Decision::ReplyEdited,
-        reason,
-        &rows,
-    );
+    let why = (Decision::ReplyEdited, reached.when());
+    tx.audit(entry(app, &conversation, known, why, &rows));
     if reached != Reached::Nowhere {
-        let kind = written.kind;
-        return offer(tx, app, &conversation, known, &rows, (reached, kind), body).await;
+        return offer(tx, app, edit, &conversation, &rows).await;
     }
     let open: Vec<Row> = rows.into_iter().filter(waits).collect();
-    let deliveries = match written.kind {
+    let deliveries = match edit.written.kind {
         Kind::Note => Vec::new(),
-        _ => as_texts::deliveries(app, body, &message.files),
+        _ => as_texts::deliveries(app, edit.body, &edit.message.files),
     };
     if deliveries.is_empty() {
-        drop_rows(tx, &open).await?;
-        status::taken_back(tx, &app.config.desk, &open).await?;
-        messages::set_internal(tx, &known.id).await?;
-        confirmations::close(tx, &known.id, ConfirmationState::Inside).await?;
-        audit(
-            tx,
-            app,
-            &conversation,
-            known,
-            Decision::KeptInside,
-            "its writer made it a note",
-            &open,
-        );
-        return delivery::enqueue_mark(tx, &conversation.id, &known.id).await;
+        return keep_inside(tx, app, &conversation, known, &open).await;
     }
     let parts = outbox::of_message(&mut *tx, &known.id).await?;
     let rows = replace(tx, &open, &parts, &deliveries).await?;
     let asked = confirmations::of_message(tx, &known.id).await?;
     if let Some(asked) = asked.filter(Held::is_open) {
-        let question = replies::still_held(&asked.writer, &known.id, body);
+        let question = replies::still_held(&asked.writer, &known.id, edit.body);
         return delivery::reword(tx, &conversation, &asked.notice, question).await;
     }
+    ask_if_doubtful(tx, app, edit, &conversation, &rows).await
+}
+
+/// Nothing of the reply is for the caller any more: its texts are dropped.
+async fn keep_inside(
+    tx: &mut Tx,
+    app: &App,
+    conversation: &Conversation,
+    known: &Message,
+    open: &[Row],
+) -> anyhow::Result<()> {
+    drop_rows(tx, open).await?;
+    status::taken_back(tx, &app.config.desk, open).await?;
+    messages::set_internal(tx, &known.id).await?;
+    confirmations::close(tx, &known.id, ConfirmationState::Inside).await?;
+    let why = (Decision::KeptInside, "its writer made it a note");
+    tx.audit(entry(app, conversation, known, why, open));
+    delivery::enqueue_mark(tx, &conversation.id, &known.id).await
+}
+
+/// Holds the new texts and asks the writer, if they read like words to a colleague or are long.
+async fn ask_if_doubtful(
+    tx: &mut Tx,
+    app: &App,
+    edit: &Edit<'_>,
+    conversation: &Conversation,
+    rows: &[String],
+) -> anyhow::Result<()> {
+    let Edit {
+        known,
+        message,
+        written,
+        ..
+    } = edit;
     let mut open = outbox::of_message(&mut *tx, &known.id).await?;
     open.retain(|row| rows.contains(&row.id));
     let words = counted::bodies(app, &open);
@@ -168,9 +185,9 @@ async fn apply(
         channel: &known.channel,
         root: written.root.as_str(),
         ts: message.ts.as_str(),
-        rows: &rows,
+        rows,
     };
-    confirmation::hold(tx, app, &conversation, &reply, &why).await
+    confirmation::hold(tx, app, conversation, &reply, &why).await
 }
 
 /// Puts other deliveries where these wait, among all `parts` of the message; the rows that wait there now.
@@ -226,16 +243,16 @@ async fn replace(
 async fn offer(
     tx: &mut Tx,
     app: &App,
+    edit: &Edit<'_>,
     conversation: &Conversation,
-    known: &Message,
     rows: &[Row],
-    (reached, kind): (Reached, Kind),
-    body: &str,
 ) -> anyhow::Result<()> {
+    let Edit { known, body, .. } = edit;
+    let reached = reached(rows);
     let got = got(tx, known, rows).await?;
     let before = edits::offered(tx, &known.id).await?;
     let is_same = reached == Reached::Caller && plain(body) == got;
-    let is_inside = kind != Kind::Reply;
+    let is_inside = edit.written.kind != Kind::Reply;
     if is_same || is_inside || as_texts::deliveries(app, body, &[]).is_empty() {
         // Edited back, to nothing, or to what is not for the caller: there is nothing to correct.
         if let Some(before) = before {

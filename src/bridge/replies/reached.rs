@@ -35,6 +35,17 @@ pub(super) enum Reached {
     Nobody,
 }
 
+impl Reached {
+    /// When a change of the reply came, for the audit.
+    pub(super) fn when(self) -> &'static str {
+        match self {
+            Reached::Nowhere => "before it left",
+            Reached::Caller => "after it had left",
+            Reached::Nobody => "after it was given up",
+        }
+    }
+}
+
 /// Whether this part waits and no request for it was ever made. Looking up names does not count as one.
 pub(super) fn waits(row: &Row) -> bool {
     match row.state.known() {
@@ -100,16 +111,15 @@ pub(super) fn plain(slack_text: &str) -> String {
     plain_text(slack_text, &Names::default()).trim().to_owned()
 }
 
-pub(super) fn audit(
-    tx: &mut Tx,
+/// The audit entry of what became of a reply.
+pub(super) fn entry(
     app: &App,
     conversation: &Conversation,
     known: &Message,
-    decision: Decision,
-    reason: &str,
+    (decision, reason): (Decision, &str),
     rows: &[Row],
-) {
-    tx.audit(NewEntry {
+) -> NewEntry {
+    NewEntry {
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
         subject: known.external_id.clone(),
@@ -120,5 +130,5 @@ pub(super) fn audit(
             "outbox": rows.iter().map(|row| &row.id).collect::<Vec<_>>(),
         }),
         at: None,
-    });
+    }
 }

@@ -71,17 +71,9 @@ pub(super) async fn save(
     // Words to a colleague about somebody who cannot be texted are not worth a question.
     let can_be_texted = Address::new(&conversation.caller).can_be_texted();
     let is_inside = written.kind == Kind::Note || (written.kind.is_doubtful() && !can_be_texted);
-    let new = NewMessage {
-        conversation_id: &conversation.id,
-        origin: Origin::Slack,
-        external_id: &external_id,
-        author: written.user.as_str(),
-        body: &text,
-        channel,
-        ts: message.ts.as_str(),
-        internal: is_inside,
-    };
-    let Some(message_id) = messages::insert(tx, &new).await? else {
+    let Some(message_id) =
+        insert(tx, conversation, arrived, (&external_id, &text, is_inside)).await?
+    else {
         return Ok(Received::Known);
     };
     crate::faultpoints::point("reply.message_kept");
@@ -120,6 +112,26 @@ pub(super) async fn save(
     } else {
         Received::Reply
     })
+}
+
+/// Saves the message; `None` if it was saved before.
+async fn insert(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    arrived: &Arrived<'_>,
+    (external_id, body, internal): (&str, &str, bool),
+) -> anyhow::Result<Option<String>> {
+    let new = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Slack,
+        external_id,
+        author: arrived.written.user.as_str(),
+        body,
+        channel: arrived.message.channel.as_str(),
+        ts: arrived.message.ts.as_str(),
+        internal,
+    };
+    messages::insert(tx, &new).await
 }
 
 fn entry(app: &App, conversation: &Conversation, kind: (Kind, Age), reply: &Reply<'_>) -> NewEntry {

@@ -1,17 +1,13 @@
 //! A person decides about an undecided text: send it again, count it as delivered, or leave it.
 
-use serde_json::json;
-
-use super::{confirmation, counted};
+use super::confirmation;
 use crate::app::App;
 use crate::bridge::desk::decision::{Stop, decide_or_tell};
+use crate::bridge::desk::status;
 use crate::bridge::desk::tell::replace_buttons;
-use crate::bridge::desk::{opt_out, status};
-use crate::bridge::wording::{self, replies};
-use crate::conversation::confirmation::Why;
+use crate::bridge::wording;
 use crate::delivery;
 use crate::slack::event::BlockActions;
-use crate::store::audit::NewEntry;
 use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, lanes, messages, outbox};
 use crate::vocabulary::{Decision, DeliveryState};
@@ -41,17 +37,7 @@ pub(crate) async fn decide(
         let conversation = conversations::by_id(&mut *tx, &first.conversation_id).await?;
         let message = messages::by_id(&mut *tx, message_id).await?;
         if action == wording::BUTTON_SEND {
-            if let Some(why) = opt_out::refusal(tx, &conversation).await? {
-                return Err(Stop::Refused(why));
-            }
-            let parts = counted::uncounted(app, &open);
-            if let Some(Why::Limit { reached, at }) =
-                confirmation::over_limit(tx, app, &conversation, user, parts).await?
-            {
-                return Err(Stop::Refused(replies::limit_reached(&reached, &at)));
-            }
-            confirmation::spend(tx, &conversation, user, parts).await?;
-            counted::note(tx, app, &open).await?;
+            confirmation::let_send(tx, app, &conversation, user, &open).await?;
         }
         let (state, decision) = match action {
             wording::BUTTON_SEND => (DeliveryState::Waiting, Decision::DecidedSend),
@@ -63,18 +49,14 @@ pub(crate) async fn decide(
             outbox::set_state(tx, &row.id, state, now, "").await?;
             lanes::advance(tx, &row.lane).await?;
         }
-        tx.audit(NewEntry {
-            line: app.line_name(&conversation.line),
-            number: conversation.caller.clone(),
-            subject: message.external_id.clone(),
-            decision,
-            reason: "a person pressed the button".into(),
-            detail: json!({
-                "conversation": conversation.id, "message": message_id, "by": user,
-                "outbox": open.iter().map(|row| &row.id).collect::<Vec<_>>(),
-            }),
-            at: None,
-        });
+        let by = (decision, user);
+        tx.audit(confirmation::decided(
+            app,
+            &conversation,
+            &message,
+            by,
+            &open,
+        ));
         // A text that nobody wrote answers nobody.
         if action == wording::BUTTON_SEND && !message.author.is_empty() {
             status::answered(tx, &conversation, &format!("<@{user}>")).await?;

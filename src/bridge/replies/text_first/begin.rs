@@ -1,6 +1,6 @@
 //! Saves a text that a member typed to a number, and its deliveries, in one transaction.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{FIRST, Typed, refused};
 use crate::app::App;
@@ -27,7 +27,7 @@ pub(super) async fn begin(
     to: &PhoneNumber,
     typed: &Typed<'_>,
 ) -> anyhow::Result<Result<String, String>> {
-    let (number, caller, author) = (line.number.as_str(), to.as_str(), typed.by.as_str());
+    let (caller, author) = (to.as_str(), typed.by.as_str());
     let words = storable(typed.words);
     let bodies = as_texts::bodies(app, &words);
     if bodies.is_empty() {
@@ -35,62 +35,37 @@ pub(super) async fn begin(
     }
     let texts = || bodies.iter().map(String::as_str);
     let text = limits::Text {
-        line: number,
+        line: line.number.as_str(),
         caller,
         author,
         parts: limits::parts(texts()),
     };
     let mut tx = app.store.begin().await?;
-    if let Some(reached) = limits::reached(&mut tx, app, &text).await? {
-        let at = Moment::new(reached.free_at, tx.now(), &app.config.desk.timezone);
-        refused(
-            &mut tx,
-            line,
-            caller,
-            typed.by,
-            "an hourly limit is reached",
-        );
-        tx.commit().await?;
-        return Ok(Err(replies::limit_reached(&reached, &at.shown())));
-    }
-    let conversation = conversations::begin_unnoticed(&mut tx, number, caller).await?;
-    if let Some(why) = opt_out::refusal(&mut tx, &conversation).await? {
-        refused(&mut tx, line, caller, typed.by, "the number has opted out");
-        tx.commit().await?;
-        return Ok(Err(why));
-    }
-    let new = NewMessage {
-        conversation_id: &conversation.id,
-        origin: Origin::Desk,
-        external_id: &format!("{FIRST}{}", typed.key),
-        author,
-        body: &words,
-        channel: "",
-        ts: "",
-        internal: false,
+    let conversation = match conversation(&mut tx, app, &text).await? {
+        Ok(conversation) => conversation,
+        Err((why, sentence)) => {
+            refused(&mut tx, line, caller, typed.by, why);
+            tx.commit().await?;
+            return Ok(Err(sentence));
+        }
     };
-    let Some(message) = messages::insert(&mut tx, &new).await? else {
+    let key = format!("{FIRST}{}", typed.key);
+    let Some(message) = insert(&mut tx, &conversation, author, (&key, &words)).await? else {
         return Ok(Ok(wording::done_already()));
     };
     let asked = confirmation::too_long(app, texts());
-    let mut rows = match &asked {
-        Some(_) => Vec::new(),
-        None => {
-            let message = messages::by_id(&mut tx, &message).await?;
-            vec![show(&mut tx, app, &conversation, &message).await?]
-        }
-    };
-    let lane = delivery::phone_lane(number, &conversation.id);
-    for body in &bodies {
-        let sms = Delivery::Sms { body: body.clone() };
-        rows.push(delivery::enqueue(&mut tx, &lane, &conversation.id, &message, &sms).await?);
+    let mut rows = Vec::new();
+    if asked.is_none() {
+        let message = messages::by_id(&mut tx, &message).await?;
+        rows.push(show(&mut tx, app, &conversation, &message).await?);
     }
+    rows.extend(enqueue(&mut tx, &conversation, &message, &bodies).await?);
     if let Some(why) = asked {
         // In the line's channel: there need not be a thread yet.
         let channel = app.directory.known_channel_id(&line.channel);
         let reply = Reply {
             message_id: &message,
-            external_id: new.external_id,
+            external_id: &key,
             writer: author,
             channel: channel.as_ref().map_or(&line.channel, |id| id.as_str()),
             root: "",
@@ -102,17 +77,76 @@ pub(super) async fn begin(
         return Ok(Ok(replies::asked_about_length(text.parts, &line.channel)));
     }
     limits::spend(&mut tx, &text).await?;
-    tx.audit(NewEntry {
-        line: line.name.clone(),
-        number: caller.to_owned(),
-        subject: message.clone(),
-        decision: Decision::TextedFirst,
-        reason: "a member typed the number".into(),
-        detail: json!({ "conversation": conversation.id, "message": message, "by": author, "outbox": rows }),
-        at: None,
-    });
+    let detail = json!({ "conversation": conversation.id, "message": message, "by": author, "outbox": rows });
+    tx.audit(entry(line, &conversation, message, detail));
     tx.commit().await?;
     Ok(Ok(replies::texting(&Address::from(to), &line.channel)))
+}
+
+/// The conversation with the number; or why it is not texted, for the audit and for whoever typed it.
+async fn conversation(
+    tx: &mut Tx,
+    app: &App,
+    text: &limits::Text<'_>,
+) -> anyhow::Result<Result<Conversation, (&'static str, String)>> {
+    if let Some(reached) = limits::reached(tx, app, text).await? {
+        let at = Moment::new(reached.free_at, tx.now(), &app.config.desk.timezone);
+        let sentence = replies::limit_reached(&reached, &at.shown());
+        return Ok(Err(("an hourly limit is reached", sentence)));
+    }
+    let conversation = conversations::begin_unnoticed(tx, text.line, text.caller).await?;
+    Ok(match opt_out::refusal(tx, &conversation).await? {
+        Some(sentence) => Err(("the number has opted out", sentence)),
+        None => Ok(conversation),
+    })
+}
+
+/// Saves the message; `None` if it was saved before.
+async fn insert(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    author: &str,
+    (external_id, body): (&str, &str),
+) -> anyhow::Result<Option<String>> {
+    let new = NewMessage {
+        conversation_id: &conversation.id,
+        origin: Origin::Desk,
+        external_id,
+        author,
+        body,
+        channel: "",
+        ts: "",
+        internal: false,
+    };
+    messages::insert(tx, &new).await
+}
+
+fn entry(line: &Line, conversation: &Conversation, message: String, detail: Value) -> NewEntry {
+    NewEntry {
+        line: line.name.clone(),
+        number: conversation.caller.clone(),
+        subject: message,
+        decision: Decision::TextedFirst,
+        reason: "a member typed the number".into(),
+        detail,
+        at: None,
+    }
+}
+
+/// Queues the texts.
+async fn enqueue(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    message_id: &str,
+    bodies: &[String],
+) -> anyhow::Result<Vec<String>> {
+    let lane = delivery::phone_lane(&conversation.line, &conversation.id);
+    let mut rows = Vec::with_capacity(bodies.len());
+    for body in bodies {
+        let sms = Delivery::Sms { body: body.clone() };
+        rows.push(delivery::enqueue(tx, &lane, &conversation.id, message_id, &sms).await?);
+    }
+    Ok(rows)
 }
 
 /// Puts the text into the caller's thread, which it may begin; the row that does.
