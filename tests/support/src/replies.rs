@@ -10,15 +10,21 @@ use super::{CHANNEL, DORA, Desk, PATIENCE};
 impl Desk {
     /// A message that only this person sees, with these words in it.
     pub async fn expect_ephemeral(&self, user: &str, words: &str) -> Ephemeral {
+        self.expect_nth_ephemeral(user, words, 1).await
+    }
+
+    /// The `n`th message, from 1, that only this person sees with these words in it, where the same is told again.
+    pub async fn expect_nth_ephemeral(&self, user: &str, words: &str, n: usize) -> Ephemeral {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let told = self.slack.ephemerals(user);
-            if let Some(found) = told.iter().rev().find(|one| one.text.contains(words)) {
-                return found.clone();
+            let found: Vec<_> = told.iter().filter(|one| one.text.contains(words)).collect();
+            if let (true, Some(last)) = (found.len() >= n, found.last()) {
+                return (*last).clone();
             }
             assert!(
                 tokio::time::Instant::now() < deadline,
-                "{user} should be told \"{words}\", but was told {told:#?}"
+                "{user} should be told \"{words}\" {n} times, but was told {told:#?}"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
