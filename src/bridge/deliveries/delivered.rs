@@ -24,7 +24,7 @@ pub(super) async fn delivered(
         app, row, attempt, ..
     } = tried;
     if row.kind == Kind::Sms {
-        return sms_status::bind(tx, app, row, attempt.n, external_id, proof).await;
+        return sms_status::bind(tx, app, (row, attempt.n), external_id, proof).await;
     }
     if row.state == DeliveryState::Delivered && row.external_id == external_id {
         // A late answer says what a look has found, or a commit whose success was not heard is made again.
@@ -33,26 +33,13 @@ pub(super) async fn delivered(
     outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Delivered, proof).await?;
     outbox::set_external_id(tx, &row.id, external_id).await?;
     outbox::set_state(tx, &row.id, DeliveryState::Delivered, 0, "").await?;
-    if let Some(PostedIn { channel, root }) = posted_in
+    if let Some(posted_in) = posted_in
         && row.kind == Kind::Post
     {
-        let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
-        // A question that was posted while a new thread began stands in the old one, which stays old.
-        let is_known = conversations::by_thread(tx, channel, root).await?.is_some();
-        if !is_known && (conversation.thread_ts != *root || conversation.channel != *channel) {
-            conversations::bind_thread(tx, &conversation.id, channel, root).await?;
-            threads::set_post(tx, channel, root, &row.id).await?;
-            began(tx, tried, &conversation, (channel, root)).await?;
-            app.thread_sync.thread_created(channel, root, row.created());
-            newcomers::began(tx, &conversation, &row.id).await?;
-            deferred::receive(tx, app, &conversation, channel, root).await?;
+        bind_thread(tx, tried, posted_in).await?;
+        if messages::set_place(tx, &row.message_id, &posted_in.channel, external_id).await? {
+            delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
         }
-    }
-    if let Some(PostedIn { channel, .. }) = posted_in
-        && row.kind == Kind::Post
-        && messages::set_place(tx, &row.message_id, channel, external_id).await?
-    {
-        delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
     }
     match row.kind.known() {
         Some(Kind::Post | Kind::Announce) => {
@@ -78,6 +65,24 @@ pub(super) async fn delivered(
         Some(posted_in) => copies::ask(tx, app, row, posted_in).await,
         None => Ok(()),
     }
+}
+
+/// Binds the conversation to a thread that the post has begun.
+async fn bind_thread(tx: &mut Tx, tried: Tried<'_>, posted_in: &PostedIn) -> anyhow::Result<()> {
+    let Tried { app, row, .. } = tried;
+    let PostedIn { channel, root } = posted_in;
+    let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
+    // A question that was posted while a new thread began stands in the old one, which stays old.
+    let is_known = conversations::by_thread(tx, channel, root).await?.is_some();
+    if is_known || (conversation.thread_ts == *root && conversation.channel == *channel) {
+        return Ok(());
+    }
+    conversations::bind_thread(tx, &conversation.id, channel, root).await?;
+    threads::set_post(tx, channel, root, &row.id).await?;
+    began(tx, tried, &conversation, (channel, root)).await?;
+    app.thread_sync.thread_created(channel, root, row.created());
+    newcomers::began(tx, &conversation, &row.id).await?;
+    deferred::receive(tx, app, &conversation, channel, root).await
 }
 
 /// Audits the recovery of a delivery that had failed before. Deliveries that never failed are not audited here.

@@ -11,7 +11,7 @@ use crate::bridge::deliveries::{
 };
 use crate::bridge::replies::files;
 use crate::bridge::texts::inbound_media;
-use crate::delivery::{self, Delivery, Outcome};
+use crate::delivery::{self, Delivery, Outcome, ReplyWithFiles};
 use crate::store::lanes::{self, Claimed, Lease, Work};
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, messages, outbox};
@@ -50,10 +50,42 @@ pub(crate) async fn receive(
     Ok(())
 }
 
-async fn apply(tx: &mut Tx, tried: Tried<'_>, outcome: &Outcome) -> anyhow::Result<()> {
+/// Keeps a delivery that nothing can be done about but by a person: it is tried again and again.
+async fn blocked(tx: &mut Tx, tried: Tried<'_>, why: &str) -> anyhow::Result<()> {
     let Tried {
         app, row, attempt, ..
     } = tried;
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Blocked, why).await?;
+    let again = tx.after(blocked_again(app));
+    outbox::set_state(tx, &row.id, DeliveryState::Blocked, again, why).await?;
+    metrics::counter!("qdn_held_total", "kind" => row.kind.to_string()).increment(1);
+    // It is tried again and again; only what is new about that is worth an alarm.
+    if row.last_error == *why {
+        return Ok(());
+    }
+    tracing::error!(
+        outbox = row.id,
+        kind = %row.kind,
+        why,
+        "deliveries are held until this is mended"
+    );
+    trouble_changed(tx, row).await?;
+    audit(tx, tried, Decision::Blocked, why).await
+}
+
+/// A file of a reply is ready, or will not be sent; the next one follows.
+async fn prepared(tx: &mut Tx, tried: Tried<'_>, reply: &ReplyWithFiles) -> anyhow::Result<()> {
+    let Tried { row, attempt, .. } = tried;
+    outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Prepared, "").await?;
+    files::save(tx, row, reply).await?;
+    let next = Delivery::ReplyWithFiles(reply.clone());
+    outbox::set_payload(tx, &row.id, next.kind(), &next.payload()).await?;
+    let now = tx.after(Duration::ZERO);
+    outbox::set_state(tx, &row.id, DeliveryState::Waiting, now, "").await
+}
+
+async fn apply(tx: &mut Tx, tried: Tried<'_>, outcome: &Outcome) -> anyhow::Result<()> {
+    let Tried { row, attempt, .. } = tried;
     let id = row.id.as_str();
     let is_open = row.state == DeliveryState::Sending || row.state == DeliveryState::Unknown;
     match outcome {
@@ -66,13 +98,7 @@ async fn apply(tx: &mut Tx, tried: Tried<'_>, outcome: &Outcome) -> anyhow::Resu
         _ if !is_open || row.attempts != attempt.n => Ok(()),
         Outcome::Marked { shown, again, .. } => marked(tx, tried, shown, *again).await,
         Outcome::Resolved(bodies) => resolved::resolved(tx, tried, bodies).await,
-        Outcome::Prepared(enclosing) => {
-            outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Prepared, "").await?;
-            files::save(tx, row, enclosing).await?;
-            let next = Delivery::ReplyWithFiles(enclosing.clone());
-            outbox::set_payload(tx, id, next.kind(), &next.payload()).await?;
-            outbox::set_state(tx, id, DeliveryState::Waiting, tx.after(Duration::ZERO), "").await
-        }
+        Outcome::Prepared(reply) => prepared(tx, tried, reply).await,
         Outcome::Cleared { answered } => copies::cleared(tx, tried, answered).await,
         Outcome::Uploaded(file) => inbound_media::uploaded(tx, row, attempt, file.as_deref()).await,
         Outcome::Again { after, why } => {
@@ -84,24 +110,7 @@ async fn apply(tx: &mut Tx, tried: Tried<'_>, outcome: &Outcome) -> anyhow::Resu
             metrics::counter!("qdn_retries_total", "kind" => row.kind.to_string()).increment(1);
             Ok(())
         }
-        Outcome::Blocked { why, .. } => {
-            outbox::finish_attempt(tx, id, attempt.n, AttemptResult::Blocked, why).await?;
-            let again = tx.after(blocked_again(app));
-            outbox::set_state(tx, id, DeliveryState::Blocked, again, why).await?;
-            metrics::counter!("qdn_held_total", "kind" => row.kind.to_string()).increment(1);
-            // It is tried again and again; only what is new about that is worth an alarm.
-            if row.last_error == *why {
-                return Ok(());
-            }
-            tracing::error!(
-                outbox = id,
-                kind = %row.kind,
-                why,
-                "deliveries are held until this is mended"
-            );
-            trouble_changed(tx, row).await?;
-            audit(tx, tried, Decision::Blocked, why).await
-        }
+        Outcome::Blocked { why, .. } => blocked(tx, tried, why).await,
         Outcome::NotTaken {
             after,
             why,

@@ -29,20 +29,7 @@ pub(super) async fn refused(
     audit(tx, tried, Decision::Refused, why).await?;
     metrics::counter!("qdn_refused_total", "kind" => row.kind.to_string()).increment(1);
     if row.kind.is_text() {
-        let number = code.parse().ok();
-        if number.map(error_code::meaning) == Some(Meaning::OptedOut) {
-            let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
-            opt_out::record_refusal(tx, app, &conversation, attempt.started()).await?;
-        }
-        let sentence = match code {
-            pictures::MEDIA_GONE => pictures::media_gone(),
-            opt_outs::OPTED_OUT => opt_outs::not_sent(),
-            _ => wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number),
-        };
-        escalation::notice(tx, row, sentence.into()).await?;
-        status::text_lost(tx, &app.config.desk, row).await?;
-        drop_later_parts(tx, tried).await?;
-        delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await?;
+        text_refused(tx, tried, code).await?;
     } else if row.kind == Kind::Form {
         tracing::warn!(
             outbox = row.id,
@@ -79,6 +66,27 @@ pub(super) async fn refused(
         );
     }
     Ok(())
+}
+
+/// Tells the thread why the caller does not get a text.
+async fn text_refused(tx: &mut Tx, tried: Tried<'_>, code: &str) -> anyhow::Result<()> {
+    let Tried {
+        app, row, attempt, ..
+    } = tried;
+    let number = code.parse().ok();
+    if number.map(error_code::meaning) == Some(Meaning::OptedOut) {
+        let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
+        opt_out::record_refusal(tx, app, &conversation, attempt.started()).await?;
+    }
+    let sentence = match code {
+        pictures::MEDIA_GONE => pictures::media_gone(),
+        opt_outs::OPTED_OUT => opt_outs::not_sent(),
+        _ => wording::not_delivered(error_code::meaning(number.unwrap_or_default()), number),
+    };
+    escalation::notice(tx, row, sentence.into()).await?;
+    status::text_lost(tx, &app.config.desk, row).await?;
+    drop_later_parts(tx, tried).await?;
+    delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
 }
 
 /// A reply whose beginning cannot be sent is not sent from its middle on.

@@ -25,16 +25,7 @@ pub(super) async fn resolved(
     outbox::finish_attempt(tx, &row.id, attempt.n, AttemptResult::Resolved, "").await?;
     let texts = files::pack(row, bodies)?;
     if texts.is_empty() {
-        let why = wording::nothing_to_send();
-        outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, &why).await?;
-        audit(tx, tried, Decision::Refused, &why).await?;
-        // What is wrong with each file says enough.
-        if !files::tell_left_out(tx, row).await? {
-            let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
-            delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
-        }
-        status::text_lost(tx, &app.config.desk, row).await?;
-        return delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await;
+        return nothing_to_send(tx, tried).await;
     }
     // What its writer was asked about counts as an answer since they decided.
     let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
@@ -81,6 +72,21 @@ pub(super) async fn resolved(
         confirmation::spend(tx, &conversation, author, more).await?;
     }
     take_its_place(tx, tried, &texts).await
+}
+
+/// The reply is refused: it has no words, and none of its files can be sent.
+async fn nothing_to_send(tx: &mut Tx, tried: Tried<'_>) -> anyhow::Result<()> {
+    let Tried { app, row, .. } = tried;
+    let why = wording::nothing_to_send();
+    outbox::set_state(tx, &row.id, DeliveryState::Refused, 0, &why).await?;
+    audit(tx, tried, Decision::Refused, &why).await?;
+    // What is wrong with each file says enough.
+    if !files::tell_left_out(tx, row).await? {
+        let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
+        delivery::enqueue_notice(tx, &conversation.line, &conversation.id, why.into()).await?;
+    }
+    status::text_lost(tx, &app.config.desk, row).await?;
+    delivery::enqueue_mark(tx, &row.conversation_id, &row.message_id).await
 }
 
 async fn take_its_place(tx: &mut Tx, tried: Tried<'_>, texts: &[Delivery]) -> anyhow::Result<()> {

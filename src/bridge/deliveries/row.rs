@@ -54,7 +54,6 @@ pub(crate) async fn audit(
     decision: Decision,
     reason: &str,
 ) -> anyhow::Result<()> {
-    let Tried { .. } = tried;
     let entry = entry(tx, tried, decision, reason).await?;
     tx.audit(entry);
     Ok(())

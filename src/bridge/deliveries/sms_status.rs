@@ -44,7 +44,14 @@ pub(crate) async fn receive(
         && let Some(row) = outbox::by_id(&mut tx, &echo.outbox_id).await?
         && (1..=row.attempts).contains(&echo.attempt)
     {
-        bind(&mut tx, app, &row, echo.attempt, sid, "its status callback").await?;
+        bind(
+            &mut tx,
+            app,
+            (&row, echo.attempt),
+            sid,
+            "its status callback",
+        )
+        .await?;
         known = sms::by_sid(&mut tx, sid).await?;
     }
     match known {
@@ -82,8 +89,7 @@ pub(crate) async fn receive_looked_up(app: &App, message: &Message) -> anyhow::R
 pub(crate) async fn bind(
     tx: &mut Tx,
     app: &App,
-    row: &Row,
-    attempt: i64,
+    (row, attempt): (&Row, i64),
     sid: &str,
     proof: &str,
 ) -> anyhow::Result<()> {
