@@ -298,7 +298,7 @@ mod tests {
         Compared {
             channel: "C1".into(),
             ts: ts.into(),
-            conversation_id: "c1".into(),
+            conversation_id: crate::vocabulary::ConversationId::new("c1"),
             line: "+16195550100".into(),
             compared_at: NOW - unread,
             compared_ts: String::new(),

@@ -239,7 +239,7 @@ async fn forget_all(store: &Store, config: &Config, number: &Address) -> Result<
                 .line_of(&conversation.line)
                 .map_or_else(String::new, |line| line.name.clone()),
             number: conversation.caller,
-            subject: conversation.id.clone(),
+            subject: conversation.id.to_string(),
             reason: "on the command line".into(),
             detail: json!({
                 "conversation": conversation.id, "messages": forgotten.messages, "given_up": forgotten.given_up,

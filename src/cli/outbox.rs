@@ -11,7 +11,9 @@ use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::outbox::{self, Row};
 use crate::store::{Store, confirmations, conversations, lanes};
-use crate::vocabulary::{AttemptResult, ConfirmationState, Decision, DeliveryState, Kind};
+use crate::vocabulary::{
+    AttemptResult, ConfirmationState, Decision, DeliveryState, Kind, OutboxId,
+};
 
 /// What `outbox` takes.
 #[derive(Debug, Args)]
@@ -62,7 +64,7 @@ pub(super) async fn run(
 
 async fn find(store: &Store, id: &str) -> Result<Row, Failed> {
     let mut tx = store.begin().await?;
-    let found = outbox::by_id(&mut tx, id).await?;
+    let found = outbox::by_id(&mut tx, &OutboxId::new(id)).await?;
     found.ok_or_else(|| there_is_none(id))
 }
 
@@ -77,7 +79,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
         "{:<14}{:<10}{:<11}{:<9}{:<22}why",
         "id", "kind", "state", "attempts", "since (UTC)"
     );
-    let mut after = (0, String::new());
+    let mut after = (0, OutboxId::default());
     loop {
         let page = outbox::unsettled(store, (after.0, &after.1), PAGE).await?;
         let Some(last) = page.last() else {
@@ -182,7 +184,7 @@ async fn move_to(
     decision: Decision,
 ) -> Result<(), Failed> {
     let mut tx = store.begin().await?;
-    let row = outbox::by_id(&mut tx, id)
+    let row = outbox::by_id(&mut tx, &OutboxId::new(id))
         .await?
         .ok_or_else(|| there_is_none(id))?;
     if let Some(why) = refuse(&row, row.state.known()) {
@@ -200,7 +202,7 @@ async fn move_to(
         confirmations::close(&mut tx, &row.message_id, answer).await?;
     }
     let mut entry = NewEntry {
-        subject: row.id.clone(),
+        subject: row.id.to_string(),
         reason: "on the command line".into(),
         detail: json!({ "conversation": row.conversation_id, "message": row.message_id, "outbox": row.id, "kind": row.kind }),
         ..NewEntry::of(decision)

@@ -6,23 +6,24 @@ use crate::store::lanes::Lane;
 use crate::store::outbox::NewRow;
 use crate::store::{self, Tx};
 use crate::vocabulary::DeliveryState;
+use crate::vocabulary::{ConversationId, MessageId, OutboxId};
 
 /// Puts a delivery at the end of its lane.
 pub(crate) async fn enqueue(
     tx: &mut Tx,
     lane: &Lane,
-    conversation_id: &str,
-    message_id: &str,
+    conversation_id: Option<&ConversationId>,
+    message_id: Option<&MessageId>,
     delivery: &Delivery,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<OutboxId> {
     store::outbox::enqueue(tx, &new_row(lane, conversation_id, message_id, delivery)).await
 }
 
 /// The row that asks for `delivery`.
 pub(crate) fn new_row<'a>(
     lane: &'a Lane,
-    conversation_id: &'a str,
-    message_id: &'a str,
+    conversation_id: Option<&'a ConversationId>,
+    message_id: Option<&'a MessageId>,
     delivery: &Delivery,
 ) -> NewRow<'a> {
     NewRow {
@@ -37,8 +38,8 @@ pub(crate) fn new_row<'a>(
 /// Asks for the mark on a message to be brought up to date.
 pub(crate) async fn enqueue_mark(
     tx: &mut Tx,
-    conversation_id: &str,
-    message_id: &str,
+    conversation_id: &ConversationId,
+    message_id: &MessageId,
 ) -> anyhow::Result<()> {
     // A text that nobody wrote in Slack has no message there that could bear a mark.
     if !store::messages::is_in_slack(tx, message_id).await? {
@@ -48,7 +49,14 @@ pub(crate) async fn enqueue_mark(
     // A look that waits for its moment will do. It is not replaced: what its attempts may have left in Slack is known
     // by them alone.
     if !store::outbox::rouse_waiting(tx, &lane.id).await? {
-        enqueue(tx, &lane, conversation_id, message_id, &Delivery::Mark).await?;
+        enqueue(
+            tx,
+            &lane,
+            Some(conversation_id),
+            Some(message_id),
+            &Delivery::Mark,
+        )
+        .await?;
     }
     store::lanes::rouse(tx, &lane).await
 }
@@ -58,7 +66,7 @@ pub(crate) async fn enqueue_question(
     tx: &mut Tx,
     conversation: &Conversation,
     content: Content,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<OutboxId> {
     let question = Delivery::Post {
         reply: content,
         root: None,
@@ -71,14 +79,14 @@ pub(crate) async fn enqueue_question(
     } else {
         question_lane(&conversation.line, &conversation.id)
     };
-    enqueue(tx, &lane, &conversation.id, "", &question).await
+    enqueue(tx, &lane, Some(&conversation.id), None, &question).await
 }
 
-/// New words for a question that was put into the thread, wherever it has got to; `row` may be empty.
+/// New words for a question that was put into the thread, wherever it has got to.
 pub(crate) async fn reword(
     tx: &mut Tx,
     conversation: &Conversation,
-    row: &str,
+    row: &OutboxId,
     content: Content,
 ) -> anyhow::Result<()> {
     let Some(asked) = store::outbox::by_id(&mut *tx, row).await? else {
@@ -101,7 +109,7 @@ pub(crate) async fn reword(
                 content,
             };
             let lane = update_lane(&conversation.line, &asked.external_id);
-            enqueue(tx, &lane, &conversation.id, "", &update)
+            enqueue(tx, &lane, Some(&conversation.id), None, &update)
                 .await
                 .map(drop)
         }
@@ -116,7 +124,7 @@ pub(crate) async fn reword(
 /// Asks for a thread's root to be brought up to date; one request shows all that has changed when it is made.
 pub(crate) async fn enqueue_root(
     tx: &mut Tx,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     channel: &str,
     ts: &str,
 ) -> anyhow::Result<()> {
@@ -128,7 +136,7 @@ pub(crate) async fn enqueue_root(
         channel: channel.to_owned(),
         ts: ts.to_owned(),
     };
-    enqueue(tx, &lane, conversation_id, "", &root).await?;
+    enqueue(tx, &lane, Some(conversation_id), None, &root).await?;
     Ok(())
 }
 
@@ -137,7 +145,7 @@ pub(crate) async fn enqueue_root(
 pub(crate) async fn enqueue_notice(
     tx: &mut Tx,
     line: &str,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     content: Content,
 ) -> anyhow::Result<()> {
     let lane = thread_lane(line, conversation_id);
@@ -152,6 +160,6 @@ pub(crate) async fn enqueue_notice(
         new_thread: false,
         broadcast: false,
     };
-    enqueue(tx, &lane, conversation_id, "", &notice).await?;
+    enqueue(tx, &lane, Some(conversation_id), None, &notice).await?;
     Ok(())
 }

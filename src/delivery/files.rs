@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::media::OutboundMedia;
+use crate::vocabulary::OutboxId;
 
 /// A file of a caller's text, of whatever kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,10 +16,10 @@ pub(crate) struct InboundFile {
     /// What it is called in Slack.
     pub(crate) name: String,
     /// The row that posts the words, which go first.
-    pub(crate) after: String,
+    pub(crate) after: OutboxId,
     /// The row of the file before it in the same text, which goes first unless it is in trouble; empty for the first.
     #[serde(default)]
-    pub(crate) behind: String,
+    pub(crate) behind: OutboxId,
     /// Its id at Slack once it is there, where nobody sees it yet.
     pub(crate) uploaded: Option<String>,
 }

@@ -9,6 +9,7 @@ use super::{
     Content, Delivery, Enclosure, FileState, InboundFile, OutboundMedia, ReplyWithFiles, Unfit,
     Unreadable,
 };
+use crate::vocabulary::OutboxId;
 
 /// The folders of the payloads of each version, oldest first. Those of version 0 carry none.
 const VERSIONS: [&str; 2] = ["v0", "v1"];
@@ -68,8 +69,8 @@ fn fixtures() -> Vec<(&'static str, &'static str, Delivery)> {
             media_sid: "ME00000000000000000000000000000001".into(),
             content_type: "image/jpeg".into(),
             name: "photo.jpg".into(),
-            after: "8f2k1".into(),
-            behind: behind.into(),
+            after: OutboxId::new("8f2k1"),
+            behind: OutboxId::new(behind),
             uploaded: uploaded.map(str::to_owned),
         })
     };
@@ -132,14 +133,14 @@ fn fixtures() -> Vec<(&'static str, &'static str, Delivery)> {
             "listing",
             "listing",
             Delivery::Listing {
-                list: "8f2k1".into(),
+                list: OutboxId::new("8f2k1"),
             },
         ),
         (
             "copies",
             "copies",
             Delivery::Copies {
-                of: "8f2k1".into(),
+                of: OutboxId::new("8f2k1"),
                 channel: "C0DISPATCH".into(),
                 root: "1764042000.000100".into(),
             },
@@ -182,7 +183,7 @@ fn fixtures() -> Vec<(&'static str, &'static str, Delivery)> {
             "words",
             "words",
             Delivery::Words {
-                of: "8f2k1".into(),
+                of: OutboxId::new("8f2k1"),
                 channel: "C0DISPATCH".into(),
                 user: "U0DORA".into(),
                 thread_ts: "1764042000.000100".into(),

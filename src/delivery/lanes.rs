@@ -1,6 +1,7 @@
 //! The lane of each delivery, in which nothing overtakes, and the throttle through which its requests leave.
 
 use crate::store::lanes::{FIRST_SERVED, Lane};
+use crate::vocabulary::{ConversationId, MessageId};
 
 /// The throttle of reactions: Slack limits them for the whole workspace.
 pub(crate) const MARKS_GATE: &str = "marks";
@@ -25,7 +26,7 @@ pub(crate) fn twilio_throttle(line: &str) -> String {
 }
 
 /// A conversation's posts, in order. `line` is its number.
-pub(crate) fn thread_lane(line: &str, conversation_id: &str) -> Lane {
+pub(crate) fn thread_lane(line: &str, conversation_id: &ConversationId) -> Lane {
     Lane {
         id: format!("thread:{conversation_id}"),
         throttle: slack_throttle(line),
@@ -33,7 +34,7 @@ pub(crate) fn thread_lane(line: &str, conversation_id: &str) -> Lane {
 }
 
 /// A conversation's texts to the phone, in order: a reply whose fate is unknown does not hold what the caller writes.
-pub(crate) fn phone_lane(line: &str, conversation_id: &str) -> Lane {
+pub(crate) fn phone_lane(line: &str, conversation_id: &ConversationId) -> Lane {
     Lane {
         id: format!("phone:{conversation_id}"),
         throttle: twilio_throttle(line),
@@ -94,7 +95,7 @@ pub(crate) fn ephemeral_lane(line: &str, user: &str) -> Lane {
 }
 
 /// A conversation's questions to people, in order. They pass the channel's other posts.
-pub(crate) fn question_lane(line: &str, conversation_id: &str) -> Lane {
+pub(crate) fn question_lane(line: &str, conversation_id: &ConversationId) -> Lane {
     Lane {
         id: format!("{}{conversation_id}", FIRST_SERVED),
         throttle: slack_throttle(line),
@@ -155,7 +156,7 @@ pub(crate) fn form_lane(user: &str) -> Lane {
 }
 
 /// The mark on one message.
-pub(crate) fn mark_lane(message_id: &str) -> Lane {
+pub(crate) fn mark_lane(message_id: &MessageId) -> Lane {
     Lane {
         id: format!("mark:{message_id}"),
         throttle: MARKS_GATE.to_owned(),

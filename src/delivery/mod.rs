@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::vocabulary::Kind;
+use crate::vocabulary::{Kind, OutboxId};
 
 pub(crate) use enqueue::*;
 pub(crate) use files::*;
@@ -58,10 +58,10 @@ pub(crate) enum Delivery {
     /// The texts of several new callers of a line, made of what is listed for it when it is posted.
     List { line: String },
     /// Bring a posted list up to date with who of its callers has a thread.
-    Listing { list: String },
+    Listing { list: OutboxId },
     /// Look once more for copies of a post that was made again: `of` is its row, `root` what it stands under.
     Copies {
-        of: String,
+        of: OutboxId,
         channel: String,
         root: String,
     },
@@ -80,7 +80,7 @@ pub(crate) enum Delivery {
     },
     /// The words of a post that Slack did not take, for one person: `of` is its row.
     Words {
-        of: String,
+        of: OutboxId,
         channel: String,
         user: String,
         thread_ts: String,

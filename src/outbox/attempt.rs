@@ -65,7 +65,7 @@ pub(super) async fn run(
         }
         Err(error) => {
             tracing::warn!(
-                outbox = claimed.row.id,
+                outbox = %claimed.row.id,
                 error = format!("{error:#}"),
                 "a delivery could not be prepared; trying again"
             );

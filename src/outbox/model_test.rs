@@ -22,7 +22,7 @@ use crate::store::lanes::{Claimed, Lease, Work};
 use crate::store::messages::NewMessage;
 use crate::store::{Store, conversations, lanes, messages, order};
 use crate::twilio::form::MessageStatus;
-use crate::vocabulary::Origin;
+use crate::vocabulary::{ConversationId, Origin, OutboxId};
 
 const LINE: &str = "+16195550100";
 const CONVERSATIONS: usize = 3;
@@ -96,7 +96,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
 #[derive(Debug, Clone)]
 struct Accepted {
     sid: String,
-    outbox_id: String,
+    outbox_id: OutboxId,
     attempt: i64,
     lane: String,
     place: (i64, i64),
@@ -105,7 +105,7 @@ struct Accepted {
 struct Machine {
     app: App,
     now: Arc<AtomicI64>,
-    conversations: Vec<String>,
+    conversations: Vec<ConversationId>,
     replies: i64,
     accepted: Vec<Accepted>,
     slow: Vec<(Claimed, Outcome, Lease)>,
@@ -220,7 +220,7 @@ impl Machine {
             body: format!("words {}", self.replies),
         };
         let lane = delivery::phone_lane(LINE, &id);
-        delivery::enqueue(&mut tx, &lane, &id, &message, &sms)
+        delivery::enqueue(&mut tx, &lane, Some(&id), Some(&message), &sms)
             .await
             .unwrap();
         order::by_writing(&mut tx, &lane.id).await.unwrap();
@@ -425,7 +425,7 @@ impl Machine {
             let sid = self
                 .accepted
                 .iter()
-                .find(|text| text.outbox_id == id)
+                .find(|text| *text.outbox_id == *id)
                 .map(|text| text.sid.as_str());
             match state.as_str() {
                 "delivered" => {

@@ -238,7 +238,7 @@ async fn only_one(
     };
     for copy in copies.iter().filter(|copy| !is_answered(copy)) {
         if let Err(failure) = clients.slack.delete_message(channel, &copy.ts).await {
-            tracing::warn!(outbox = row.id, %failure, "a second copy of a post could not be deleted");
+            tracing::warn!(outbox = %row.id, %failure, "a second copy of a post could not be deleted");
         }
     }
     let root = first.thread_ts.as_ref().unwrap_or(&first.ts);

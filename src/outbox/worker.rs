@@ -171,7 +171,7 @@ impl Worker {
         if let Err(error) = self.finish(&claimed, &outcome).await {
             // Whatever was left without an outcome is settled by asking.
             tracing::error!(
-                outbox = claimed.row.id,
+                outbox = %claimed.row.id,
                 error = format!("{error:#}"),
                 "an outcome could not be kept"
             );
@@ -230,14 +230,14 @@ impl Worker {
                 Err(error) => {
                     if now >= claimed.deadline && !std::mem::replace(&mut is_late, true) {
                         tracing::error!(
-                            outbox = claimed.row.id,
+                            outbox = %claimed.row.id,
                             error = format!("{error:#}"),
                             "the database has not taken an outcome while its lease lasted: what it is about will be looked for. Still trying"
                         );
                     }
                     if self.may_warn() {
                         tracing::warn!(
-                            outbox = claimed.row.id,
+                            outbox = %claimed.row.id,
                             error = format!("{error:#}"),
                             "keeping an outcome again"
                         );

@@ -7,12 +7,13 @@ use sqlx::FromRow;
 use super::daily_stats::{self, Tally};
 use super::{Reads, Store, Tx, timestamp};
 use crate::vocabulary::CallState;
+use crate::vocabulary::{ConversationId, OutboxId};
 
 /// A call.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Call {
     pub(crate) sid: String,
-    pub(crate) conversation_id: String,
+    pub(crate) conversation_id: ConversationId,
     /// Our number.
     pub(crate) line: String,
     /// The caller's address as Twilio writes it.
@@ -26,7 +27,7 @@ pub(crate) struct Call {
     pub(crate) recording: String,
     pub(crate) recording_seconds: i64,
     /// The outbox row of its message in the thread; empty while there is none.
-    pub(crate) post_id: String,
+    pub(crate) post_id: OutboxId,
 }
 
 impl Call {
@@ -53,7 +54,7 @@ const COLUMNS: &str = "sid, conversation_id, line, caller, started_at, state, se
 #[derive(Debug, Clone)]
 pub(crate) struct NewCall<'a> {
     pub(crate) sid: &'a str,
-    pub(crate) conversation_id: &'a str,
+    pub(crate) conversation_id: &'a ConversationId,
     pub(crate) line: &'a str,
     pub(crate) caller: &'a str,
     pub(crate) started: Timestamp,
@@ -184,7 +185,7 @@ pub(crate) async fn talk_over(tx: &mut Tx, sid: &str, person: &str) -> anyhow::R
 }
 
 /// Records the outbox row of the call's message in its thread.
-pub(crate) async fn set_post(tx: &mut Tx, sid: &str, post_id: &str) -> anyhow::Result<()> {
+pub(crate) async fn set_post(tx: &mut Tx, sid: &str, post_id: &OutboxId) -> anyhow::Result<()> {
     sqlx::query("update call set post_id = $1 where sid = $2")
         .bind(post_id)
         .bind(sid)

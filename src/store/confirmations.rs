@@ -5,18 +5,18 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::{Store, Tx};
-use crate::vocabulary::ConfirmationState;
+use crate::vocabulary::{ConfirmationState, ConversationId, MessageId, OutboxId};
 
 /// A reply whose writer was asked.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Held {
-    pub(crate) conversation_id: String,
+    pub(crate) conversation_id: ConversationId,
     /// The writer's Slack user ID.
     pub(crate) writer: String,
     /// Where the question to its writer stands.
     pub(crate) state: ConfirmationState,
     /// The outbox row of the question in the thread; empty while only the writer was asked.
-    pub(crate) notice: String,
+    pub(crate) notice: OutboxId,
 }
 
 impl Held {
@@ -30,8 +30,8 @@ const COLUMNS: &str = "conversation_id, writer, state, notice";
 /// Records that the writer is asked. Reopens an earlier question.
 pub(crate) async fn open(
     tx: &mut Tx,
-    message_id: &str,
-    conversation_id: &str,
+    message_id: &MessageId,
+    conversation_id: &ConversationId,
     writer: &str,
     reason: &str,
 ) -> anyhow::Result<()> {
@@ -54,7 +54,10 @@ pub(crate) async fn open(
 }
 
 /// Returns the question about this message, if there is one.
-pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Held>> {
+pub(crate) async fn of_message(
+    tx: &mut Tx,
+    message_id: &MessageId,
+) -> anyhow::Result<Option<Held>> {
     let sql = format!("select {COLUMNS} from confirmation where message_id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(message_id)
@@ -66,7 +69,7 @@ pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<
 /// Keeps what was decided.
 pub(crate) async fn close(
     tx: &mut Tx,
-    message_id: &str,
+    message_id: &MessageId,
     state: ConfirmationState,
 ) -> anyhow::Result<()> {
     sqlx::query("update confirmation set state = $1 where message_id = $2")
@@ -79,7 +82,11 @@ pub(crate) async fn close(
 }
 
 /// Records the outbox row of the question in the thread.
-pub(crate) async fn set_notice(tx: &mut Tx, message_id: &str, notice: &str) -> anyhow::Result<()> {
+pub(crate) async fn set_notice(
+    tx: &mut Tx,
+    message_id: &MessageId,
+    notice: &OutboxId,
+) -> anyhow::Result<()> {
     sqlx::query("update confirmation set notice = $1 where message_id = $2")
         .bind(notice)
         .bind(message_id)
@@ -90,7 +97,7 @@ pub(crate) async fn set_notice(tx: &mut Tx, message_id: &str, notice: &str) -> a
 }
 
 /// Returns the messages whose question is open, was asked before `since` and was not asked in the thread yet.
-pub(crate) async fn undecided(store: &Store, since: Timestamp) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn undecided(store: &Store, since: Timestamp) -> anyhow::Result<Vec<MessageId>> {
     sqlx::query_scalar(
         "select message_id from confirmation where state = 'open' and notice = '' and asked_at < $1 order by asked_at",
     )

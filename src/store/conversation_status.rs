@@ -6,6 +6,7 @@ use sqlx::FromRow;
 
 use super::{Reads, Store, Tx, timestamp};
 use crate::vocabulary::Kind;
+use crate::vocabulary::{ConversationId, MessageId};
 
 /// The status that the thread's parent message shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(crate) enum Status {
 /// A conversation's status at the desk.
 #[derive(Debug, Clone, Default, PartialEq, Eq, FromRow)]
 pub(crate) struct ConversationStatus {
-    pub(crate) conversation_id: String,
+    pub(crate) conversation_id: ConversationId,
     /// The Slack user who has claimed it; empty for nobody.
     pub(crate) claimed_by: String,
     /// The person who answered last, in Slack's markup.
@@ -71,7 +72,7 @@ const COLUMNS: &str = "conversation_id, claimed_by, answered_by, closed_by, wait
                        page_at, changed_at";
 
 /// Returns the status of a conversation without a row.
-pub(crate) fn fresh(conversation_id: &str) -> ConversationStatus {
+pub(crate) fn fresh(conversation_id: &ConversationId) -> ConversationStatus {
     ConversationStatus {
         conversation_id: conversation_id.to_owned(),
         ..ConversationStatus::default()
@@ -81,7 +82,7 @@ pub(crate) fn fresh(conversation_id: &str) -> ConversationStatus {
 /// Returns a conversation's status.
 pub(crate) async fn of(
     reads: impl Into<Reads<'_>>,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
 ) -> anyhow::Result<ConversationStatus> {
     let sql = format!("select {COLUMNS} from conversation_status where conversation_id = $1");
     let found: Option<ConversationStatus> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -120,7 +121,7 @@ pub(crate) async fn save(tx: &mut Tx, status: &ConversationStatus) -> anyhow::Re
 }
 
 /// Whether a message is a dispatcher's reply and no later reply was or may have been sent.
-pub(crate) async fn is_last_answer(tx: &mut Tx, message_id: &str) -> anyhow::Result<bool> {
+pub(crate) async fn is_last_answer(tx: &mut Tx, message_id: &MessageId) -> anyhow::Result<bool> {
     let sql = format!(
         "select m.id from message m where m.id = $1 and m.origin = 'slack' and not exists (
              select 1 from message later where later.conversation_id = m.conversation_id and later.origin = 'slack'
@@ -228,7 +229,7 @@ pub(crate) async fn due(
     line: &str,
     alarm: Alarm,
     limit: i64,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Vec<ConversationId>> {
     sqlx::query_scalar(due_sql(alarm))
         .bind(store.now().as_millisecond())
         .bind(line)

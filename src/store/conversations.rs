@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::{Reads, Store, Tx, new_id, timestamp};
+use crate::vocabulary::ConversationId;
 
 /// The conversation of a caller on a line.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Conversation {
-    pub(crate) id: String,
+    pub(crate) id: ConversationId,
     /// Our number, in E.164.
     pub(crate) line: String,
     /// The caller's address as Twilio writes it.
@@ -93,7 +94,10 @@ const BY_ID: &str =
     "select id, line, caller, place, channel, thread_ts, last_at from conversation where id = $1";
 
 /// Returns the conversation with this id; an error if there is none.
-pub(crate) async fn by_id(reads: impl Into<Reads<'_>>, id: &str) -> anyhow::Result<Conversation> {
+pub(crate) async fn by_id(
+    reads: impl Into<Reads<'_>>,
+    id: &ConversationId,
+) -> anyhow::Result<Conversation> {
     sqlx::query_as(BY_ID)
         .bind(id)
         .fetch_one(&mut *reads.into().connection().await?)
@@ -121,7 +125,7 @@ pub(crate) async fn by_thread(
 /// Records that this thread belongs to the conversation.
 pub(crate) async fn add_thread(
     tx: &mut Tx,
-    id: &str,
+    id: &ConversationId,
     channel: &str,
     root: &str,
 ) -> anyhow::Result<()> {
@@ -143,7 +147,7 @@ pub(crate) async fn add_thread(
 /// Makes this thread the conversation's current one.
 pub(crate) async fn bind_thread(
     tx: &mut Tx,
-    id: &str,
+    id: &ConversationId,
     channel: &str,
     root: &str,
 ) -> anyhow::Result<()> {
@@ -182,7 +186,7 @@ pub(crate) async fn all_of_caller(tx: &mut Tx, caller: &str) -> anyhow::Result<V
 }
 
 /// Returns the conversation with this id, if it still exists.
-pub(crate) async fn find(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Conversation>> {
+pub(crate) async fn find(tx: &mut Tx, id: &ConversationId) -> anyhow::Result<Option<Conversation>> {
     sqlx::query_as(BY_ID)
         .bind(id)
         .fetch_optional(&mut *tx.inner)
@@ -203,7 +207,7 @@ pub(crate) async fn is_root(store: &Store, channel: &str, ts: &str) -> anyhow::R
 }
 
 /// Updates the conversation's last activity.
-pub(crate) async fn touch(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+pub(crate) async fn touch(tx: &mut Tx, id: &ConversationId) -> anyhow::Result<()> {
     let now = tx.now_ms();
     sqlx::query("update conversation set last_at = $1 where id = $2")
         .bind(now)

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::{Store, Tx};
+use crate::vocabulary::ConversationId;
 
 /// The period of a row, in milliseconds. In every time zone, midnight is between two of these periods.
 const SLOT: i64 = 15 * 60 * 1_000;
@@ -45,7 +46,7 @@ pub(super) async fn add(tx: &mut Tx, line: &str, at: i64, more: Tally) -> anyhow
 /// Adds to the counts of a conversation's line.
 pub(super) async fn add_to(
     tx: &mut Tx,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     at: i64,
     more: Tally,
 ) -> anyhow::Result<()> {
@@ -109,18 +110,17 @@ mod tests {
     use crate::store::calls::{self, NewCall};
     use crate::store::messages::{self, NewMessage};
     use crate::store::{conversations, plans};
-    use crate::vocabulary::CallState;
-    use crate::vocabulary::Origin;
+    use crate::vocabulary::{CallState, MessageId, Origin};
 
     const LINE: &str = "+16195550100";
 
     async fn message(
         tx: &mut Tx,
-        conversation: &str,
+        conversation: &ConversationId,
         origin: Origin,
         id: &str,
         inside: bool,
-    ) -> String {
+    ) -> MessageId {
         let new = NewMessage {
             conversation_id: conversation,
             origin,
@@ -137,7 +137,7 @@ mod tests {
         kept.unwrap()
     }
 
-    async fn call(tx: &mut Tx, conversation: &str, sid: &str, states: &[CallState]) {
+    async fn call(tx: &mut Tx, conversation: &ConversationId, sid: &str, states: &[CallState]) {
         let new = NewCall {
             sid,
             conversation_id: conversation,

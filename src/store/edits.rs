@@ -4,19 +4,19 @@ use anyhow::Context;
 use sqlx::FromRow;
 
 use super::{Tx, new_id};
-use crate::vocabulary::EditState;
+use crate::vocabulary::{ConversationId, EditState, MessageId, OutboxId};
 
 /// An edit of a sent reply.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Edit {
     pub(crate) id: String,
-    pub(crate) message_id: String,
-    pub(crate) conversation_id: String,
+    pub(crate) message_id: MessageId,
+    pub(crate) conversation_id: ConversationId,
     /// The edited text, in Slack's markup.
     pub(crate) body: String,
     state: EditState,
     /// The outbox row of its notice in the thread.
-    pub(crate) notice: String,
+    pub(crate) notice: OutboxId,
 }
 
 impl Edit {
@@ -31,8 +31,8 @@ const COLUMNS: &str = "id, message_id, conversation_id, body, state, notice";
 /// Stores an edit that is offered as a correction. Returns its id.
 pub(crate) async fn offer(
     tx: &mut Tx,
-    message_id: &str,
-    conversation_id: &str,
+    message_id: &MessageId,
+    conversation_id: &ConversationId,
     body: &str,
     got: &str,
 ) -> anyhow::Result<String> {
@@ -64,7 +64,7 @@ pub(crate) async fn set_body(tx: &mut Tx, id: &str, body: &str) -> anyhow::Resul
 }
 
 /// Records the outbox row of its notice.
-pub(crate) async fn set_notice(tx: &mut Tx, id: &str, notice: &str) -> anyhow::Result<()> {
+pub(crate) async fn set_notice(tx: &mut Tx, id: &str, notice: &OutboxId) -> anyhow::Result<()> {
     sqlx::query("update edit set notice = $1 where id = $2")
         .bind(notice)
         .bind(id)
@@ -96,7 +96,7 @@ pub(crate) async fn by_id(tx: &mut Tx, id: &str) -> anyhow::Result<Option<Edit>>
 }
 
 /// Returns the edit of this message that is still offered.
-pub(crate) async fn offered(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Edit>> {
+pub(crate) async fn offered(tx: &mut Tx, message_id: &MessageId) -> anyhow::Result<Option<Edit>> {
     let sql = format!(
         "select {COLUMNS} from edit where message_id = $1 and state = 'offered' order by created_at desc limit 1"
     );
@@ -108,7 +108,10 @@ pub(crate) async fn offered(tx: &mut Tx, message_id: &str) -> anyhow::Result<Opt
 }
 
 /// Returns the last correction of this message that was sent, in Slack's markup.
-pub(crate) async fn last_sent(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<String>> {
+pub(crate) async fn last_sent(
+    tx: &mut Tx,
+    message_id: &MessageId,
+) -> anyhow::Result<Option<String>> {
     sqlx::query_scalar(
         "select body from edit where message_id = $1 and state = 'sent' order by created_at desc limit 1",
     )

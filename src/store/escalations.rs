@@ -3,12 +3,13 @@
 use anyhow::Context;
 
 use super::Tx;
+use crate::vocabulary::{ConversationId, MessageId};
 
 /// Records which conversation a message to `person` is about.
 pub(crate) async fn insert(
     tx: &mut Tx,
-    message_id: &str,
-    conversation_id: &str,
+    message_id: &MessageId,
+    conversation_id: &ConversationId,
     person: &str,
 ) -> anyhow::Result<()> {
     sqlx::query(
@@ -24,7 +25,10 @@ pub(crate) async fn insert(
 }
 
 /// Returns the conversation and the person of such a message; `None` for any other message.
-pub(crate) async fn of(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<(String, String)>> {
+pub(crate) async fn of(
+    tx: &mut Tx,
+    message_id: &MessageId,
+) -> anyhow::Result<Option<(ConversationId, String)>> {
     sqlx::query_as("select conversation_id, person from escalation where message_id = $1")
         .bind(message_id)
         .fetch_optional(&mut *tx.inner)
@@ -33,7 +37,10 @@ pub(crate) async fn of(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<(
 }
 
 /// Returns the SIDs of all such messages about a conversation.
-pub(crate) async fn sids_about(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn sids_about(
+    tx: &mut Tx,
+    conversation_id: &ConversationId,
+) -> anyhow::Result<Vec<String>> {
     sqlx::query_scalar(
         "select sms.sid from sms join escalation on escalation.message_id = sms.message_id where escalation.conversation_id = $1",
     )

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::audit::NewEntry;
 use super::{Store, Tx, lanes, scrub, taken};
+use crate::vocabulary::ConversationId;
 use crate::vocabulary::Decision;
 
 /// The most rows of a table that one transaction of [`older_than`] changes. A caller's text must not wait long for it.
@@ -31,7 +32,10 @@ const OF_LISTS: &str = "id in (select list_id from listed where conversation_id 
                         or lane in (select 'listing:' || list_id from listed where conversation_id = $1)";
 
 /// Returns the number of a conversation's deliveries in progress, which still need their words.
-pub(crate) async fn under_way(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<i64> {
+pub(crate) async fn under_way(
+    tx: &mut Tx,
+    conversation_id: &ConversationId,
+) -> anyhow::Result<i64> {
     let sql = format!(
         "select count(*) from outbox where state in ('sending', 'unknown') and ({OF_CONVERSATION} or {OF_LISTS})"
     );
@@ -43,7 +47,10 @@ pub(crate) async fn under_way(tx: &mut Tx, conversation_id: &str) -> anyhow::Res
 }
 
 /// Removes everything that was written in a conversation, and its caller's name and place.
-pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<Forgotten> {
+pub(crate) async fn conversation(
+    tx: &mut Tx,
+    conversation_id: &ConversationId,
+) -> anyhow::Result<Forgotten> {
     let now = tx.now_ms();
     let given_up = format!(
         "update outbox set state = 'dropped', pending = 0, last_error = 'erased', updated_at = $2
@@ -88,7 +95,7 @@ pub(crate) async fn conversation(tx: &mut Tx, conversation_id: &str) -> anyhow::
     })
 }
 
-async fn run(tx: &mut Tx, sql: &str, conversation_id: &str) -> anyhow::Result<u64> {
+async fn run(tx: &mut Tx, sql: &str, conversation_id: &ConversationId) -> anyhow::Result<u64> {
     let done = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()))
         .bind(conversation_id)
         .execute(&mut *tx.inner)

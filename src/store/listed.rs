@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use super::outbox::{self, Row};
 use super::{Reads, Store, Tx, timestamp};
 use crate::slack::Content;
-use crate::vocabulary::DeliveryState;
+use crate::vocabulary::{ConversationId, DeliveryState, MessageId, OutboxId};
 
 /// The stored content of a listed text.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,11 +29,11 @@ impl Kept {
 /// A listed text.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Listed {
-    pub(crate) conversation_id: String,
-    list_id: String,
+    pub(crate) conversation_id: ConversationId,
+    list_id: OutboxId,
     content: String,
     came_at: i64,
-    opened_by: String,
+    opened_by: OutboxId,
 }
 
 impl Listed {
@@ -47,12 +47,12 @@ impl Listed {
     }
 
     /// Returns the outbox row of its list.
-    pub(crate) fn list(&self) -> &str {
+    pub(crate) fn list(&self) -> &OutboxId {
         &self.list_id
     }
 
     /// Returns the outbox row of the parent message that shows it; empty while there is none.
-    pub(crate) fn opened_by(&self) -> &str {
+    pub(crate) fn opened_by(&self) -> &OutboxId {
         &self.opened_by
     }
 
@@ -68,8 +68,8 @@ const COLUMNS: &str = "conversation_id, list_id, content, came_at, opened_by";
 pub(crate) async fn put(
     tx: &mut Tx,
     list: &str,
-    conversation_id: &str,
-    message_id: &str,
+    conversation_id: &ConversationId,
+    message_id: &MessageId,
     content: &Content,
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();
@@ -105,7 +105,10 @@ pub(crate) async fn of_list(
 }
 
 /// Returns the texts of a conversation that no thread shows yet, in order.
-pub(crate) async fn waiting(store: &Store, conversation_id: &str) -> anyhow::Result<Vec<Listed>> {
+pub(crate) async fn waiting(
+    store: &Store,
+    conversation_id: &ConversationId,
+) -> anyhow::Result<Vec<Listed>> {
     let sql = format!(
         "select {COLUMNS} from listed where conversation_id = $1 and opened_by = '' order by came_at, list_id, n"
     );
@@ -117,7 +120,7 @@ pub(crate) async fn waiting(store: &Store, conversation_id: &str) -> anyhow::Res
 }
 
 /// Returns the texts that a parent message shows, in order.
-pub(crate) async fn opened_by(store: &Store, post: &str) -> anyhow::Result<Vec<Listed>> {
+pub(crate) async fn opened_by(store: &Store, post: &OutboxId) -> anyhow::Result<Vec<Listed>> {
     if post.is_empty() {
         return Ok(Vec::new());
     }
@@ -133,7 +136,7 @@ pub(crate) async fn opened_by(store: &Store, post: &str) -> anyhow::Result<Vec<L
 /// Returns how many texts of a conversation no thread shows yet, and how many of these are in lists that are not posted yet.
 pub(crate) async fn count_waiting(
     tx: &mut Tx,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
 ) -> anyhow::Result<(i64, i64)> {
     sqlx::query_as(
         "select count(*), count(case when o.pending = 1 then 1 end) from listed l join outbox o on o.id = l.list_id
@@ -148,14 +151,18 @@ pub(crate) async fn count_waiting(
 /// The consequences of a new thread for the listed texts of its conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Opened {
-    pub(crate) lists: Vec<String>,
+    pub(crate) lists: Vec<OutboxId>,
     /// The notices to post in the thread, in order.
     pub(crate) notices: Vec<Content>,
 }
 
 /// Records that a parent message shows the listed texts of its conversation. Returns the affected lists and the notices.
-pub(crate) async fn open(tx: &mut Tx, conversation_id: &str, post: &str) -> anyhow::Result<Opened> {
-    let mut texts: Vec<(i64, String, i64, String)> = sqlx::query_as(
+pub(crate) async fn open(
+    tx: &mut Tx,
+    conversation_id: &ConversationId,
+    post: &OutboxId,
+) -> anyhow::Result<Opened> {
+    let mut texts: Vec<(i64, OutboxId, i64, String)> = sqlx::query_as(
         "update listed set opened_by = $1 where conversation_id = $2 and opened_by = ''
          returning came_at, list_id, n, content",
     )
@@ -179,10 +186,10 @@ pub(crate) async fn open(tx: &mut Tx, conversation_id: &str, post: &str) -> anyh
 /// no listed text without a thread.
 pub(crate) async fn say_later(
     tx: &mut Tx,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     notice: &Content,
 ) -> anyhow::Result<bool> {
-    let last: Option<(String, String)> = sqlx::query_as(
+    let last: Option<(MessageId, String)> = sqlx::query_as(
         "select l.message_id, l.content from listed l join conversation c on c.id = l.conversation_id
          where l.conversation_id = $1 and l.opened_by = '' and c.thread_ts = ''
          order by l.came_at desc, l.list_id desc, l.n desc limit 1",
@@ -201,7 +208,10 @@ pub(crate) async fn say_later(
 }
 
 /// Returns the listed text of this message.
-pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<Option<Listed>> {
+pub(crate) async fn of_message(
+    tx: &mut Tx,
+    message_id: &MessageId,
+) -> anyhow::Result<Option<Listed>> {
     let sql = format!("select {COLUMNS} from listed where message_id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(message_id)
@@ -211,7 +221,11 @@ pub(crate) async fn of_message(tx: &mut Tx, message_id: &str) -> anyhow::Result<
 }
 
 /// Replaces the content of a listed text.
-pub(crate) async fn change(tx: &mut Tx, message_id: &str, content: Content) -> anyhow::Result<()> {
+pub(crate) async fn change(
+    tx: &mut Tx,
+    message_id: &MessageId,
+    content: Content,
+) -> anyhow::Result<()> {
     let Some(text) = of_message(tx, message_id).await? else {
         return Ok(());
     };
@@ -222,7 +236,7 @@ pub(crate) async fn change(tx: &mut Tx, message_id: &str, content: Content) -> a
     save(tx, message_id, &kept).await
 }
 
-async fn save(tx: &mut Tx, message_id: &str, kept: &Kept) -> anyhow::Result<()> {
+async fn save(tx: &mut Tx, message_id: &MessageId, kept: &Kept) -> anyhow::Result<()> {
     sqlx::query("update listed set content = $1 where message_id = $2")
         .bind(serde_json::to_string(kept)?)
         .bind(message_id)
@@ -233,7 +247,10 @@ async fn save(tx: &mut Tx, message_id: &str, kept: &Kept) -> anyhow::Result<()> 
 }
 
 /// Whether a thread shows a listed text; `None` if the text was not listed.
-pub(crate) async fn is_opened(store: &Store, message_id: &str) -> anyhow::Result<Option<bool>> {
+pub(crate) async fn is_opened(
+    store: &Store,
+    message_id: &MessageId,
+) -> anyhow::Result<Option<bool>> {
     let opened_by: Option<String> =
         sqlx::query_scalar("select opened_by from listed where message_id = $1")
             .bind(message_id)
@@ -284,7 +301,7 @@ pub(crate) async fn is_busy(store: &Store, throttle: &str) -> anyhow::Result<boo
 }
 
 /// Returns the conversation of a line that has been in a posted list without a thread for longest.
-pub(crate) async fn oldest(store: &Store, line: &str) -> anyhow::Result<Option<String>> {
+pub(crate) async fn oldest(store: &Store, line: &str) -> anyhow::Result<Option<ConversationId>> {
     sqlx::query_scalar(
         "select l.conversation_id from listed l join conversation c on c.id = l.conversation_id
              join outbox o on o.id = l.list_id

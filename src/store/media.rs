@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use super::{Store, Tx};
 use crate::media::OutboundMedia;
 use crate::vocabulary::Kind;
+use crate::vocabulary::{ConversationId, MessageId};
 
 /// Records a stored file. Does nothing if it is recorded already.
 pub(crate) async fn insert(
     tx: &mut Tx,
-    conversation_id: &str,
-    message_id: &str,
+    conversation_id: &ConversationId,
+    message_id: &MessageId,
     medium: &OutboundMedia,
 ) -> anyhow::Result<()> {
     let now = tx.now_ms();

@@ -7,11 +7,12 @@ use sqlx::FromRow;
 use super::daily_stats::{self, Tally};
 use super::{Reads, Store, Tx, new_id};
 use crate::vocabulary::Origin;
+use crate::vocabulary::{ConversationId, MessageId};
 
 /// A message to store.
 #[derive(Debug)]
 pub(crate) struct NewMessage<'a> {
-    pub(crate) conversation_id: &'a str,
+    pub(crate) conversation_id: &'a ConversationId,
     pub(crate) origin: Origin,
     pub(crate) external_id: &'a str,
     /// The author: the caller's number or the Slack user.
@@ -27,8 +28,8 @@ pub(crate) struct NewMessage<'a> {
 /// A stored message.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Message {
-    pub(crate) id: String,
-    pub(crate) conversation_id: String,
+    pub(crate) id: MessageId,
+    pub(crate) conversation_id: ConversationId,
     pub(crate) external_id: String,
     /// The author: the caller's number or the Slack user.
     pub(crate) author: String,
@@ -59,9 +60,9 @@ impl Message {
 const LATELY: SignedDuration = SignedDuration::from_mins(5);
 
 /// Stores a message. Returns its id; `None` if it was stored before.
-pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<Option<String>> {
+pub(crate) async fn insert(tx: &mut Tx, new: &NewMessage<'_>) -> anyhow::Result<Option<MessageId>> {
     let now = tx.now_ms();
-    let kept: Option<String> = sqlx::query_scalar(
+    let kept: Option<MessageId> = sqlx::query_scalar(
         "insert into message (id, conversation_id, origin, external_id, author, body, channel, ts, internal, mark,
                               created_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10)
@@ -110,7 +111,7 @@ pub(crate) async fn kept_text(store: &Store, sid: &str) -> anyhow::Result<Option
 }
 
 /// Records when a text arrived by Twilio's clock, which means that it is marked as late.
-pub(crate) async fn set_came_at(tx: &mut Tx, id: &str, at: Timestamp) -> anyhow::Result<()> {
+pub(crate) async fn set_came_at(tx: &mut Tx, id: &MessageId, at: Timestamp) -> anyhow::Result<()> {
     sqlx::query("update message set came_at = $1 where id = $2")
         .bind(at.as_millisecond())
         .bind(id)
@@ -152,7 +153,7 @@ pub(crate) async fn by_external_id(
 /// Stores the edited text of a message.
 pub(crate) async fn set_edited(
     tx: &mut Tx,
-    id: &str,
+    id: &MessageId,
     body: &str,
     edited_ts: &str,
 ) -> anyhow::Result<()> {
@@ -170,7 +171,7 @@ pub(crate) async fn set_edited(
 /// message.
 pub(crate) async fn set_place(
     tx: &mut Tx,
-    id: &str,
+    id: &MessageId,
     channel: &str,
     ts: &str,
 ) -> anyhow::Result<bool> {
@@ -187,7 +188,7 @@ pub(crate) async fn set_place(
 }
 
 /// Records that its writer has deleted a message.
-pub(crate) async fn set_deleted(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+pub(crate) async fn set_deleted(tx: &mut Tx, id: &MessageId) -> anyhow::Result<()> {
     sqlx::query("update message set deleted = 1 where id = $1")
         .bind(id)
         .execute(&mut *tx.inner)
@@ -199,7 +200,7 @@ pub(crate) async fn set_deleted(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
 const COLUMNS: &str = "id, conversation_id, external_id, author, body, channel, ts, edited_ts, deleted, internal, mark";
 
 /// Returns the message with this id; an error if there is none.
-pub(crate) async fn by_id(reads: impl Into<Reads<'_>>, id: &str) -> anyhow::Result<Message> {
+pub(crate) async fn by_id(reads: impl Into<Reads<'_>>, id: &MessageId) -> anyhow::Result<Message> {
     let sql = format!("select {COLUMNS} from message where id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(id)
@@ -211,7 +212,7 @@ pub(crate) async fn by_id(reads: impl Into<Reads<'_>>, id: &str) -> anyhow::Resu
 /// Returns recent replies in a conversation by others than `author`: author and `ts`. Leaves out replies that were not sent.
 pub(crate) async fn answers_by_others(
     tx: &mut Tx,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     author: &str,
 ) -> anyhow::Result<Vec<(String, String)>> {
     let since = tx.now_ms() - i64::try_from(LATELY.as_millis())?;
@@ -229,8 +230,8 @@ pub(crate) async fn answers_by_others(
 }
 
 /// Records that the message is internal and must not reach the caller.
-pub(crate) async fn set_internal(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
-    let kept: Option<(String, String, i64)> = sqlx::query_as(
+pub(crate) async fn set_internal(tx: &mut Tx, id: &MessageId) -> anyhow::Result<()> {
+    let kept: Option<(ConversationId, String, i64)> = sqlx::query_as(
         "update message set internal = 1 where id = $1 and internal = 0
          returning conversation_id, origin, created_at",
     )
@@ -251,7 +252,7 @@ pub(crate) async fn set_internal(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
 }
 
 /// Whether the message exists in Slack.
-pub(crate) async fn is_in_slack(tx: &mut Tx, id: &str) -> anyhow::Result<bool> {
+pub(crate) async fn is_in_slack(tx: &mut Tx, id: &MessageId) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select id from message where id = $1 and ts <> ''")
             .bind(id)
@@ -262,7 +263,7 @@ pub(crate) async fn is_in_slack(tx: &mut Tx, id: &str) -> anyhow::Result<bool> {
 }
 
 /// Whether a caller wrote the message.
-pub(crate) async fn is_from_caller(tx: &mut Tx, id: &str) -> anyhow::Result<bool> {
+pub(crate) async fn is_from_caller(tx: &mut Tx, id: &MessageId) -> anyhow::Result<bool> {
     let found: Option<String> =
         sqlx::query_scalar("select id from message where id = $1 and origin = 'twilio'")
             .bind(id)
@@ -273,7 +274,10 @@ pub(crate) async fn is_from_caller(tx: &mut Tx, id: &str) -> anyhow::Result<bool
 }
 
 /// Returns the caller's last text in a conversation; empty if there is none.
-pub(crate) async fn last_text(tx: &mut Tx, conversation_id: &str) -> anyhow::Result<String> {
+pub(crate) async fn last_text(
+    tx: &mut Tx,
+    conversation_id: &ConversationId,
+) -> anyhow::Result<String> {
     let found: Option<String> = sqlx::query_scalar(
         "select body from message where conversation_id = $1 and origin = 'twilio'
          order by created_at desc, id desc limit 1",
@@ -286,7 +290,7 @@ pub(crate) async fn last_text(tx: &mut Tx, conversation_id: &str) -> anyhow::Res
 }
 
 /// Records the mark that Slack shows.
-pub(crate) async fn set_mark(tx: &mut Tx, id: &str, mark: &str) -> anyhow::Result<()> {
+pub(crate) async fn set_mark(tx: &mut Tx, id: &MessageId, mark: &str) -> anyhow::Result<()> {
     sqlx::query("update message set mark = $1 where id = $2")
         .bind(mark)
         .bind(id)

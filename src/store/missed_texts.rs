@@ -4,6 +4,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use super::Tx;
+use crate::vocabulary::ConversationId;
 
 /// Records that the caller is sent the missed-call text for this call.
 pub(crate) async fn set_texted(tx: &mut Tx, sid: &str) -> anyhow::Result<()> {
@@ -18,7 +19,7 @@ pub(crate) async fn set_texted(tx: &mut Tx, sid: &str) -> anyhow::Result<()> {
 /// Whether the conversation's caller was sent the missed-call text for a call after `since`.
 pub(crate) async fn texted_since(
     tx: &mut Tx,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     since: Timestamp,
 ) -> anyhow::Result<bool> {
     let found: Option<i64> = sqlx::query_scalar(
@@ -35,7 +36,7 @@ pub(crate) async fn texted_since(
 /// Whether a text to the conversation's caller failed with one of these error codes of Twilio's.
 pub(crate) async fn refuses_texts(
     tx: &mut Tx,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     codes: &[i64],
 ) -> anyhow::Result<bool> {
     for code in codes {

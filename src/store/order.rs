@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::{Store, Tx, lanes};
-use crate::vocabulary::{DeliveryState, Kind, Stored};
+use crate::vocabulary::{ConversationId, DeliveryState, Kind, MessageId, OutboxId, Stored};
 
 /// The bell that rings when a reply waits for a read of its thread.
 pub(crate) const COMPARE: &str = "compare";
@@ -16,7 +16,7 @@ struct Place {
     state: Stored<DeliveryState>,
     attempts: i64,
     created_at: i64,
-    message_id: String,
+    message_id: MessageId,
     ts: String,
     written_at: i64,
     /// Whether any part of its reply was ever tried, including finished ones.
@@ -105,7 +105,7 @@ async fn set_seq(tx: &mut Tx, lane: &str, from: i64, to: i64) -> anyhow::Result<
 /// Holds these rows back until `until`, or until their thread is in sync, and rings the bell for that.
 pub(crate) async fn hold_back(
     tx: &mut Tx,
-    rows: &[String],
+    rows: &[OutboxId],
     until: Timestamp,
 ) -> anyhow::Result<()> {
     for row in rows {
@@ -121,7 +121,10 @@ pub(crate) async fn hold_back(
 }
 
 /// Holds every waiting reply that was never tried back until `until`. Returns their conversations.
-pub(crate) async fn hold_all_back(tx: &mut Tx, until: Timestamp) -> anyhow::Result<Vec<String>> {
+pub(crate) async fn hold_all_back(
+    tx: &mut Tx,
+    until: Timestamp,
+) -> anyhow::Result<Vec<ConversationId>> {
     let sql = format!(
         "update outbox set next_at = $1 where pending = 1 and state = 'waiting' and attempts = 0
              and kind in ({}) and next_at < $1
@@ -129,7 +132,7 @@ pub(crate) async fn hold_all_back(tx: &mut Tx, until: Timestamp) -> anyhow::Resu
          returning lane, conversation_id",
         Kind::sql_texts()
     );
-    let mut held: Vec<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    let mut held: Vec<(String, ConversationId)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(until.as_millisecond())
         .fetch_all(&mut *tx.inner)
         .await
@@ -182,7 +185,7 @@ mod tests {
             state: DeliveryState::Waiting.into(),
             attempts,
             created_at: 7,
-            message_id: String::new(),
+            message_id: MessageId::default(),
             ts: ts.into(),
             written_at: 7,
             begun: 0,
@@ -226,7 +229,7 @@ mod tests {
     #[test]
     fn the_texts_of_one_reply_move_together_or_not_at_all() {
         let text = |seq, message: &str, ts: &str| Place {
-            message_id: message.into(),
+            message_id: MessageId::new(message),
             ..place(seq, 0, ts)
         };
         let long = |later: Place| {
@@ -244,7 +247,7 @@ mod tests {
         tried[0].attempts = 1;
         assert_eq!(moves(&tried), []);
         let left = long(earlier()).map(|place| Place {
-            begun: i64::from(place.message_id == "a"),
+            begun: i64::from(*place.message_id == *"a"),
             ..place
         });
         assert_eq!(moves(&left[1..]), []);

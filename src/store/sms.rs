@@ -5,13 +5,14 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::FromRow;
 
 use super::{Store, Tx};
+use crate::vocabulary::{MessageId, OutboxId};
 
 /// An SMS and the outbox row that it belongs to.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Sms {
     pub(crate) sid: String,
-    pub(crate) outbox_id: String,
-    pub(crate) message_id: String,
+    pub(crate) outbox_id: OutboxId,
+    pub(crate) message_id: MessageId,
     pub(crate) status: String,
     pub(crate) rank: i64,
     updated_at: i64,
@@ -33,8 +34,8 @@ const COLUMNS: &str = "sid, outbox_id, message_id, status, rank, updated_at";
 pub(crate) async fn bind(
     tx: &mut Tx,
     sid: &str,
-    outbox_id: &str,
-    message_id: &str,
+    outbox_id: &OutboxId,
+    message_id: &MessageId,
     attempt: i64,
 ) -> anyhow::Result<bool> {
     let now = tx.now_ms();
@@ -89,7 +90,7 @@ pub(crate) async fn by_sid(tx: &mut Tx, sid: &str) -> anyhow::Result<Option<Sms>
 }
 
 /// Returns all SMS of an outbox row. More than one means that the text was sent twice.
-pub(crate) async fn of_row(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<Vec<Sms>> {
+pub(crate) async fn of_row(tx: &mut Tx, outbox_id: &OutboxId) -> anyhow::Result<Vec<Sms>> {
     let sql = format!("select {COLUMNS} from sms where outbox_id = $1 order by attempt");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(outbox_id)
@@ -99,7 +100,7 @@ pub(crate) async fn of_row(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<Vec<S
 }
 
 /// Returns all SMS of a dispatcher's message.
-pub(crate) async fn of_message(store: &Store, message_id: &str) -> anyhow::Result<Vec<Sms>> {
+pub(crate) async fn of_message(store: &Store, message_id: &MessageId) -> anyhow::Result<Vec<Sms>> {
     let sql = format!("select {COLUMNS} from sms where message_id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(message_id)

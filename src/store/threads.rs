@@ -4,13 +4,14 @@ use anyhow::Context;
 use sqlx::FromRow;
 
 use super::{Store, Tx};
+use crate::vocabulary::{ConversationId, OutboxId};
 
 /// One of our threads.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct Thread {
     pub(crate) channel: String,
     /// The outbox row that posted the parent message; empty for threads of earlier versions.
-    pub(crate) post_id: String,
+    pub(crate) post_id: OutboxId,
     /// The `ts` of the conversation's previous thread in this channel; empty without one.
     pub(crate) previous_ts: String,
     /// The `ts` of the conversation's next thread; empty without one.
@@ -33,7 +34,7 @@ pub(crate) async fn read(store: &Store, channel: &str, ts: &str) -> anyhow::Resu
 /// began no later than the post.
 pub(crate) async fn holding(
     tx: &mut Tx,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     ts: &str,
 ) -> anyhow::Result<Option<(String, String)>> {
     // A ts has ten digits before its dot and six after it, so text order is time order.
@@ -52,7 +53,7 @@ pub(crate) async fn set_post(
     tx: &mut Tx,
     channel: &str,
     ts: &str,
-    post_id: &str,
+    post_id: &OutboxId,
 ) -> anyhow::Result<()> {
     sqlx::query("update thread set post_id = $1 where channel = $2 and ts = $3")
         .bind(post_id)
@@ -94,7 +95,7 @@ pub(crate) struct Compared {
     pub(crate) channel: String,
     /// The `ts` of its parent message.
     pub(crate) ts: String,
-    pub(crate) conversation_id: String,
+    pub(crate) conversation_id: ConversationId,
     /// Our number.
     pub(crate) line: String,
     /// When it was last compared, in milliseconds since the Unix epoch; 0 for never.
@@ -154,7 +155,7 @@ pub(crate) async fn to_compare(
 /// Returns the channel and the `ts` of the conversation's latest threads.
 pub(crate) async fn latest(
     store: &Store,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     limit: i64,
 ) -> anyhow::Result<Vec<(String, String)>> {
     sqlx::query_as(

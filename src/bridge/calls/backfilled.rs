@@ -16,7 +16,7 @@ use crate::phone::Address;
 use crate::store::audit::NewEntry;
 use crate::store::calls;
 use crate::store::conversations;
-use crate::vocabulary::{CallState, Decision};
+use crate::vocabulary::{CallState, Decision, MessageId};
 
 /// A finished call from Twilio's log.
 pub(crate) struct Found<'a> {
@@ -74,7 +74,14 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
     };
     let conversation = &scene.conversation;
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
-    let row = delivery::enqueue(&mut tx, &lane, &conversation.id, found.sid, &post).await?;
+    let row = delivery::enqueue(
+        &mut tx,
+        &lane,
+        Some(&conversation.id),
+        Some(&MessageId::new(found.sid)),
+        &post,
+    )
+    .await?;
     calls::set_post(&mut tx, found.sid, &row).await?;
     tx.audit(NewEntry {
         line: line.name.clone(),

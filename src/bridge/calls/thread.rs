@@ -13,7 +13,7 @@ use crate::store::calls::{self, Call};
 use crate::store::conversations::Conversation;
 use crate::store::ring_outcomes::RingOutcomeRow;
 use crate::store::{Tx, outbox};
-use crate::vocabulary::{CallState, Kind};
+use crate::vocabulary::{CallState, Kind, MessageId, OutboxId};
 
 /// A caller who hangs up before this may have misdialed: the thread says so, the channel does not.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(8);
@@ -85,7 +85,7 @@ pub(crate) async fn show(
     }
     let call = &scene.call;
     // Updates are rendered late, when they are sent: one that waits in the queue is enough.
-    if story(call, &scene.turns) == before || outbox::waits(tx, &call.sid, Kind::Call).await? {
+    if story(call, &scene.turns) == before || outbox::waits(tx, &about(call), Kind::Call).await? {
         return Ok(());
     }
     let update = Delivery::Call {
@@ -111,10 +111,22 @@ async fn is_root(tx: &mut Tx, scene: &Scene<'_>) -> anyhow::Result<bool> {
     Ok(begins_thread || current.is_empty() || row.external_id == current)
 }
 
-async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow::Result<String> {
+/// What the deliveries of a call are about.
+fn about(call: &Call) -> MessageId {
+    MessageId::new(call.sid.as_str())
+}
+
+async fn enqueue(tx: &mut Tx, scene: &Scene<'_>, delivery: &Delivery) -> anyhow::Result<OutboxId> {
     let conversation = &scene.conversation;
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
-    delivery::enqueue(tx, &lane, &conversation.id, &scene.call.sid, delivery).await
+    delivery::enqueue(
+        tx,
+        &lane,
+        Some(&conversation.id),
+        Some(&about(&scene.call)),
+        delivery,
+    )
+    .await
 }
 
 /// Queues the notices that follow from a change, behind the call's own message.
@@ -158,7 +170,14 @@ pub(crate) async fn follow_up(
                 ),
                 recording: sid,
             };
-            delivery::enqueue(tx, &lane, &conversation.id, &scene.call.sid, &upload).await?;
+            delivery::enqueue(
+                tx,
+                &lane,
+                Some(&conversation.id),
+                Some(&about(&scene.call)),
+                &upload,
+            )
+            .await?;
         }
         FollowUp::Transcription { words } => {
             let post = Delivery::Post {

@@ -32,7 +32,7 @@ pub(crate) async fn ask(
         channel: posted_in.channel.clone(),
         root: posted_in.root.clone(),
     };
-    let id = delivery::enqueue(tx, &lane, &row.conversation_id, "", &look).await?;
+    let id = delivery::enqueue(tx, &lane, Some(&row.conversation_id), None, &look).await?;
     let later = delivery::scaled(app.config.delivery.settle_after, LOOK_AGAIN);
     let later = tx.after(later);
     outbox::set_state(tx, &id, DeliveryState::Waiting, later, "").await?;
@@ -78,7 +78,7 @@ pub(crate) async fn cleared(
         tx.audit(NewEntry {
             line: app.line_name(&conversation.line),
             number: conversation.caller,
-            subject: of.clone(),
+            subject: of.to_string(),
             decision: Decision::CopyKept,
             reason: "people have answered under it".into(),
             detail: json!({ "conversation": conversation.id, "outbox": of, "channel": channel, "root": root }),

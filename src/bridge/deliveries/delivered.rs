@@ -129,6 +129,6 @@ async fn began(
         thread_ts: before.thread_ts.clone(),
     };
     let lane = delivery::pointer_lane(&before.line, channel, &before.thread_ts);
-    delivery::enqueue(tx, &lane, &before.id, "", &goes_on).await?;
+    delivery::enqueue(tx, &lane, Some(&before.id), None, &goes_on).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::delivery::{self, Delivery};
 use crate::slack::event::BlockActions;
 use crate::store::outbox::Row;
 use crate::store::{Tx, outbox};
-use crate::vocabulary::{Decision, Kind};
+use crate::vocabulary::{Decision, Kind, OutboxId};
 
 /// Slack did not take an attempt; it comes again after `after`.
 pub(crate) async fn receive(
@@ -34,14 +34,14 @@ pub(crate) async fn warn(tx: &mut Tx, tried: Tried<'_>, why: &str) -> anyhow::Re
     }
     if row.kind == Kind::List {
         tracing::warn!(
-            outbox = row.id,
+            outbox = %row.id,
             why,
             "Slack does not take a list of new callers"
         );
         return newcomers::dissolve(tx, row).await;
     }
     tracing::error!(
-        outbox = row.id,
+        outbox = %row.id,
         kind = %row.kind,
         why,
         "Slack does not take a message: a placeholder with a button takes its place, and what comes behind it goes on"
@@ -57,14 +57,14 @@ pub(crate) async fn show(app: &App, pressed: &BlockActions, row: &str) -> anyhow
     };
     let root = pressed.thread_ts.as_ref();
     let shown = Delivery::Words {
-        of: row.to_owned(),
+        of: OutboxId::new(row),
         channel: channel.as_str().to_owned(),
         user: pressed.user.as_str().to_owned(),
         thread_ts: root.map_or_else(String::new, |root| root.as_str().to_owned()),
     };
     let mut tx = app.store.begin().await?;
     let lane = delivery::ephemeral_lane(line.number.as_str(), pressed.user.as_str());
-    delivery::enqueue(&mut tx, &lane, "", "", &shown).await?;
+    delivery::enqueue(&mut tx, &lane, None, None, &shown).await?;
     tx.commit().await
 }
 
@@ -89,6 +89,6 @@ pub(crate) async fn cannot_be_shown(tx: &mut Tx, app: &App, row: &Row) -> anyhow
         user: user.clone(),
     };
     let lane = delivery::ephemeral_lane(line.number.as_str(), &user);
-    delivery::enqueue(tx, &lane, "", "", &told).await?;
+    delivery::enqueue(tx, &lane, None, None, &told).await?;
     Ok(())
 }

@@ -64,7 +64,7 @@ async fn blocked(tx: &mut Tx, tried: Tried<'_>, why: &str) -> anyhow::Result<()>
         return Ok(());
     }
     tracing::error!(
-        outbox = row.id,
+        outbox = %row.id,
         kind = %row.kind,
         why,
         "deliveries are held until this is mended"
@@ -86,7 +86,7 @@ async fn prepared(tx: &mut Tx, tried: Tried<'_>, reply: &ReplyWithFiles) -> anyh
 
 async fn apply(tx: &mut Tx, tried: Tried<'_>, outcome: &Outcome) -> anyhow::Result<()> {
     let Tried { row, attempt, .. } = tried;
-    let id = row.id.as_str();
+    let id = &row.id;
     let is_open = row.state == DeliveryState::Sending || row.state == DeliveryState::Unknown;
     match outcome {
         Outcome::Delivered {

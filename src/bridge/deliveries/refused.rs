@@ -32,25 +32,25 @@ pub(super) async fn refused(
         text_refused(tx, tried, code).await?;
     } else if row.kind == Kind::Form {
         tracing::warn!(
-            outbox = row.id,
+            outbox = %row.id,
             code,
             "a form was not shown; whoever wants it chooses the shortcut again"
         );
     } else if code == "user_not_in_channel" {
         tracing::info!(
-            outbox = row.id,
+            outbox = %row.id,
             "somebody outside the channel could not be told"
         );
     } else if refusal::is_about_one_channel(code) {
         tracing::warn!(
-            outbox = row.id,
+            outbox = %row.id,
             kind = %row.kind,
             code,
             "what is for a channel that the bot cannot use was given up: only that channel shows it"
         );
     } else if row.kind == Kind::Words {
         tracing::warn!(
-            outbox = row.id,
+            outbox = %row.id,
             code,
             "Slack refuses words even to one person"
         );
@@ -59,7 +59,7 @@ pub(super) async fn refused(
         inbound_media::lost(tx, row, code).await?;
     } else {
         tracing::error!(
-            outbox = row.id,
+            outbox = %row.id,
             kind = %row.kind,
             code,
             "Slack refused a delivery for good: see qdn-relay outbox list"

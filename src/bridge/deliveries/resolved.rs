@@ -106,7 +106,12 @@ async fn take_its_place(tx: &mut Tx, tried: Tried<'_>, texts: &[Delivery]) -> an
         .max()
         .unwrap_or(row.part);
     for (index, text) in texts.iter().enumerate() {
-        let new = delivery::new_row(&lane, &row.conversation_id, &row.message_id, text);
+        let new = delivery::new_row(
+            &lane,
+            Some(&row.conversation_id),
+            Some(&row.message_id),
+            text,
+        );
         match i64::try_from(index)? {
             0 => {
                 outbox::set_payload(tx, &row.id, new.kind, &new.payload).await?;

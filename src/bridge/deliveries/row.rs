@@ -68,17 +68,16 @@ pub(crate) async fn entry(
     let Tried {
         app, row, attempt, ..
     } = tried;
-    let (line, number) = match row.conversation_id.as_str() {
-        "" => (String::new(), String::new()),
-        id => {
-            let conversation = conversations::by_id(&mut *tx, id).await?;
-            (app.line_name(&conversation.line), conversation.caller)
-        }
+    let (line, number) = if row.conversation_id.is_empty() {
+        (String::new(), String::new())
+    } else {
+        let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
+        (app.line_name(&conversation.line), conversation.caller)
     };
     Ok(NewEntry {
         line,
         number,
-        subject: row.id.clone(),
+        subject: row.id.to_string(),
         decision,
         reason: reason.to_owned(),
         detail: json!({

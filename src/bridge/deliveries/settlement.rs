@@ -124,7 +124,7 @@ pub(crate) async fn not_read(
     if row.kind != Kind::Sms && is_forbidden && between(attempt.started(), tx.now()) >= limit {
         // Towards Slack a copy too many can be deleted; a caller's text that nobody sees cannot be made good.
         tracing::error!(
-            outbox = row.id,
+            outbox = %row.id,
             why,
             "Slack's history cannot be read: a post is made again"
         );

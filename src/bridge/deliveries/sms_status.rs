@@ -17,13 +17,14 @@ use crate::store::{Tx, conversations, lanes, outbox, sms};
 use crate::twilio::error_code::{self, Meaning};
 use crate::twilio::form::MessageStatus;
 use crate::twilio::message::{Message, MessageState};
+use crate::vocabulary::OutboxId;
 use crate::vocabulary::{AttemptResult, Decision, DeliveryState};
 
 /// What our StatusCallback URL carries: which attempt at which delivery it reports on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Echo {
     #[serde(rename = "o")]
-    pub(crate) outbox_id: String,
+    pub(crate) outbox_id: OutboxId,
     #[serde(rename = "a")]
     pub(crate) attempt: i64,
 }
@@ -110,7 +111,7 @@ pub(crate) async fn bind(
     if sms::of_row(tx, &row.id).await?.len() > 1 {
         metrics::counter!("qdn_duplicates_detected_total").increment(1);
         tracing::error!(
-            outbox = row.id,
+            outbox = %row.id,
             sid,
             "duplicate_detected: one reply led to two texts"
         );

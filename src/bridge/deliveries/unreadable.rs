@@ -30,7 +30,7 @@ pub(super) async fn set_aside(
     audit(tx, tried, Decision::Undecided, &why).await?;
     metrics::counter!("qdn_undecided_total").increment(1);
     tracing::error!(
-        outbox = row.id,
+        outbox = %row.id,
         kind = %row.kind,
         why,
         "a delivery cannot be read and is set aside: see qdn-relay outbox list"

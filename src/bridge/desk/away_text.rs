@@ -98,7 +98,7 @@ pub(crate) async fn text_the_caller(
     tx.audit(NewEntry {
         line: line.name.clone(),
         number: caller.to_owned(),
-        subject: conversation.id.clone(),
+        subject: conversation.id.to_string(),
         decision: Decision::AwayTextSent,
         reason: "nobody but those who are always rung is available".into(),
         detail: json!({ "conversation": conversation.id, "message": message }),

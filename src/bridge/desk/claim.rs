@@ -13,6 +13,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversation_status::ConversationStatus;
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, conversation_status, conversations};
+use crate::vocabulary::ConversationId;
 use crate::vocabulary::Decision;
 
 /// Whether a button is one of these.
@@ -25,7 +26,7 @@ pub(crate) async fn receive(
     app: &App,
     pressed: &BlockActions,
     action: &str,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
 ) -> anyhow::Result<()> {
     let user = pressed.user.as_str();
     decide_or_tell(app, pressed, async |tx| {
@@ -52,7 +53,7 @@ pub(crate) async fn receive(
         tx.audit(NewEntry {
             line: app.line_name(&conversation.line),
             number: conversation.caller.clone(),
-            subject: conversation.id.clone(),
+            subject: conversation.id.to_string(),
             decision,
             reason: "a person pressed the button".into(),
             detail: json!({ "conversation": conversation.id, "by": user }),
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn a_press_has_one_effect() {
         let status = |claimed: &str, closed: &str| {
-            let mut status = conversation_status::fresh("c1");
+            let mut status = conversation_status::fresh(&ConversationId::new("c1"));
             status.claimed_by = claimed.into();
             status.closed_by = closed.into();
             status.waiting_since = Some(1);

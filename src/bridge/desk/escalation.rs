@@ -10,6 +10,7 @@ use crate::delivery::{self, Content};
 use crate::store::conversations::Conversation;
 use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, escalations};
+use crate::vocabulary::ConversationId;
 
 /// The people of the line's last ring step, except whoever has this phone number.
 pub(crate) fn people<'a>(config: &'a Config, line: &Line, but: &str) -> Vec<&'a Person> {
@@ -26,7 +27,7 @@ pub(crate) async fn send(
     tx: &mut Tx,
     line: &Line,
     person: &Person,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
     occasion: &str,
     words: &str,
 ) -> anyhow::Result<()> {

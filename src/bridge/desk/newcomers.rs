@@ -22,7 +22,7 @@ use crate::store::conversations::Conversation;
 use crate::store::listed::{self, Listed};
 use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, lanes, outbox, threads};
-use crate::vocabulary::{Decision, DeliveryState};
+use crate::vocabulary::{ConversationId, Decision, DeliveryState, MessageId, OutboxId};
 
 /// How many new callers must wait for their threads to count as a flood. A quiet channel takes that many at once.
 const FLOOD: i64 = 10;
@@ -57,9 +57,9 @@ pub(crate) async fn is_flood(tx: &mut Tx, line: &str) -> anyhow::Result<bool> {
 pub(crate) async fn list(
     tx: &mut Tx,
     conversation: &Conversation,
-    message_id: &str,
+    message_id: &MessageId,
     post: &Delivery,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Option<OutboxId>> {
     let Delivery::Post { reply, .. } = post else {
         return Ok(None);
     };
@@ -80,7 +80,7 @@ pub(crate) async fn list(
             let list = Delivery::List {
                 line: conversation.line.clone(),
             };
-            let id = delivery::enqueue(tx, &lane, "", "", &list).await?;
+            let id = delivery::enqueue(tx, &lane, None, None, &list).await?;
             lanes::put_behind(tx, &lane.id, LIST_GIVES_WAY).await?;
             id
         }
@@ -143,11 +143,11 @@ fn blocks_of(content: &Content) -> Vec<Value> {
 }
 
 /// A list as it is shown now; `None` where nothing of it is left to show.
-pub(crate) async fn compose(app: &App, list: &str) -> anyhow::Result<Option<Content>> {
+pub(crate) async fn compose(app: &App, list: &OutboxId) -> anyhow::Result<Option<Content>> {
     let texts = listed::of_list(&app.store, list).await?;
-    let mut callers: Vec<(&str, Vec<&Listed>)> = Vec::new();
+    let mut callers: Vec<(&ConversationId, Vec<&Listed>)> = Vec::new();
     for text in &texts {
-        let id = text.conversation_id.as_str();
+        let id = &text.conversation_id;
         match callers.iter_mut().find(|(known, _)| *known == id) {
             Some((_, of_caller)) => of_caller.push(text),
             None => callers.push((id, vec![text])),
@@ -211,7 +211,7 @@ async fn open(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<bool> 
         new_thread: false,
         broadcast: false,
     };
-    delivery::enqueue(tx, &lane, &conversation.id, "", &post).await?;
+    delivery::enqueue(tx, &lane, Some(&conversation.id), None, &post).await?;
     Ok(true)
 }
 
@@ -219,7 +219,7 @@ async fn open(tx: &mut Tx, conversation: &Conversation) -> anyhow::Result<bool> 
 pub(crate) async fn began(
     tx: &mut Tx,
     conversation: &Conversation,
-    post: &str,
+    post: &OutboxId,
 ) -> anyhow::Result<()> {
     let opened = listed::open(tx, &conversation.id, post).await?;
     if opened.lists.is_empty() {
@@ -242,7 +242,7 @@ pub(crate) async fn began(
 pub(crate) async fn add(
     tx: &mut Tx,
     conversation: &Conversation,
-    message_id: &str,
+    message_id: &MessageId,
     change: impl FnOnce(&Content) -> Option<Content>,
 ) -> anyhow::Result<bool> {
     let Some(text) = listed::of_message(tx, message_id).await? else {
@@ -294,10 +294,8 @@ pub(crate) async fn posted(
     writers: &[String],
 ) -> anyhow::Result<()> {
     let texts = listed::of_list(&mut *tx, &list.id).await?;
-    let mut callers: Vec<&str> = texts
-        .iter()
-        .map(|text| text.conversation_id.as_str())
-        .collect();
+    let mut callers: Vec<&ConversationId> =
+        texts.iter().map(|text| &text.conversation_id).collect();
     callers.sort_unstable();
     callers.dedup();
     for id in callers {
@@ -305,7 +303,7 @@ pub(crate) async fn posted(
         tx.audit(NewEntry {
             line: app.line_name(&conversation.line),
             number: conversation.caller,
-            subject: list.id.clone(),
+            subject: list.id.to_string(),
             decision: Decision::Posted,
             reason: "in a list of new callers".into(),
             detail: json!({ "conversation": id, "outbox": list.id, "kind": list.kind, "ts": ts }),
@@ -323,7 +321,7 @@ pub(crate) async fn posted(
     }
 }
 
-async fn show_again(tx: &mut Tx, list: &str) -> anyhow::Result<()> {
+async fn show_again(tx: &mut Tx, list: &OutboxId) -> anyhow::Result<()> {
     let lane = delivery::listing_lane(list);
     let is_posted = outbox::by_id(&mut *tx, list)
         .await?
@@ -334,7 +332,7 @@ async fn show_again(tx: &mut Tx, list: &str) -> anyhow::Result<()> {
     let listing = Delivery::Listing {
         list: list.to_owned(),
     };
-    delivery::enqueue(tx, &lane, "", "", &listing).await?;
+    delivery::enqueue(tx, &lane, None, None, &listing).await?;
     Ok(())
 }
 
@@ -355,7 +353,7 @@ pub(crate) async fn dissolve(tx: &mut Tx, list: &Row) -> anyhow::Result<()> {
 pub(crate) async fn press(
     app: &App,
     pressed: &BlockActions,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
 ) -> anyhow::Result<()> {
     decide_or_tell(app, pressed, async |tx| {
         let Some(conversation) = conversations::find(tx, conversation_id).await? else {
@@ -369,7 +367,7 @@ pub(crate) async fn press(
         tx.audit(NewEntry {
             line: app.line_name(&conversation.line),
             number: conversation.caller.clone(),
-            subject: conversation.id.clone(),
+            subject: conversation.id.to_string(),
             decision: Decision::ThreadAskedFor,
             reason: "a person pressed the button".into(),
             detail: json!({ "conversation": conversation.id, "by": pressed.user.as_str() }),
@@ -410,7 +408,7 @@ pub(crate) async fn keep_copy(
     writers: &[String],
 ) -> anyhow::Result<()> {
     let lane = delivery::copies_lane(&list.id);
-    let copy = delivery::enqueue(tx, &lane, "", "", &list.delivery()?).await?;
+    let copy = delivery::enqueue(tx, &lane, None, None, &list.delivery()?).await?;
     outbox::set_external_id(tx, &copy, ts).await?;
     let why = "a copy of a list that people have answered";
     outbox::set_state(tx, &copy, DeliveryState::Delivered, 0, why).await?;
@@ -449,6 +447,6 @@ async fn tell(
         content: wording::nobodys_thread().into(),
     };
     let lane = delivery::ephemeral_lane(line.number.as_str(), user);
-    delivery::enqueue(tx, &lane, "", "", &told).await?;
+    delivery::enqueue(tx, &lane, None, None, &told).await?;
     Ok(())
 }

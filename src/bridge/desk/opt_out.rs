@@ -148,7 +148,7 @@ async fn save(
     tx.audit(NewEntry {
         line: app.line_name(line),
         number: caller.clone(),
-        subject: conversation.id.clone(),
+        subject: conversation.id.to_string(),
         decision: if out.is_some() {
             Decision::OptedOut
         } else {

@@ -19,7 +19,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversation_status::{self, Alarm, ConversationStatus};
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, conversations, kv, messages};
-use crate::vocabulary::Decision;
+use crate::vocabulary::{ConversationId, Decision};
 
 /// How many are looked at in one transaction.
 const AT_ONCE: i64 = 200;
@@ -105,7 +105,12 @@ fn struck(line: &Line, alarm: Alarm) -> String {
 }
 
 /// Stops the clock of a conversation, if it is still due.
-async fn take(tx: &mut Tx, app: &App, id: &str, alarm: Alarm) -> anyhow::Result<Option<Due>> {
+async fn take(
+    tx: &mut Tx,
+    app: &App,
+    id: &ConversationId,
+    alarm: Alarm,
+) -> anyhow::Result<Option<Due>> {
     let mut status = conversation_status::of(&mut *tx, id).await?;
     let now = tx.now().as_millisecond();
     let since = status.clock_since.unwrap_or_default();
@@ -140,7 +145,7 @@ async fn remind(tx: &mut Tx, app: &App, line: &Line, due: &[Due]) -> anyhow::Res
             thread_ts: String::new(),
         };
         let lane = delivery::channel_lane(line.number.as_str());
-        delivery::enqueue(tx, &lane, "", "", &announce).await?;
+        delivery::enqueue(tx, &lane, None, None, &announce).await?;
         return Ok(());
     }
     for one in due {
@@ -152,7 +157,7 @@ async fn remind(tx: &mut Tx, app: &App, line: &Line, due: &[Due]) -> anyhow::Res
         };
         let conversation = &one.conversation;
         let lane = delivery::thread_lane(&conversation.line, &conversation.id);
-        delivery::enqueue(tx, &lane, &conversation.id, "", &reminder).await?;
+        delivery::enqueue(tx, &lane, Some(&conversation.id), None, &reminder).await?;
     }
     Ok(())
 }
@@ -204,7 +209,7 @@ async fn page_together(
         thread_ts: String::new(),
     };
     let lane = delivery::channel_lane(line.number.as_str());
-    delivery::enqueue(tx, &lane, "", "", &announce).await?;
+    delivery::enqueue(tx, &lane, None, None, &announce).await?;
     Ok(())
 }
 
@@ -238,7 +243,7 @@ fn entry(line: &Line, due: &Due, alarm: Alarm) -> NewEntry {
     NewEntry {
         line: line.name.clone(),
         number: due.conversation.caller.clone(),
-        subject: due.conversation.id.clone(),
+        subject: due.conversation.id.to_string(),
         decision,
         reason: reason.to_owned(),
         detail: json!({ "conversation": due.conversation.id }),

@@ -248,9 +248,10 @@ fn later(now: i64, after: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::ConversationId;
 
     fn status(claimed: &str, answered: &str, closed: &str, waits: bool) -> ConversationStatus {
-        let mut status = conversation_status::fresh("c1");
+        let mut status = conversation_status::fresh(&ConversationId::new("c1"));
         status.claimed_by = claimed.into();
         status.answered_by = answered.into();
         status.closed_by = closed.into();
@@ -299,6 +300,9 @@ mod tests {
             |status: &ConversationStatus| (status.clock_since, status.remind_at, status.page_at);
         assert_eq!(clock(&anew), clock(&before));
         "<@U1>".clone_into(&mut before.closed_by);
-        assert_eq!(begun_anew(&before), conversation_status::fresh("c1"));
+        assert_eq!(
+            begun_anew(&before),
+            conversation_status::fresh(&ConversationId::new("c1"))
+        );
     }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn tell(
     };
     let mut tx = app.store.begin().await?;
     let lane = delivery::ephemeral_lane(line.number.as_str(), pressed.user.as_str());
-    delivery::enqueue(&mut tx, &lane, "", "", &told).await?;
+    delivery::enqueue(&mut tx, &lane, None, None, &told).await?;
     tx.commit().await
 }
 
@@ -44,7 +44,7 @@ pub(crate) async fn tell_outsider(
     let mut tx = app.store.begin().await?;
     let lane = delivery::ephemeral_lane(line.number.as_str(), pressed.user.as_str());
     let answer = Delivery::Answer { response_url, text };
-    delivery::enqueue(&mut tx, &lane, "", "", &answer).await?;
+    delivery::enqueue(&mut tx, &lane, None, None, &answer).await?;
     tx.commit().await
 }
 
@@ -66,8 +66,8 @@ pub(crate) async fn replace_buttons(
     delivery::enqueue(
         tx,
         &delivery::update_lane(line, ts.as_str()),
-        "",
-        "",
+        None,
+        None,
         &update,
     )
     .await?;

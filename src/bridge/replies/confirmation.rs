@@ -23,7 +23,7 @@ use crate::store::messages::Message;
 use crate::store::outbox::Row;
 use crate::store::{Tx, confirmations, conversations, messages, outbox};
 use crate::twilio::segments;
-use crate::vocabulary::{ConfirmationState, Decision, DeliveryState};
+use crate::vocabulary::{ConfirmationState, Decision, DeliveryState, MessageId, OutboxId};
 
 /// Two answers to one caller this close together are a collision.
 const COLLISION: SignedDuration = SignedDuration::from_secs(10);
@@ -31,7 +31,7 @@ const COLLISION: SignedDuration = SignedDuration::from_secs(10);
 /// The parts of a reply that a confirmation needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reply<'a> {
-    pub(crate) message_id: &'a str,
+    pub(crate) message_id: &'a MessageId,
     /// As the audit names it.
     pub(crate) external_id: &'a str,
     pub(crate) writer: &'a str,
@@ -40,7 +40,7 @@ pub(crate) struct Reply<'a> {
     pub(crate) root: &'a str,
     pub(crate) ts: &'a str,
     /// The deliveries of its texts.
-    pub(crate) rows: &'a [String],
+    pub(crate) rows: &'a [OutboxId],
 }
 
 /// Whether these words cost so much that their writer is asked.
@@ -141,7 +141,7 @@ pub(crate) async fn hold(
         content: replies::question(why, long.as_ref(), reply.message_id),
     };
     let lane = delivery::ephemeral_lane(&conversation.line, reply.writer);
-    delivery::enqueue(tx, &lane, &conversation.id, "", &question).await?;
+    delivery::enqueue(tx, &lane, Some(&conversation.id), None, &question).await?;
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
@@ -181,7 +181,7 @@ pub(crate) async fn decide(
     app: &App,
     pressed: &BlockActions,
     action: &str,
-    message_id: &str,
+    message_id: &MessageId,
 ) -> anyhow::Result<()> {
     let user = pressed.user.as_str();
     decide_or_tell(app, pressed, async |tx| {
@@ -290,7 +290,7 @@ fn refusal(held: &Held, user: &str) -> Option<String> {
 }
 
 /// The deliveries of a message that wait for an answer, in their order.
-async fn set_aside(tx: &mut Tx, message_id: &str) -> anyhow::Result<Vec<Row>> {
+async fn set_aside(tx: &mut Tx, message_id: &MessageId) -> anyhow::Result<Vec<Row>> {
     let mut rows = outbox::of_message(&mut *tx, message_id).await?;
     rows.retain(|row| row.state == DeliveryState::AwaitingWriter);
     Ok(rows)
@@ -301,7 +301,7 @@ async fn answer(
     tx: &mut Tx,
     conversation: &Conversation,
     pressed: &BlockActions,
-    notice: &str,
+    notice: &OutboxId,
     sentence: String,
 ) -> anyhow::Result<()> {
     if let (true, Some(response_url)) = (pressed.is_ephemeral, &pressed.response_url) {
@@ -310,7 +310,7 @@ async fn answer(
             text: sentence.clone(),
         };
         let lane = delivery::ephemeral_lane(&conversation.line, pressed.user.as_str());
-        delivery::enqueue(tx, &lane, &conversation.id, "", &replace).await?;
+        delivery::enqueue(tx, &lane, Some(&conversation.id), None, &replace).await?;
     }
     delivery::reword(tx, conversation, notice, sentence.into()).await
 }

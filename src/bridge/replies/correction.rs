@@ -43,7 +43,7 @@ pub(crate) async fn correct(app: &App, pressed: &BlockActions, id: &str) -> anyh
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mut rows = Vec::new();
     for one in as_texts::deliveries(app, &edit.body, &[]) {
-        rows.push(delivery::enqueue(tx, &lane, &conversation.id, &known.id, &one).await?);
+        rows.push(delivery::enqueue(tx, &lane, Some(&conversation.id), Some(&known.id), &one).await?);
     }
     let mut counted = outbox::of_message(&mut *tx, &known.id).await?;
     counted.retain(|row| rows.contains(&row.id));

@@ -27,9 +27,8 @@ use crate::store::messages::Message;
 use crate::store::outbox::Row;
 use crate::store::storable;
 use crate::store::{Tx, confirmations, conversations, deferred, edits, messages, outbox};
-use crate::vocabulary::Origin;
 use crate::vocabulary::{
-    ConfirmationState, Decision, DeliveryState, EditState, Reason, ReasonCode,
+    ConfirmationState, Decision, DeliveryState, EditState, Origin, OutboxId, Reason, ReasonCode,
 };
 
 /// Whether the event reports an edit or a deletion of another message.
@@ -161,7 +160,7 @@ async fn ask_if_doubtful(
     app: &App,
     edit: &Edit<'_>,
     conversation: &Conversation,
-    rows: &[String],
+    rows: &[OutboxId],
 ) -> anyhow::Result<()> {
     let Edit {
         known,
@@ -196,7 +195,7 @@ async fn replace(
     open: &[Row],
     parts: &[Row],
     deliveries: &[Delivery],
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Vec<OutboxId>> {
     let Some((first, rest)) = open.split_first() else {
         return Ok(Vec::new());
     };
@@ -220,7 +219,12 @@ async fn replace(
         .unwrap_or(1);
     let mut rows = Vec::with_capacity(deliveries.len());
     for (index, one) in deliveries.iter().enumerate() {
-        let new = delivery::new_row(&lane, &first.conversation_id, &first.message_id, one);
+        let new = delivery::new_row(
+            &lane,
+            Some(&first.conversation_id),
+            Some(&first.message_id),
+            one,
+        );
         if index == 0 {
             outbox::set_payload(tx, &first.id, new.kind, &new.payload).await?;
             rows.push(first.id.clone());

@@ -12,7 +12,7 @@ use crate::store::lanes::{self};
 use crate::store::messages::Message;
 use crate::store::outbox::Row;
 use crate::store::{Tx, edits, outbox};
-use crate::vocabulary::{self, Decision, DeliveryState, ReasonCode};
+use crate::vocabulary::{self, Decision, DeliveryState, MessageId, ReasonCode};
 
 /// The message's dedupe key.
 pub(super) fn key(message: &MessageEvent) -> String {
@@ -78,7 +78,7 @@ pub(super) fn reached(rows: &[Row]) -> Reached {
 pub(super) async fn texts(
     tx: &mut Tx,
     conversation: &Conversation,
-    id: &str,
+    id: &MessageId,
 ) -> anyhow::Result<Vec<Row>> {
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mut rows = outbox::of_message(&mut *tx, id).await?;

@@ -20,7 +20,7 @@ use crate::store::conversations::Conversation;
 use crate::store::messages::NewMessage;
 use crate::store::{Tx, conversations, messages, order, outbox, restored, storable};
 use crate::thread_sync;
-use crate::vocabulary::{self, Decision, DeliveryState, Origin};
+use crate::vocabulary::{self, Decision, DeliveryState, MessageId, Origin};
 
 /// A reply as it came from Slack.
 pub(super) struct Arrived<'a> {
@@ -120,7 +120,7 @@ async fn insert(
     conversation: &Conversation,
     arrived: &Arrived<'_>,
     (external_id, body, internal): (&str, &str, bool),
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Option<MessageId>> {
     let new = NewMessage {
         conversation_id: &conversation.id,
         origin: Origin::Slack,

@@ -12,16 +12,16 @@ use crate::slack::event::File;
 use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::{Tx, outbox};
-use crate::vocabulary::{Decision, DeliveryState};
+use crate::vocabulary::{Decision, DeliveryState, MessageId, OutboxId};
 
 /// Queues the deliveries of a reply. Returns the rows of its texts.
 pub(super) async fn send(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
-    message_id: &str,
+    message_id: &MessageId,
     (text, files): (&str, &[File]),
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Vec<OutboxId>> {
     if let Some(why) = refusal(tx, app, conversation).await? {
         refuse(tx, app, conversation, message_id, why).await?;
         return Ok(Vec::new());
@@ -34,7 +34,9 @@ pub(super) async fn send(
     }
     let mut rows = Vec::with_capacity(deliveries.len());
     for one in deliveries {
-        rows.push(delivery::enqueue(tx, &lane, &conversation.id, message_id, &one).await?);
+        rows.push(
+            delivery::enqueue(tx, &lane, Some(&conversation.id), Some(message_id), &one).await?,
+        );
     }
     Ok(rows)
 }
@@ -62,19 +64,26 @@ async fn refuse(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
-    message_id: &str,
+    message_id: &MessageId,
     (why, sentence): (&str, String),
 ) -> anyhow::Result<()> {
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let nothing = Delivery::Sms {
         body: String::new(),
     };
-    let row = delivery::enqueue(tx, &lane, &conversation.id, message_id, &nothing).await?;
+    let row = delivery::enqueue(
+        tx,
+        &lane,
+        Some(&conversation.id),
+        Some(message_id),
+        &nothing,
+    )
+    .await?;
     outbox::set_state(tx, &row, DeliveryState::Refused, 0, why).await?;
     tx.audit(NewEntry {
         line: app.line_name(&conversation.line),
         number: conversation.caller.clone(),
-        subject: row.clone(),
+        subject: row.to_string(),
         decision: Decision::Refused,
         reason: why.to_owned(),
         detail: json!({

@@ -93,7 +93,7 @@ pub(crate) async fn open(app: &App, chosen: &Shortcut) -> anyhow::Result<()> {
     };
     let mut tx = app.store.begin().await?;
     let lane = delivery::form_lane(chosen.user.as_str());
-    delivery::enqueue(&mut tx, &lane, "", "", &form).await?;
+    delivery::enqueue(&mut tx, &lane, None, None, &form).await?;
     tx.commit().await
 }
 

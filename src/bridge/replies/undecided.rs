@@ -10,13 +10,13 @@ use crate::delivery;
 use crate::slack::event::BlockActions;
 use crate::store::outbox::Row;
 use crate::store::{Tx, conversations, lanes, messages, outbox};
-use crate::vocabulary::{Decision, DeliveryState};
+use crate::vocabulary::{Decision, DeliveryState, MessageId, OutboxId};
 
 /// The deliveries that a question is about: one part of a reply, or all of it.
 pub(crate) async fn asked_about(tx: &mut Tx, id: &str) -> anyhow::Result<Vec<Row>> {
-    Ok(match outbox::by_id(&mut *tx, id).await? {
+    Ok(match outbox::by_id(&mut *tx, &OutboxId::new(id)).await? {
         Some(row) => vec![row],
-        None => outbox::of_message(&mut *tx, id).await?,
+        None => outbox::of_message(&mut *tx, &MessageId::new(id)).await?,
     })
 }
 

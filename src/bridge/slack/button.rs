@@ -9,6 +9,7 @@ use crate::bridge::wording::{self, replies};
 use crate::slack::event::BlockActions;
 use crate::store::conversations::Conversation;
 use crate::store::{self, conversations, outbox};
+use crate::vocabulary::{ConversationId, MessageId, OutboxId};
 
 /// Dispatches each pressed button, after the membership check.
 pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result<()> {
@@ -30,19 +31,21 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
         match action.action_id.as_str() {
             id if home::is_its_button(id) => home::press(app, pressed, id, value).await?,
             id if claim::is_its_button(id) => {
-                claim::receive(app, pressed, id, value).await?;
+                claim::receive(app, pressed, id, &ConversationId::new(value)).await?;
             }
             id @ (wording::BUTTON_SEND | wording::BUTTON_ARRIVED | wording::BUTTON_LEAVE) => {
                 undecided::decide(app, pressed, id, value).await?;
             }
             id @ (replies::HELD_SEND | replies::HELD_INSIDE) => {
-                confirmation::decide(app, pressed, id, value).await?;
+                confirmation::decide(app, pressed, id, &MessageId::new(value)).await?;
             }
             id @ (wording::opt_outs::BUTTON_OUT | wording::opt_outs::BUTTON_IN) => {
-                opt_out::press(app, pressed, id, value).await?;
+                opt_out::press(app, pressed, id, &ConversationId::new(value)).await?;
             }
             wording::delivery::BUTTON_WORDS => not_taken::show(app, pressed, value).await?,
-            wording::newcomers::BUTTON_OPEN => newcomers::press(app, pressed, value).await?,
+            wording::newcomers::BUTTON_OPEN => {
+                newcomers::press(app, pressed, &ConversationId::new(value)).await?
+            }
             replies::CORRECT => {
                 let edit = action.value.as_deref().unwrap_or_default();
                 correction::correct(app, pressed, edit).await?;
@@ -57,12 +60,12 @@ pub(crate) async fn receive(app: &App, pressed: &BlockActions) -> anyhow::Result
 async fn about(app: &App, action: &str, value: &str) -> anyhow::Result<Option<Conversation>> {
     let mut tx = app.store.begin().await?;
     let id = match action {
-        id if claim::is_its_button(id) => Some(value.to_owned()),
+        id if claim::is_its_button(id) => Some(ConversationId::new(value)),
         wording::opt_outs::BUTTON_OUT
         | wording::opt_outs::BUTTON_IN
-        | wording::newcomers::BUTTON_OPEN => Some(value.to_owned()),
+        | wording::newcomers::BUTTON_OPEN => Some(ConversationId::new(value)),
         wording::delivery::BUTTON_WORDS => {
-            let row = outbox::by_id(&mut tx, value).await?;
+            let row = outbox::by_id(&mut tx, &OutboxId::new(value)).await?;
             row.map(|row| row.conversation_id)
         }
         wording::BUTTON_SEND | wording::BUTTON_ARRIVED | wording::BUTTON_LEAVE => {
@@ -70,7 +73,7 @@ async fn about(app: &App, action: &str, value: &str) -> anyhow::Result<Option<Co
             rows.into_iter().next().map(|row| row.conversation_id)
         }
         replies::HELD_SEND | replies::HELD_INSIDE => {
-            let held = store::confirmations::of_message(&mut tx, value).await?;
+            let held = store::confirmations::of_message(&mut tx, &MessageId::new(value)).await?;
             held.map(|held| held.conversation_id)
         }
         replies::CORRECT => {

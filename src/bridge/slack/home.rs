@@ -108,7 +108,7 @@ async fn enqueue(tx: &mut Tx, person: &str, notice: &str) -> anyhow::Result<()> 
         person: person.to_owned(),
         notice: notice.to_owned(),
     };
-    delivery::enqueue(tx, &lane, "", "", &home).await?;
+    delivery::enqueue(tx, &lane, None, None, &home).await?;
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use crate::store::audit::NewEntry;
 use crate::store::conversations::Conversation;
 use crate::store::opt_outs::{self, Said};
 use crate::store::{Tx, conversations};
+use crate::vocabulary::ConversationId;
 use crate::vocabulary::Decision;
 use crate::vocabulary::KeptBy;
 
@@ -29,7 +30,7 @@ pub(crate) async fn press(
     app: &App,
     pressed: &BlockActions,
     action: &str,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
 ) -> anyhow::Result<()> {
     decide_or_tell(app, pressed, async |tx| {
         let Some(conversation) = conversations::find(tx, conversation_id).await? else {
@@ -151,7 +152,7 @@ async fn record(tx: &mut Tx, app: &App, change: &Change<'_>) -> Result<(), Stop>
     tx.audit(NewEntry {
         line: app.line_name(line),
         number: caller.to_owned(),
-        subject: id.cloned().unwrap_or_default(),
+        subject: id.map_or_else(String::new, ToString::to_string),
         decision: if change.leaves {
             Decision::OptedOut
         } else {

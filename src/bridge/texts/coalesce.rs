@@ -13,7 +13,7 @@ use crate::slack::mrkdwn::escape;
 use crate::store::lanes::Lane;
 use crate::store::outbox::Row;
 use crate::store::{Tx, messages, outbox};
-use crate::vocabulary::DeliveryState;
+use crate::vocabulary::{DeliveryState, OutboxId};
 
 /// From how many on posts that wait in a lane are a flood.
 const FLOOD: i64 = 10;
@@ -30,7 +30,7 @@ pub(crate) async fn gather(
     lane: &Lane,
     post: &Delivery,
     zone: &TimeZone,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Option<OutboxId>> {
     let Delivery::Post {
         reply: new,
         new_thread: false,

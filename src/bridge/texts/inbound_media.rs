@@ -8,7 +8,7 @@ use crate::store::conversations::Conversation;
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{Tx, conversations, lanes, outbox};
 use crate::twilio::form::InboundSms;
-use crate::vocabulary::{AttemptResult, DeliveryState};
+use crate::vocabulary::{AttemptResult, DeliveryState, MessageId, OutboxId};
 
 /// More than this Twilio sends with no text.
 const MOST: usize = 10;
@@ -69,9 +69,9 @@ impl InboundMedia {
 /// The row that posts the words of a text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Words<'a> {
-    Posted(&'a str),
+    Posted(&'a OutboxId),
     /// In a list: there is no thread yet that could show files.
-    Listed(&'a str),
+    Listed(&'a OutboxId),
 }
 
 /// When the file of a listed text is looked at though nothing has told that its caller has a thread.
@@ -81,13 +81,13 @@ const LISTED: Duration = Duration::from_mins(5);
 pub(crate) async fn enqueue(
     tx: &mut Tx,
     conversation: &Conversation,
-    (message_id, words): (&str, Words<'_>),
+    (message_id, words): (&MessageId, Words<'_>),
     sms: &InboundSms,
     enclosed: &InboundMedia,
 ) -> anyhow::Result<()> {
     let (Words::Posted(post) | Words::Listed(post)) = words;
     let text = sms.message_sid.as_str();
-    let mut behind = String::new();
+    let mut behind = OutboxId::default();
     let mut not_shown = Vec::new();
     for file in &enclosed.files {
         match &file.fate {
@@ -97,13 +97,19 @@ pub(crate) async fn enqueue(
                     media_sid: sid.clone(),
                     content_type: file.content_type.clone(),
                     name: file.name.clone(),
-                    after: post.to_owned(),
+                    after: post.clone(),
                     behind,
                     uploaded: None,
                 });
                 let lane = delivery::picture_lane(&conversation.line, text, sid);
-                behind =
-                    delivery::enqueue(tx, &lane, &conversation.id, message_id, &picture).await?;
+                behind = delivery::enqueue(
+                    tx,
+                    &lane,
+                    Some(&conversation.id),
+                    Some(message_id),
+                    &picture,
+                )
+                .await?;
                 if let Words::Listed(_) = words {
                     let later = tx.after(LISTED);
                     outbox::set_state(tx, &behind, DeliveryState::Waiting, later, "").await?;
@@ -167,7 +173,7 @@ pub(crate) async fn lost(tx: &mut Tx, row: &Row, code: &str) -> anyhow::Result<(
         anyhow::bail!("outbox row {} is no picture", row.id)
     };
     let conversation = conversations::by_id(&mut *tx, &row.conversation_id).await?;
-    tracing::warn!(outbox = row.id, code, "a caller's file could not be shown");
+    tracing::warn!(outbox = %row.id, code, "a caller's file could not be shown");
     let sentence = pictures::lost(&picture.name, code);
     delivery::enqueue_notice(tx, &conversation.line, &conversation.id, sentence.into()).await
 }

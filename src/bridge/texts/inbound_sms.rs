@@ -19,8 +19,7 @@ use crate::store::conversations::{self, Conversation};
 use crate::store::messages::NewMessage;
 use crate::store::{Tx, kv, messages, storable};
 use crate::twilio::form::{self, InboundSms};
-use crate::vocabulary::Decision;
-use crate::vocabulary::Origin;
+use crate::vocabulary::{Decision, MessageId, Origin, OutboxId};
 
 /// What a text came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +127,7 @@ async fn insert(
     conversation: &Conversation,
     sms: &InboundSms,
     body: &str,
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Option<MessageId>> {
     let new = NewMessage {
         conversation_id: &conversation.id,
         origin: Origin::Twilio,
@@ -157,9 +156,9 @@ async fn post(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
-    message_id: &str,
+    message_id: &MessageId,
     text: &Text<'_>,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<OutboxId> {
     let enclosed = InboundMedia::of(text.sms);
     let late = text.found.map(|Found { came_at, is_behind }| {
         let at = Moment::new(came_at, tx.now(), &app.config.desk.timezone);
@@ -189,7 +188,9 @@ async fn post(
     }
     let row = match together {
         Some(row) => row,
-        None => delivery::enqueue(tx, &lane, &conversation.id, message_id, &post).await?,
+        None => {
+            delivery::enqueue(tx, &lane, Some(&conversation.id), Some(message_id), &post).await?
+        }
     };
     let words = if is_listed {
         Words::Listed(&row)

@@ -116,7 +116,7 @@ async fn show(
         content: as_posted(app, row, reply, sentence).await?,
     };
     let lane = delivery::update_lane(&conversation.line, ts);
-    delivery::enqueue(tx, &lane, &conversation.id, "", &update).await?;
+    delivery::enqueue(tx, &lane, Some(&conversation.id), None, &update).await?;
     Ok(true)
 }
 

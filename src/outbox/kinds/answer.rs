@@ -17,7 +17,7 @@ pub(super) async fn send(
     let message = json!({ "response_type": "ephemeral", "replace_original": false, "text": text });
     match sending.clients.slack.respond(response_url, &message).await {
         Err(failure @ Failure::Refused { .. }) => {
-            tracing::warn!(outbox = sending.row.id, %failure, "nobody could be told what a button did not do");
+            tracing::warn!(outbox = %sending.row.id, %failure, "nobody could be told what a button did not do");
             Ok(done(String::new(), None))
         }
         other => other.map(|()| done(String::new(), None)),

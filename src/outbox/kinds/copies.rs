@@ -12,9 +12,14 @@ use crate::slack::client::ThreadMessage;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox;
 use crate::store::outbox::{Attempt, Row};
+use crate::vocabulary::OutboxId;
 
 /// Deletes every copy but the known one. A header message with replies stays: its replies are for the caller.
-pub(super) async fn clear(sending: Sending<'_>, of: &str, (channel, root): (&str, &str)) -> Answer {
+pub(super) async fn clear(
+    sending: Sending<'_>,
+    of: &OutboxId,
+    (channel, root): (&str, &str),
+) -> Answer {
     let Sending { app, clients, .. } = sending;
     let row = outbox::by_id(&app.store, of).await?;
     let attempts = outbox::attempts(&app.store, of).await?;

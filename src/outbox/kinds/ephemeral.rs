@@ -7,6 +7,7 @@ use crate::delivery::{Content, Outcome};
 use crate::remote::Failure;
 use crate::slack::{ChannelId, MessageTs, UserId};
 use crate::store::{listed, outbox};
+use crate::vocabulary::OutboxId;
 
 /// The most characters shown to one person in one message.
 const AT_ONCE: usize = 3_000;
@@ -23,7 +24,7 @@ pub(super) async fn send(
 /// Shows one person the words of a post that Slack did not take, as bare text.
 pub(super) async fn show_words(
     sending: Sending<'_>,
-    of: &str,
+    of: &OutboxId,
     place: (&str, &str, &str),
 ) -> Answer {
     let app = sending.app;

@@ -12,6 +12,7 @@ use crate::slack::{ChannelId, MessageTs};
 use crate::store::outbox::{Attempt, Row};
 use crate::store::{messages, outbox, sms};
 use crate::twilio::message::MessageState;
+use crate::vocabulary::MessageId;
 use crate::vocabulary::{AttemptResult, DeliveryState, ReasonCode};
 
 pub(super) async fn send(sending: Sending<'_>) -> Answer {
@@ -81,7 +82,7 @@ async fn left_a_doubt(app: &App, row: &Row, attempt: &Attempt) -> anyhow::Result
 }
 
 /// The states of all parts of a reply.
-async fn parts(app: &App, message_id: &str) -> anyhow::Result<Vec<Part>> {
+async fn parts(app: &App, message_id: &MessageId) -> anyhow::Result<Vec<Part>> {
     let texts = sms::of_message(&app.store, message_id).await?;
     let rows = outbox::of_message(&app.store, message_id).await?;
     let mut parts = Vec::with_capacity(rows.len());

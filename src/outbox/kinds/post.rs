@@ -25,7 +25,7 @@ pub(in crate::outbox) const METADATA_TYPE: &str = "qdn_delivery";
 pub(super) fn metadata(sending: Sending<'_>) -> Metadata {
     // Values stay strings: numbers in metadata make some readers lose the whole message.
     let payload = [
-        ("outbox", sending.row.id.clone()),
+        ("outbox", sending.row.id.to_string()),
         ("attempt", sending.attempt.n.to_string()),
     ];
     Metadata {
@@ -185,7 +185,7 @@ async fn post_in_thread(
             // The root was deleted: Slack has put this into the channel, without an error. It is the root now,
             // and should say who is texting; if that cannot be changed it still works as one.
             if let Err(failure) = edit(clients, &posted.channel, &posted.ts, thread.header).await {
-                tracing::warn!(outbox = sending.row.id, %failure, "a new header keeps the words of a reply");
+                tracing::warn!(outbox = %sending.row.id, %failure, "a new header keeps the words of a reply");
             }
             ts.clone()
         }
@@ -232,7 +232,7 @@ async fn post_in_channel(
     let posted = match post_plainer(clients, post(sending, channel, root, content)).await {
         // A word in an old thread that takes none any more is worth nothing.
         Err(Failure::Refused { code, .. }) if is_in_thread && !is_about_channel(&code) => {
-            tracing::info!(outbox = row.id, code, "an old thread takes no more words");
+            tracing::info!(outbox = %row.id, code, "an old thread takes no more words");
             return Ok(done(String::new(), None));
         }
         other => other.inspect_err(|failure| forget_if_gone(app, configured, failure))?,
@@ -244,7 +244,7 @@ async fn post_in_channel(
             .delete_message(&posted.channel, &posted.ts)
             .await;
         if let Err(failure) = deleted {
-            tracing::warn!(outbox = row.id, %failure, "a word for a thread that is gone stays in the channel");
+            tracing::warn!(outbox = %row.id, %failure, "a word for a thread that is gone stays in the channel");
         }
     }
     let root = posted.thread_ts.as_ref().unwrap_or(&posted.ts);

@@ -124,7 +124,7 @@ async fn say_lost(
     why: &str,
 ) -> Result<Outcome, Failure> {
     tracing::error!(
-        outbox = sending.row.id,
+        outbox = %sending.row.id,
         why,
         "a caller's recording could not be fetched from Twilio"
     );

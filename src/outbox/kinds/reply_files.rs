@@ -69,7 +69,7 @@ async fn fetch(sending: Sending<'_>, file: &Enclosure) -> Fetched {
         },
         // Slack is not there; if that lasts, the words go alone.
         Err(failure) if is_old(sending.app, sending.row) => {
-            tracing::warn!(outbox = sending.row.id, %failure, "a dispatcher's file cannot be fetched from Slack");
+            tracing::warn!(outbox = %sending.row.id, %failure, "a dispatcher's file cannot be fetched from Slack");
             Fetched::Unfit(Unfit::Unreachable)
         }
         Err(Failure::Unknown { why }) => Fetched::NotYet(Err(Failure::NotSent { why })),

@@ -11,6 +11,7 @@ use crate::remote::Failure;
 use crate::slack::refusal::is_about_content;
 use crate::slack::{ChannelId, MessageTs};
 use crate::store::{conversations, outbox, threads};
+use crate::vocabulary::OutboxId;
 
 pub(super) async fn bring_up_to_date(sending: Sending<'_>, channel: &str, ts: &str) -> Answer {
     let Sending { app, row, .. } = sending;
@@ -47,7 +48,7 @@ pub(super) async fn bring_up_to_date(sending: Sending<'_>, channel: &str, ts: &s
 }
 
 /// Updates the post of a list of new callers.
-pub(super) async fn edit_list(sending: Sending<'_>, list: &str) -> Answer {
+pub(super) async fn edit_list(sending: Sending<'_>, list: &OutboxId) -> Answer {
     let app = sending.app;
     let done = done(String::new(), None);
     let row = outbox::by_id(&app.store, list).await?;

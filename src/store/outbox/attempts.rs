@@ -8,12 +8,13 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::store::{Reads, Tx, lanes, timestamp};
+use crate::vocabulary::OutboxId;
 use crate::vocabulary::{AttemptResult, Reason, ReasonCode, Stored};
 
 /// Every attempt at a delivery.
 pub(crate) async fn attempts(
     reads: impl Into<Reads<'_>>,
-    outbox_id: &str,
+    outbox_id: &OutboxId,
 ) -> anyhow::Result<Vec<Attempt>> {
     sqlx::query_as(
         "select n, started_at, finished_at, outcome, detail, code, remote_at from attempt where outbox_id = $1 order by n",
@@ -111,7 +112,7 @@ impl Attempt {
 /// Writes down an attempt before its request leaves.
 pub(crate) async fn begin_attempt(
     tx: &mut Tx,
-    outbox_id: &str,
+    outbox_id: &OutboxId,
     n: i64,
     lease: &lanes::Lease,
 ) -> anyhow::Result<()> {
@@ -143,7 +144,7 @@ pub(crate) async fn begin_attempt(
 /// Dates an attempt by Twilio's clock if that was not known when it began: it began then or earlier.
 pub(crate) async fn date_attempt(
     tx: &mut Tx,
-    outbox_id: &str,
+    outbox_id: &OutboxId,
     n: i64,
     remote_now: Option<Timestamp>,
 ) -> anyhow::Result<()> {
@@ -165,7 +166,7 @@ pub(crate) async fn date_attempt(
 /// Keeps how an attempt ended; a later word replaces an earlier one.
 pub(crate) async fn finish_attempt(
     tx: &mut Tx,
-    outbox_id: &str,
+    outbox_id: &OutboxId,
     n: i64,
     outcome: AttemptResult,
     detail: impl Into<Reason>,
@@ -187,7 +188,7 @@ pub(crate) async fn finish_attempt(
 /// When an attempt was first looked for in vain: at `looked_at`, if that is now.
 pub(crate) async fn first_absent_look(
     tx: &mut Tx,
-    outbox_id: &str,
+    outbox_id: &OutboxId,
     n: i64,
     looked_at: Timestamp,
 ) -> anyhow::Result<Timestamp> {
@@ -205,7 +206,7 @@ pub(crate) async fn first_absent_look(
 }
 
 /// How many attempts at a delivery were proved never to have happened.
-pub(crate) async fn absences(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<i64> {
+pub(crate) async fn absences(tx: &mut Tx, outbox_id: &OutboxId) -> anyhow::Result<i64> {
     sqlx::query_scalar("select count(*) from attempt where outbox_id = $1 and outcome = 'absent'")
         .bind(outbox_id)
         .fetch_one(&mut *tx.inner)
@@ -214,7 +215,7 @@ pub(crate) async fn absences(tx: &mut Tx, outbox_id: &str) -> anyhow::Result<i64
 }
 
 /// One attempt.
-pub(crate) async fn attempt(tx: &mut Tx, outbox_id: &str, n: i64) -> anyhow::Result<Attempt> {
+pub(crate) async fn attempt(tx: &mut Tx, outbox_id: &OutboxId, n: i64) -> anyhow::Result<Attempt> {
     sqlx::query_as(
         "select n, started_at, finished_at, outcome, detail, code, remote_at from attempt where outbox_id = $1 and n = $2",
     )

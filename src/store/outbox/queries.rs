@@ -7,9 +7,13 @@ use sqlx::FromRow;
 use super::rows::{COLUMNS, Row};
 use crate::store::{Reads, Store, Tx};
 use crate::vocabulary::{DeliveryState, Kind, Stored};
+use crate::vocabulary::{MessageId, OutboxId};
 
 /// The row with this id.
-pub(crate) async fn by_id(reads: impl Into<Reads<'_>>, id: &str) -> anyhow::Result<Option<Row>> {
+pub(crate) async fn by_id(
+    reads: impl Into<Reads<'_>>,
+    id: &OutboxId,
+) -> anyhow::Result<Option<Row>> {
     let sql = format!("select {COLUMNS} from outbox where id = $1");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(id)
@@ -19,7 +23,7 @@ pub(crate) async fn by_id(reads: impl Into<Reads<'_>>, id: &str) -> anyhow::Resu
 }
 
 /// Where a delivery stands; `None` if there is no such row, or if a later version wrote its state.
-pub(crate) async fn state(store: &Store, id: &str) -> anyhow::Result<Option<DeliveryState>> {
+pub(crate) async fn state(store: &Store, id: &OutboxId) -> anyhow::Result<Option<DeliveryState>> {
     let found: Option<Stored<DeliveryState>> =
         sqlx::query_scalar("select state from outbox where id = $1")
             .bind(id)
@@ -30,7 +34,7 @@ pub(crate) async fn state(store: &Store, id: &str) -> anyhow::Result<Option<Deli
 }
 
 /// What the remote calls what a row led to; empty while there is nothing.
-pub(crate) async fn external_id(store: &Store, id: &str) -> anyhow::Result<String> {
+pub(crate) async fn external_id(store: &Store, id: &OutboxId) -> anyhow::Result<String> {
     let found: Option<String> = sqlx::query_scalar("select external_id from outbox where id = $1")
         .bind(id)
         .fetch_optional(store.reader())
@@ -42,7 +46,7 @@ pub(crate) async fn external_id(store: &Store, id: &str) -> anyhow::Result<Strin
 /// The deliveries of one message: what its mark is made of.
 pub(crate) async fn of_message(
     reads: impl Into<Reads<'_>>,
-    message_id: &str,
+    message_id: &MessageId,
 ) -> anyhow::Result<Vec<Row>> {
     let sql = format!("select {COLUMNS} from outbox where message_id = $1 order by seq, part");
     sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -78,7 +82,7 @@ pub(crate) async fn others_wait(tx: &mut Tx, row: &Row) -> anyhow::Result<bool> 
 }
 
 /// Whether a delivery of this kind waits to be begun for this message or call.
-pub(crate) async fn waits(tx: &mut Tx, message_id: &str, kind: Kind) -> anyhow::Result<bool> {
+pub(crate) async fn waits(tx: &mut Tx, message_id: &MessageId, kind: Kind) -> anyhow::Result<bool> {
     let found: Option<String> = sqlx::query_scalar(
         "select id from outbox where message_id = $1 and kind = $2 and state = 'waiting' limit 1",
     )

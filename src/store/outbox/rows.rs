@@ -6,19 +6,21 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::store::{Tx, lanes, new_id, timestamp};
-use crate::vocabulary::{DeliveryState, Kind, Reason, ReasonCode, Stored};
+use crate::vocabulary::{
+    ConversationId, DeliveryState, Kind, MessageId, OutboxId, Reason, ReasonCode, Stored,
+};
 
 /// A delivery.
 #[derive(Debug, Clone, FromRow, Serialize)]
 pub struct Row {
     /// What `qdn-relay outbox show` takes.
-    pub id: String,
+    pub id: OutboxId,
     /// The queue it stands in.
     pub lane: String,
     pub(crate) seq: i64,
     pub(crate) part: i64,
-    pub(crate) conversation_id: String,
-    pub(crate) message_id: String,
+    pub(crate) conversation_id: ConversationId,
+    pub(crate) message_id: MessageId,
     /// What it is.
     pub kind: Stored<Kind>,
     #[serde(skip)]
@@ -68,14 +70,14 @@ pub(in crate::store) const COLUMNS: &str = "id, lane, seq, part, conversation_id
 #[derive(Debug, Clone)]
 pub(crate) struct NewRow<'a> {
     pub(crate) lane: &'a lanes::Lane,
-    pub(crate) conversation_id: &'a str,
-    pub(crate) message_id: &'a str,
+    pub(crate) conversation_id: Option<&'a ConversationId>,
+    pub(crate) message_id: Option<&'a MessageId>,
     pub(crate) kind: Kind,
     pub(crate) payload: String,
 }
 
 /// Puts a delivery at the end of its lane.
-pub(crate) async fn enqueue(tx: &mut Tx, new: &NewRow<'_>) -> anyhow::Result<String> {
+pub(crate) async fn enqueue(tx: &mut Tx, new: &NewRow<'_>) -> anyhow::Result<OutboxId> {
     let seq = lanes::next_seq(tx, new.lane).await?;
     insert(tx, new, seq, 0).await
 }
@@ -86,12 +88,12 @@ pub(crate) async fn enqueue_part(
     new: &NewRow<'_>,
     first: &Row,
     part: i64,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<OutboxId> {
     insert(tx, new, first.seq, part).await
 }
 
-async fn insert(tx: &mut Tx, new: &NewRow<'_>, seq: i64, part: i64) -> anyhow::Result<String> {
-    let id = new_id();
+async fn insert(tx: &mut Tx, new: &NewRow<'_>, seq: i64, part: i64) -> anyhow::Result<OutboxId> {
+    let id = OutboxId::new(new_id());
     let now = tx.now_ms();
     sqlx::query(
         "insert into outbox (id, lane, seq, part, conversation_id, message_id, kind, payload, state, pending, attempts,
@@ -102,8 +104,8 @@ async fn insert(tx: &mut Tx, new: &NewRow<'_>, seq: i64, part: i64) -> anyhow::R
     .bind(&new.lane.id)
     .bind(seq)
     .bind(part)
-    .bind(new.conversation_id)
-    .bind(new.message_id)
+    .bind(new.conversation_id.map_or("", ConversationId::as_str))
+    .bind(new.message_id.map_or("", MessageId::as_str))
     .bind(new.kind.as_str())
     .bind(&new.payload)
     .bind(now)
@@ -116,7 +118,7 @@ async fn insert(tx: &mut Tx, new: &NewRow<'_>, seq: i64, part: i64) -> anyhow::R
 /// Moves a row to `state`, to be looked at again at `next_at` while it is pending.
 pub(crate) async fn set_state(
     tx: &mut Tx,
-    id: &str,
+    id: &OutboxId,
     state: DeliveryState,
     next_at: i64,
     why: impl Into<Reason>,
@@ -137,7 +139,11 @@ pub(crate) async fn set_state(
 }
 
 /// Takes a row up again as if it had just been put in: at the end of its lane.
-pub(crate) async fn move_to_end(tx: &mut Tx, lane: &lanes::Lane, id: &str) -> anyhow::Result<()> {
+pub(crate) async fn move_to_end(
+    tx: &mut Tx,
+    lane: &lanes::Lane,
+    id: &OutboxId,
+) -> anyhow::Result<()> {
     let seq = lanes::next_seq(tx, lane).await?;
     let now = tx.now_ms();
     sqlx::query(
@@ -154,7 +160,7 @@ pub(crate) async fn move_to_end(tx: &mut Tx, lane: &lanes::Lane, id: &str) -> an
 }
 
 /// Notes that the thread has heard of a delivery being stuck.
-pub(crate) async fn set_notified(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
+pub(crate) async fn set_notified(tx: &mut Tx, id: &OutboxId) -> anyhow::Result<()> {
     sqlx::query("update outbox set notified = 1 where id = $1")
         .bind(id)
         .execute(&mut *tx.inner)
@@ -166,7 +172,7 @@ pub(crate) async fn set_notified(tx: &mut Tx, id: &str) -> anyhow::Result<()> {
 /// Keeps what the remote calls it.
 pub(crate) async fn set_external_id(
     tx: &mut Tx,
-    id: &str,
+    id: &OutboxId,
     external_id: &str,
 ) -> anyhow::Result<()> {
     sqlx::query("update outbox set external_id = $1 where id = $2")
@@ -181,7 +187,7 @@ pub(crate) async fn set_external_id(
 /// Replaces what is to be sent: a reply whose names were looked up.
 pub(crate) async fn set_payload(
     tx: &mut Tx,
-    id: &str,
+    id: &OutboxId,
     kind: Kind,
     payload: &str,
 ) -> anyhow::Result<()> {
@@ -211,7 +217,7 @@ pub(crate) async fn rouse_waiting(tx: &mut Tx, lane: &str) -> anyhow::Result<boo
 /// Makes a conversation's files due now; the lanes they wait in.
 pub(crate) async fn rouse_pictures(
     tx: &mut Tx,
-    conversation_id: &str,
+    conversation_id: &ConversationId,
 ) -> anyhow::Result<Vec<String>> {
     let now = tx.now_ms();
     sqlx::query_scalar(

@@ -17,8 +17,7 @@ use crate::store::conversations::Conversation;
 use crate::store::messages::{Message, NewMessage};
 use crate::store::storable;
 use crate::store::{Tx, conversations, messages};
-use crate::vocabulary::Decision;
-use crate::vocabulary::Origin;
+use crate::vocabulary::{Decision, MessageId, Origin, OutboxId};
 
 /// Saves the text. Returns the sentence for whoever typed it, or the sentence that says why it is not sent.
 pub(super) async fn begin(
@@ -107,7 +106,7 @@ async fn insert(
     conversation: &Conversation,
     author: &str,
     (external_id, body): (&str, &str),
-) -> anyhow::Result<Option<String>> {
+) -> anyhow::Result<Option<MessageId>> {
     let new = NewMessage {
         conversation_id: &conversation.id,
         origin: Origin::Desk,
@@ -121,11 +120,11 @@ async fn insert(
     messages::insert(tx, &new).await
 }
 
-fn entry(line: &Line, conversation: &Conversation, message: String, detail: Value) -> NewEntry {
+fn entry(line: &Line, conversation: &Conversation, message: MessageId, detail: Value) -> NewEntry {
     NewEntry {
         line: line.name.clone(),
         number: conversation.caller.clone(),
-        subject: message,
+        subject: message.to_string(),
         decision: Decision::TextedFirst,
         reason: "a member typed the number".into(),
         detail,
@@ -137,14 +136,16 @@ fn entry(line: &Line, conversation: &Conversation, message: String, detail: Valu
 async fn enqueue(
     tx: &mut Tx,
     conversation: &Conversation,
-    message_id: &str,
+    message_id: &MessageId,
     bodies: &[String],
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Vec<OutboxId>> {
     let lane = delivery::phone_lane(&conversation.line, &conversation.id);
     let mut rows = Vec::with_capacity(bodies.len());
     for body in bodies {
         let sms = Delivery::Sms { body: body.clone() };
-        rows.push(delivery::enqueue(tx, &lane, &conversation.id, message_id, &sms).await?);
+        rows.push(
+            delivery::enqueue(tx, &lane, Some(&conversation.id), Some(message_id), &sms).await?,
+        );
     }
     Ok(rows)
 }
@@ -155,7 +156,7 @@ pub(crate) async fn show(
     app: &App,
     conversation: &Conversation,
     message: &Message,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<OutboxId> {
     let (author, words) = (message.author.as_str(), message.body.as_str());
     let idle_for = app.config.desk.new_thread_after;
     let is_begun = !conversation.thread_ts.is_empty();
@@ -170,5 +171,5 @@ pub(crate) async fn show(
     let by = format!("<@{author}>");
     status::texted_first(tx, conversation, &by, new_thread).await?;
     let lane = delivery::thread_lane(&conversation.line, &conversation.id);
-    delivery::enqueue(tx, &lane, &conversation.id, &message.id, &post).await
+    delivery::enqueue(tx, &lane, Some(&conversation.id), Some(&message.id), &post).await
 }

@@ -164,8 +164,8 @@ pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         delivery::enqueue(
             &mut tx,
             &delivery::channel_lane(line.number.as_str()),
-            "",
-            "",
+            None,
+            None,
             &announce,
         )
         .await?;
