@@ -161,7 +161,7 @@ async fn a_held_reply_can_be_edited_and_taken_away(database: Database) {
     desk.expect_texted(ALICE, &["He comes at 6"]).await;
     let deleted = desk.reply(&root, "<@U0SERGIO> and leaves at 7").await;
     let question = desk
-        .expect_nth_ephemeral(DORA, "begins with a colleague", 2)
+        .expect_newer_ephemeral(DORA, "begins with a colleague", Some(&question))
         .await;
     desk.deletes(&deleted).await;
     desk.slack

@@ -10,21 +10,27 @@ use super::{CHANNEL, DORA, Desk, PATIENCE};
 impl Desk {
     /// A message that only this person sees, with these words in it.
     pub async fn expect_ephemeral(&self, user: &str, words: &str) -> Ephemeral {
-        self.expect_nth_ephemeral(user, words, 1).await
+        self.expect_newer_ephemeral(user, words, None).await
     }
 
-    /// The `n`th message, from 1, that only this person sees with these words in it, where the same is told again.
-    pub async fn expect_nth_ephemeral(&self, user: &str, words: &str, n: usize) -> Ephemeral {
+    /// Such a message that came after this one, which has the same words.
+    pub async fn expect_newer_ephemeral(
+        &self,
+        user: &str,
+        words: &str,
+        than: Option<&Ephemeral>,
+    ) -> Ephemeral {
+        let is_newer = |one: &&Ephemeral| than.is_none_or(|than| one.ts > than.ts);
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let told = self.slack.ephemerals(user);
-            let found: Vec<_> = told.iter().filter(|one| one.text.contains(words)).collect();
-            if let (true, Some(last)) = (found.len() >= n, found.last()) {
-                return (*last).clone();
+            let mut found = told.iter().filter(|one| one.text.contains(words));
+            if let Some(last) = found.rfind(is_newer) {
+                return last.clone();
             }
             assert!(
                 tokio::time::Instant::now() < deadline,
-                "{user} should be told \"{words}\" {n} times, but was told {told:#?}"
+                "{user} should be told \"{words}\", but was told {told:#?}"
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
