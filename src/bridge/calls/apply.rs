@@ -146,26 +146,15 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
             keys,
             outcome,
         } => {
-            let turns = ring_outcomes::of_call(&mut *tx, call).await?;
-            let known = turns
-                .iter()
-                .find(|turn| turn.round == *round && turn.person == *person);
-            let outcome = known.map_or(*outcome, |known| later(known.outcome(), *outcome));
             let update = RingUpdate {
                 leg_sid: Some(leg.as_str()).filter(|leg| !leg.is_empty()),
                 keys,
-                ..RingUpdate::outcome(*round, person, outcome)
+                ..RingUpdate::outcome(*round, person, *outcome)
             };
-            ring_outcomes::put(tx, call, &update).await?;
+            merge_outcome(tx, call, update).await?;
         }
         Change::RoundEnded { round, others } => {
-            let turns = ring_outcomes::of_call(&mut *tx, call).await?;
-            for turn in turns.iter().filter(|turn| turn.round == *round) {
-                if let Some(outcome) = ended(turn, *others) {
-                    let update = RingUpdate::outcome(*round, &turn.person, outcome);
-                    ring_outcomes::put(tx, call, &update).await?;
-                }
-            }
+            end_round(tx, call, *round, *others).await?;
         }
         Change::Talking { person } => {
             calls::advance(tx, call, CallState::Talking, person, 0).await?;
@@ -200,6 +189,31 @@ async fn make(tx: &mut Tx, call: &str, change: &Change) -> anyhow::Result<Option
         }
     }
     Ok(None)
+}
+
+/// Keeps what became of one person's phone, unless more is known.
+async fn merge_outcome(tx: &mut Tx, call: &str, update: RingUpdate<'_>) -> anyhow::Result<()> {
+    let turns = ring_outcomes::of_call(&mut *tx, call).await?;
+    let known = turns
+        .iter()
+        .find(|turn| turn.round == update.round && turn.person == update.person);
+    let outcome = known.map_or(update.outcome, |known| {
+        later(known.outcome(), update.outcome)
+    });
+    let update = RingUpdate { outcome, ..update };
+    ring_outcomes::put(tx, call, &update).await
+}
+
+/// Keeps what became of the phones of a round of which nothing is known: `others`.
+async fn end_round(tx: &mut Tx, call: &str, round: i64, others: RingOutcome) -> anyhow::Result<()> {
+    let turns = ring_outcomes::of_call(&mut *tx, call).await?;
+    for turn in turns.iter().filter(|turn| turn.round == round) {
+        if let Some(outcome) = ended(turn, others) {
+            let update = RingUpdate::outcome(round, &turn.person, outcome);
+            ring_outcomes::put(tx, call, &update).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Merges a ring outcome with a new one, which may be late.

@@ -27,13 +27,8 @@ pub(crate) struct Found<'a> {
     pub(crate) rang: Vec<(Address, Option<u32>)>,
 }
 
-/// Saves the call, its message and its audit row in one transaction. Returns `false` if it was known.
-pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow::Result<bool> {
-    let mut tx = app.store.begin().await?;
-    if calls::by_sid(&mut tx, found.sid).await?.is_some() {
-        return Ok(false);
-    }
-    let event = CallEvent {
+fn event(line: &Line, found: &Found<'_>) -> CallEvent {
+    CallEvent {
         call: found.sid.to_owned(),
         event: String::new(),
         answer: String::new(),
@@ -43,8 +38,16 @@ pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow
         at: found.started,
         changes: Vec::new(),
         audit: Vec::new(),
-    };
-    let (_, begins_thread) = apply::open(&mut tx, &app.config, &event).await?;
+    }
+}
+
+/// Saves the call, its message and its audit row in one transaction. Returns `false` if it was known.
+pub(crate) async fn receive(app: &App, line: &Line, found: &Found<'_>) -> anyhow::Result<bool> {
+    let mut tx = app.store.begin().await?;
+    if calls::by_sid(&mut tx, found.sid).await?.is_some() {
+        return Ok(false);
+    }
+    let (_, begins_thread) = apply::open(&mut tx, &app.config, &event(line, found)).await?;
     let talked = found.rang.iter().find_map(|(_, talked)| *talked);
     let (state, seconds) = match talked {
         Some(seconds) => (CallState::Answered, i64::from(seconds)),

@@ -31,14 +31,9 @@ pub(crate) async fn picked_up(app: &App, progress: &CallProgress, of: &LegOf) ->
     });
     let mut event = event(app, of, &progress.from, format!("picked_up:{leg}"));
     event.changes.push(turn(of, leg, "", RingOutcome::PickedUp));
-    event.audit.push(entry(
-        app,
-        of,
-        Decision::PhonePickedUp,
-        &format!("{}'s phone was picked up", of.person),
-        leg,
-        "",
-    ));
+    let reason = format!("{}'s phone was picked up", of.person);
+    let why = (Decision::PhonePickedUp, reason.as_str());
+    event.audit.push(entry(app, of, why, leg, ""));
     let writing = app.calls.write_queue.put(event);
     let answer = question(app, of).to_xml();
     writing.wait().await;
@@ -130,7 +125,7 @@ pub(crate) async fn key_pressed(app: &App, pressed: &GatherResult, of: &LegOf) -
     }
     event
         .audit
-        .push(entry(app, of, word, &reason, leg, &digits));
+        .push(entry(app, of, (word, &reason), leg, &digits));
     app.calls.write_queue.put(event).wait().await;
     answer.to_xml()
 }
@@ -220,8 +215,7 @@ fn event(app: &App, of: &LegOf, from: &Address, event: String) -> CallEvent {
 fn entry(
     app: &App,
     of: &LegOf,
-    decision: Decision,
-    reason: &str,
+    (decision, reason): (Decision, &str),
     leg: &str,
     keys: &str,
 ) -> NewEntry {

@@ -157,19 +157,7 @@ pub(crate) async fn follow_up(
             status::call_missed(tx, &scene.conversation).await?;
             let conversation = &scene.conversation;
             let lane = delivery::recording_lane(&conversation.line, &sid);
-            let zone = &scene.config.desk.timezone;
-            let upload = Delivery::Recording {
-                file: wording::calls::recording_file(
-                    &scene.caller(),
-                    &time(&scene.call, zone, "%Y-%m-%d %H.%M.%S"),
-                    &sid,
-                ),
-                title: wording::calls::recording_title(
-                    &scene.caller(),
-                    &time(&scene.call, zone, "%Y-%m-%d %H:%M"),
-                ),
-                recording: sid,
-            };
+            let upload = recording(scene, sid);
             delivery::enqueue(
                 tx,
                 &lane,
@@ -190,6 +178,16 @@ pub(crate) async fn follow_up(
         }
     }
     Ok(())
+}
+
+fn recording(scene: &Scene<'_>, sid: String) -> Delivery {
+    let (caller, zone) = (scene.caller(), &scene.config.desk.timezone);
+    let time = |format: &str| time(&scene.call, zone, format);
+    Delivery::Recording {
+        file: wording::calls::recording_file(&caller, &time("%Y-%m-%d %H.%M.%S"), &sid),
+        title: wording::calls::recording_title(&caller, &time("%Y-%m-%d %H:%M")),
+        recording: sid,
+    }
 }
 
 fn time(call: &Call, zone: &TimeZone, format: &str) -> String {

@@ -63,8 +63,7 @@ pub(crate) async fn text_the_caller(
     app: &App,
     line: &Line,
     conversation: &Conversation,
-    body: &str,
-    is_away: bool,
+    (body, is_away): (&str, bool),
 ) -> anyhow::Result<()> {
     let number = line.number.as_str();
     let (Some(since), Some(words)) = (

@@ -27,8 +27,7 @@ pub(crate) async fn send(
     tx: &mut Tx,
     line: &Line,
     person: &Person,
-    conversation_id: &ConversationId,
-    occasion: &str,
+    (conversation_id, occasion): (&ConversationId, &str),
     words: &str,
 ) -> anyhow::Result<()> {
     let (number, phone) = (line.number.as_str(), person.phone.as_str());

@@ -176,7 +176,7 @@ async fn page(tx: &mut Tx, app: &App, line: &Line, due: &[Due]) -> anyhow::Resul
         let words = desk::page_one(&line.name, &one.told(tx, app));
         for person in &people {
             let (id, occasion) = (&one.conversation.id, one.occasion());
-            escalation::send(tx, line, person, id, &occasion, &words).await?;
+            escalation::send(tx, line, person, (id, &occasion), &words).await?;
         }
         let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
         let notice = desk::paged(&names, one.status.unanswered_for(tx.now()));
@@ -200,7 +200,14 @@ async fn page_together(
     let words = desk::page_many(&line.name, count, first.told(tx, app).link.as_deref());
     for person in &people {
         let occasion = first.occasion();
-        escalation::send(tx, line, person, &first.conversation.id, &occasion, &words).await?;
+        escalation::send(
+            tx,
+            line,
+            person,
+            (&first.conversation.id, &occasion),
+            &words,
+        )
+        .await?;
     }
     let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
     let announce = Delivery::Announce {

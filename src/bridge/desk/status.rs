@@ -20,20 +20,28 @@ use crate::store::{Tx, conversations, home_views};
 use crate::twilio::form::{InboundSms, OptOut};
 use crate::vocabulary::DeliveryState;
 
-/// A caller wrote: the conversation waits. `came_at` is given for a text found late. A new thread clears the claim.
+/// When a text came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Came {
+    /// It begins a new thread, which clears the claim.
+    pub(crate) begins_thread: bool,
+    /// Given for a text found late.
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// A caller wrote: the conversation waits.
 pub(crate) async fn text_came(
     tx: &mut Tx,
     app: &App,
     conversation: &Conversation,
     sms: &InboundSms,
-    begins_thread: bool,
-    came_at: Option<Timestamp>,
+    came: Came,
 ) -> anyhow::Result<()> {
     let now = tx.now();
-    let came_at = came_at.unwrap_or(now);
+    let came_at = came.at.unwrap_or(now);
     let leaves = opt_out::leaves(sms);
     let runs = is_owed_an_answer(app, &conversation.caller, sms);
-    change(tx, conversation, begins_thread, |status| {
+    change(tx, conversation, came.begins_thread, |status| {
         // Who wants no texts waits for none.
         if !leaves {
             wait(status, came_at.as_millisecond());

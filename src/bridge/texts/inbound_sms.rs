@@ -1,10 +1,11 @@
 //! A caller's text: saves it and queues its post in the caller's thread.
 
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::bridge::desk::opt_out;
+use crate::bridge::desk::status::Came;
 use crate::bridge::desk::{away_text, newcomers, status};
 use crate::bridge::texts::coalesce;
 use crate::bridge::texts::inbound_media::{self, InboundMedia, Words};
@@ -59,15 +60,15 @@ pub(crate) async fn receive(
         return Ok(Received::Known);
     };
     crate::faultpoints::point("sms.message_kept");
-    let found =
-        found.filter(|found| found.is_behind || tx.now().duration_since(found.came_at) >= LATE);
+    let found = note_late(&mut tx, &message_id, found).await?;
     let came_at = found.map(|found| found.came_at);
-    if let Some(found) = found.filter(|found| found.is_behind) {
-        messages::set_came_at(&mut tx, &message_id, found.came_at).await?;
-    }
     let idle_for = app.config.desk.new_thread_after;
     let new_thread = conversation::is_idle(conversation.last_at(), tx.now(), idle_for);
-    status::text_came(&mut tx, app, &conversation, sms, new_thread, came_at).await?;
+    let when = Came {
+        begins_thread: new_thread,
+        at: came_at,
+    };
+    status::text_came(&mut tx, app, &conversation, sms, when).await?;
     let row = post(
         &mut tx,
         app,
@@ -85,22 +86,38 @@ pub(crate) async fn receive(
     opt_out::record(&mut tx, app, &conversation, sms, as_of).await?;
     crate::faultpoints::point("sms.row_kept");
     if let Some(is_away) = is_away {
-        away_text::text_the_caller(&mut tx, app, line, &conversation, &body, is_away).await?;
+        away_text::text_the_caller(&mut tx, app, line, &conversation, (&body, is_away)).await?;
     }
     newcomers::give_way(&mut tx, &conversation).await?;
-    tx.audit(NewEntry {
-        line: line.name.clone(),
-        number: conversation.caller.clone(),
-        subject: sms.message_sid.to_string(),
-        decision: Decision::TextReceived,
-        reason: if came_at.is_some() { "a caller wrote; it was found late" } else { "a caller wrote" }.into(),
-        detail: json!({ "conversation": conversation.id, "message": message_id, "outbox": row, "media": sms.num_media }),
-        at: None,
-    });
+    let detail = json!({ "conversation": conversation.id, "message": message_id, "outbox": row, "media": sms.num_media });
+    tx.audit(entry(line, sms, &conversation, came_at.is_some(), detail));
     crate::faultpoints::point("sms.before_commit");
     tx.commit().await?;
     crate::faultpoints::point("sms.committed");
     Ok(Received::New)
+}
+
+fn entry(
+    line: &Line,
+    sms: &InboundSms,
+    conversation: &Conversation,
+    is_late: bool,
+    detail: Value,
+) -> NewEntry {
+    let reason = if is_late {
+        "a caller wrote; it was found late"
+    } else {
+        "a caller wrote"
+    };
+    NewEntry {
+        line: line.name.clone(),
+        number: conversation.caller.clone(),
+        subject: sms.message_sid.to_string(),
+        decision: Decision::TextReceived,
+        reason: reason.to_owned(),
+        detail,
+        at: None,
+    }
 }
 
 /// Once the number is a line, what came before is looked for from here on.
@@ -139,6 +156,20 @@ async fn insert(
         internal: false,
     };
     messages::insert(tx, &new).await
+}
+
+/// What is said about a text found late, if it is late; one that stands behind a newer text keeps when it came.
+async fn note_late(
+    tx: &mut Tx,
+    message_id: &MessageId,
+    found: Option<Found>,
+) -> anyhow::Result<Option<Found>> {
+    let found =
+        found.filter(|found| found.is_behind || tx.now().duration_since(found.came_at) >= LATE);
+    if let Some(found) = found.filter(|found| found.is_behind) {
+        messages::set_came_at(tx, message_id, found.came_at).await?;
+    }
+    Ok(found)
 }
 
 /// A text as it is shown.

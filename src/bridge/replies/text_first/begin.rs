@@ -32,12 +32,11 @@ pub(super) async fn begin(
     if bodies.is_empty() {
         return Ok(Err(wording::nothing_to_send()));
     }
-    let texts = || bodies.iter().map(String::as_str);
     let text = limits::Text {
         line: line.number.as_str(),
         caller,
         author,
-        parts: limits::parts(texts()),
+        parts: limits::parts(bodies.iter().map(String::as_str)),
     };
     let mut tx = app.store.begin().await?;
     let conversation = match conversation(&mut tx, app, &text).await? {
@@ -52,7 +51,7 @@ pub(super) async fn begin(
     let Some(message) = insert(&mut tx, &conversation, author, (&key, &words)).await? else {
         return Ok(Ok(wording::done_already()));
     };
-    let asked = confirmation::too_long(app, texts());
+    let asked = confirmation::too_long(app, bodies.iter().map(String::as_str));
     let mut rows = Vec::new();
     if asked.is_none() {
         let message = messages::by_id(&mut tx, &message).await?;

@@ -121,7 +121,6 @@ pub(crate) struct Saying<'a> {
 
 /// Keeps what was said, if whoever said it may; back comes the sentence for them.
 pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow::Result<String> {
-    let (zone, now) = (&app.config.desk.timezone, app.clock.now());
     let lines = lines_of(&app.config, person);
     if let Err(refusal) = membership::may_act_on_one(app, &lines, said.by).await {
         return Ok(refusal);
@@ -146,43 +145,18 @@ pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         said_by: by,
     };
     store::availability::set(&mut tx, &new).await?;
-    let writer = app.config.person_in_slack(by);
-    let writer = writer.map_or_else(|| format!("<@{by}>"), |writer| escape(&writer.name));
+    let (zone, now) = (&app.config.desk.timezone, app.clock.now());
     let told = Announced {
         state,
         until: until.map(|until| Moment::new(until, now, zone)),
         lasts: until.map(|until| until.duration_since(now)),
         reason: &said.reason,
     };
-    for line in one_of_each_channel(lines).filter(|_| is_new) {
-        let content = wording::availability_changed(&person.name, &writer, &told).into();
-        let announce = Delivery::Announce {
-            channel: line.channel.clone(),
-            content,
-            thread_ts: String::new(),
-        };
-        delivery::enqueue(
-            &mut tx,
-            &delivery::channel_lane(line.number.as_str()),
-            None,
-            None,
-            &announce,
-        )
-        .await?;
+    if is_new {
+        announce(&mut tx, app, lines, (&person.name, by), &told).await?;
     }
     store::home_views::mark_stale(&mut tx).await?;
-    tx.audit(NewEntry {
-        line: String::new(),
-        number: String::new(),
-        subject: person.name.clone(),
-        decision: Decision::AvailabilityChanged,
-        // Their own words stay out of it: the trail is kept for ever and read by others.
-        reason: format!("{} said {}", said.with, state.as_str()),
-        detail: json!({
-            "state": state, "until": until.map(|at| at.to_string()), "by": by,
-        }),
-        at: None,
-    });
+    tx.audit(entry(said.with, &new));
     tx.commit().await?;
     // It is kept: whoever said it need not wait for what follows.
     let app = app.clone();
@@ -197,6 +171,43 @@ pub(crate) async fn set(app: &App, person: &Person, said: Saying<'_>) -> anyhow:
         }
     });
     Ok(wording::availability_kept(&person.name, &told, is_new))
+}
+
+fn entry(with: &str, new: &NewOverride<'_>) -> NewEntry {
+    NewEntry {
+        line: String::new(),
+        number: String::new(),
+        subject: new.person.to_owned(),
+        decision: Decision::AvailabilityChanged,
+        // Their own words stay out of it: the trail is kept for ever and read by others.
+        reason: format!("{with} said {}", new.state.as_str()),
+        detail: json!({
+            "state": new.state, "until": new.until.map(|at| at.to_string()), "by": new.said_by,
+        }),
+        at: None,
+    }
+}
+
+/// Tells the channels of the person's lines.
+async fn announce(
+    tx: &mut Tx,
+    app: &App,
+    lines: Vec<&Line>,
+    (person, by): (&str, &str),
+    told: &Announced<'_>,
+) -> anyhow::Result<()> {
+    let writer = app.config.person_in_slack(by);
+    let writer = writer.map_or_else(|| format!("<@{by}>"), |writer| escape(&writer.name));
+    for line in one_of_each_channel(lines) {
+        let announce = Delivery::Announce {
+            channel: line.channel.clone(),
+            content: wording::availability_changed(person, &writer, told).into(),
+            thread_ts: String::new(),
+        };
+        let lane = delivery::channel_lane(line.number.as_str());
+        delivery::enqueue(tx, &lane, None, None, &announce).await?;
+    }
+    Ok(())
 }
 
 /// Whether the command comes for the first time. Slack does not tell a command twice, but whoever got hold of a signed
