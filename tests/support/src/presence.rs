@@ -40,10 +40,10 @@ impl Redis {
 
     /// Connects, if one answers.
     pub async fn connect() -> Option<Redis> {
-        match Redis::is_there().await {
-            true => Some(Redis::open().await.unwrap()),
-            false => None,
+        if !Redis::is_there().await {
+            return None;
         }
+        Some(Redis::open().await.unwrap())
     }
 
     async fn open() -> Result<Redis, redis::RedisError> {

@@ -76,15 +76,15 @@ pub async fn run(launch: &Launch, arguments: &[&str]) -> Result<String, String> 
         .await
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match output.status.success() {
-        true => Ok(text(&output.stdout)),
-        false => Err(format!(
-            "{}: {}{}",
-            output.status,
-            text(&output.stderr),
-            text(&output.stdout)
-        )),
+    if output.status.success() {
+        return Ok(text(&output.stdout));
     }
+    Err(format!(
+        "{}: {}{}",
+        output.status,
+        text(&output.stderr),
+        text(&output.stdout)
+    ))
 }
 
 /// A running service.

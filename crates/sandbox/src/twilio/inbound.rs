@@ -277,9 +277,12 @@ impl InboundText {
             let media = state.media.iter().filter(|media| media.message_sid == sid);
             media.cloned().collect()
         };
-        let country = |number: &str| match number.starts_with("+1") {
-            true => "US",
-            false => "",
+        let country = |number: &str| {
+            if number.starts_with("+1") {
+                "US"
+            } else {
+                ""
+            }
         };
         let mut params: Vec<(String, String)> = [
             ("ToCountry", country(&self.to)),

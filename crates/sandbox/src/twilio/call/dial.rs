@@ -24,6 +24,17 @@ struct Dialed {
     over: Option<Over>,
 }
 
+impl Dialed {
+    fn without_answer(status: &'static str) -> Self {
+        Dialed {
+            status,
+            leg: None,
+            bridged: false,
+            over: None,
+        }
+    }
+}
+
 /// A `<Number>`, or the number that a `<Dial>` holds itself.
 struct Noun<'a> {
     number: &'a str,
@@ -43,17 +54,12 @@ impl Call {
             self.answer();
         }
         let nouns = nouns(verb);
-        let dialed = match self.check_dial(verb, &nouns) {
-            false => Dialed {
-                status: "failed",
-                leg: None,
-                bridged: false,
-                over: None,
-            },
-            true if verb.attribute("sequential") == Some("true") => {
-                self.dial_in_turn(verb, &nouns, base).await
-            }
-            true => self.dial_at_once(verb, &nouns, base).await,
+        let dialed = if !self.check_dial(verb, &nouns) {
+            Dialed::without_answer("failed")
+        } else if verb.attribute("sequential") == Some("true") {
+            self.dial_in_turn(verb, &nouns, base).await
+        } else {
+            self.dial_at_once(verb, &nouns, base).await
         };
         let Some(action) = verb.attribute("action") else {
             return dialed.over.map_or(Ok(Then::NextVerb), Err);
@@ -107,12 +113,7 @@ impl Call {
     }
 
     async fn dial_in_turn(&mut self, verb: &Element, nouns: &[Noun<'_>], base: &str) -> Dialed {
-        let mut last = Dialed {
-            status: "failed",
-            leg: None,
-            bridged: false,
-            over: None,
-        };
+        let mut last = Dialed::without_answer("failed");
         for noun in nouns {
             last = self
                 .dial_at_once(verb, std::slice::from_ref(noun), base)
