@@ -191,7 +191,7 @@ impl Call {
     }
 
     async fn run(mut self) -> CallStory {
-        self.register(None, &self.sid, &self.from, &self.to, "inbound");
+        self.register(CALLER);
         if let Some(patience) = self.caller.patience.filter(|_| !self.caller.live) {
             self.timeline.plan(CALLER, patience, Act::HangUp);
         }
@@ -321,16 +321,23 @@ impl Call {
         }
     }
 
-    fn register(&self, parent: Option<&str>, sid: &str, from: &str, to: &str, direction: &str) {
-        let now = self.core.now() - self.age;
+    /// Adds a leg to the account's log of calls.
+    fn register(&self, leg: LegId) {
+        let (parent, to, direction) = if leg == CALLER {
+            (None, &self.to, "inbound")
+        } else {
+            let number = &self.legs[leg].number;
+            (Some(self.sid.clone()), number, "outbound-dial")
+        };
+        let started = self.core.now() - self.age;
         self.core.lock().calls.push(CallRecord {
-            sid: sid.to_owned(),
-            parent: parent.map(str::to_owned),
-            from: from.to_owned(),
-            to: to.to_owned(),
+            sid: self.legs[leg].sid.clone(),
+            parent,
+            from: self.from.clone(),
+            to: to.clone(),
             direction: direction.to_owned(),
             status: "ringing".to_owned(),
-            started: now,
+            started,
             ended: None,
             duration: 0,
         });

@@ -24,6 +24,13 @@ struct Dialed {
     over: Option<Over>,
 }
 
+/// A phone that was rung.
+struct Rung {
+    leg: LegId,
+    /// Its `DialCallStatus` if it is not picked up.
+    status: &'static str,
+}
+
 impl Dialed {
     fn without_answer(status: &'static str) -> Self {
         Dialed {
@@ -127,66 +134,72 @@ impl Call {
 
     async fn dial_at_once(&mut self, verb: &Element, nouns: &[Noun<'_>], base: &str) -> Dialed {
         let began = self.timeline.now();
-        let mut legs = Vec::new();
+        let mut phones = Vec::new();
         for noun in nouns.iter().take(10) {
-            legs.push(self.ring(noun, base).await);
+            let leg = self.ring(noun, base).await;
+            let status = "failed";
+            phones.push(Rung { leg, status });
         }
         let deadline = began + seconds(verb, "timeout", 30);
-        let mut statuses = vec!["failed"; legs.len()];
-        let mut dialed = Dialed {
-            status: "failed",
-            leg: legs.last().copied(),
-            bridged: false,
-            over: None,
-        };
-        let winner = loop {
-            if legs.iter().all(|&leg| !self.legs[leg].is_alive()) {
-                break None;
-            }
-            match self.next(deadline).await {
-                Err(over) => {
-                    dialed.over = Some(over);
-                    break None;
-                }
-                Ok(None) => break None,
-                Ok(Some((leg, act))) => {
-                    let Some(n) = legs.iter().position(|&rung| rung == leg) else {
-                        continue;
-                    };
-                    let status = match act {
-                        Act::PickUp => break Some(leg),
-                        Act::Mailbox => {
-                            let after = Duration::ZERO;
-                            self.legs[leg].phone = Phone::Mailbox { after };
-                            break Some(leg);
-                        }
-                        Act::Decline | Act::HangUp | Act::Busy => "busy",
-                        Act::Fail => "failed",
-                        Act::Press(_) | Act::Speak(_) | Act::EndSpeech => continue,
-                    };
-                    statuses[n] = status;
-                    self.stop_ringing(leg, status).await;
-                }
-            }
-        };
+        let picked_up = self.wait_for_pick_up(&mut phones, deadline).await;
         self.ring_time += self.timeline.now().saturating_sub(began);
-        for (n, &leg) in legs.iter().enumerate() {
-            if Some(leg) != winner && self.legs[leg].is_alive() {
-                let timed_out = winner.is_none() && dialed.over.is_none();
-                statuses[n] = "no-answer";
-                let status = if timed_out { "no-answer" } else { "canceled" };
-                self.stop_ringing(leg, status).await;
+        self.stop_the_others(&mut phones, picked_up).await;
+        if let Ok(Some(n)) = picked_up {
+            return self.picked_up(phones[n].leg, verb, &nouns[n], base).await;
+        }
+        let is_known = |status: &&str| phones.iter().any(|phone| phone.status == *status);
+        let status = ["no-answer", "busy"].into_iter().find(is_known);
+        Dialed {
+            leg: phones.last().map(|phone| phone.leg),
+            over: picked_up.err(),
+            ..Dialed::without_answer(status.unwrap_or("failed"))
+        }
+    }
+
+    /// Waits until one of the phones is picked up: its index, or `None` if none was by `deadline` or none rings any more.
+    async fn wait_for_pick_up(
+        &mut self,
+        phones: &mut [Rung],
+        deadline: Duration,
+    ) -> Result<Option<usize>, Over> {
+        while phones.iter().any(|phone| self.legs[phone.leg].is_alive()) {
+            let Some((leg, act)) = self.next(deadline).await? else {
+                break;
+            };
+            let Some(n) = phones.iter().position(|phone| phone.leg == leg) else {
+                continue;
+            };
+            let status = match act {
+                Act::PickUp => return Ok(Some(n)),
+                Act::Mailbox => {
+                    let after = Duration::ZERO;
+                    self.legs[leg].phone = Phone::Mailbox { after };
+                    return Ok(Some(n));
+                }
+                Act::Decline | Act::HangUp | Act::Busy => "busy",
+                Act::Fail => "failed",
+                Act::Press(_) | Act::Speak(_) | Act::EndSpeech => continue,
+            };
+            phones[n].status = status;
+            self.stop_ringing(leg, status).await;
+        }
+        Ok(None)
+    }
+
+    /// Stops the phones that still ring, except the one that was picked up.
+    async fn stop_the_others(
+        &mut self,
+        phones: &mut [Rung],
+        picked_up: Result<Option<usize>, Over>,
+    ) {
+        let timed_out = picked_up == Ok(None);
+        let reported = if timed_out { "no-answer" } else { "canceled" };
+        for (n, phone) in phones.iter_mut().enumerate() {
+            if picked_up != Ok(Some(n)) && self.legs[phone.leg].is_alive() {
+                phone.status = "no-answer";
+                self.stop_ringing(phone.leg, reported).await;
             }
         }
-        let Some(winner) = winner else {
-            let known = ["no-answer", "busy"];
-            let status = known.into_iter().find(|status| statuses.contains(status));
-            dialed.status = status.unwrap_or("failed");
-            return dialed;
-        };
-        let index = legs.iter().position(|&leg| leg == winner);
-        let noun = index.map(|index| &nouns[index]);
-        self.picked_up(winner, verb, noun, base).await
     }
 
     /// Lets the phone of `noun` ring, and plans what its owner will do.
@@ -194,11 +207,11 @@ impl Call {
         let sid = self.core.sid("CA");
         let number = noun.number.to_owned();
         let phone = self.phone(&number);
-        let mut leg = Leg::new(sid.clone(), number.clone(), phone.clone());
+        let mut leg = Leg::new(sid, number.clone(), phone.clone());
         leg.callback = noun.element.and_then(|element| callback(element, base));
         let id = self.legs.len();
         self.legs.push(leg);
-        self.register(Some(&self.sid), &sid, &self.from, &number, "outbound-dial");
+        self.register(id);
         self.happened(Event::Ringing { number });
         match phone {
             Phone::NoAnswer | Phone::Live => {}
@@ -252,7 +265,7 @@ impl Call {
         &mut self,
         leg: LegId,
         verb: &Element,
-        noun: Option<&Noun<'_>>,
+        noun: &Noun<'_>,
         base: &str,
     ) -> Dialed {
         let now = self.timeline.now();
@@ -264,8 +277,8 @@ impl Call {
         if let Some(after) = self.legs[leg].phone.gives_up() {
             self.timeline.plan(leg, after, Act::HangUp);
         }
-        let element = noun.and_then(|noun| noun.element);
-        let screened = match element.and_then(|number| Some((number, number.attribute("url")?))) {
+        let screening = |number| Some((number, Element::attribute(number, "url")?));
+        let screened = match noun.element.and_then(screening) {
             None => Ok(()),
             Some((number, url)) => {
                 let method = number.attribute("method").unwrap_or("POST");

@@ -36,27 +36,9 @@ impl Call {
             return heard.gone.map_or(Ok(Then::NextVerb), Err);
         };
         let duration = until.saturating_sub(began).as_secs_f64().ceil().max(1.0) as u64;
-        let sid = self.core.sid("RE");
-        let url = format!(
-            "{}{}",
-            self.core.url(),
-            self.core.account_path(&format!("/Recordings/{sid}"))
-        );
-        let callback = |name: &str| verb.attribute(name).map(|url| resolve(base, url));
-        let method = |name: &str| verb.attribute(name).unwrap_or("POST").to_owned();
-        let transcribe =
-            verb.attribute("transcribe") == Some("true") && (2..=120).contains(&duration);
-        self.core.lock().recordings.push(RecordingRecord {
-            sid: sid.clone(),
-            call_sid: self.sid.clone(),
-            duration,
-            words,
-            available: false,
-            url: url.clone(),
-            callback: callback("recordingStatusCallback")
-                .map(|url| (url, method("recordingStatusCallbackMethod"))),
-            transcribe_callback: callback("transcribeCallback").filter(|_| transcribe),
-        });
+        let recording = self.recording(verb, base, duration, words);
+        self.core.lock().recordings.push(recording.clone());
+        let (sid, url) = (recording.sid, recording.url);
         self.recorded = Some(Outcome::Voicemail {
             recording_sid: sid.clone(),
             seconds: duration,
@@ -67,7 +49,7 @@ impl Call {
         });
         let action = verb.attribute("action");
         let action = action.map_or_else(|| base.to_owned(), |action| resolve(base, action));
-        let fetch = Fetch::new(&action, &method("method"))
+        let fetch = Fetch::new(&action, verb.attribute("method").unwrap_or("POST"))
             .param("RecordingUrl", url)
             .param("RecordingSid", sid)
             .param("RecordingDuration", duration)
@@ -78,6 +60,33 @@ impl Call {
                 let _ = self.fetch(CALLER, &fetch).await;
                 Err(gone)
             }
+        }
+    }
+
+    /// The recording as the account has it, not yet available.
+    fn recording(
+        &self,
+        verb: &Element,
+        base: &str,
+        seconds: u64,
+        words: String,
+    ) -> RecordingRecord {
+        let sid = self.core.sid("RE");
+        let path = self.core.account_path(&format!("/Recordings/{sid}"));
+        let callback = |name: &str| verb.attribute(name).map(|url| resolve(base, url));
+        let method = verb.attribute("recordingStatusCallbackMethod");
+        let method = method.unwrap_or("POST").to_owned();
+        let transcribe =
+            verb.attribute("transcribe") == Some("true") && (2..=120).contains(&seconds);
+        RecordingRecord {
+            url: format!("{}{path}", self.core.url()),
+            sid,
+            call_sid: self.sid.clone(),
+            duration: seconds,
+            words,
+            available: false,
+            callback: callback("recordingStatusCallback").map(|url| (url, method)),
+            transcribe_callback: callback("transcribeCallback").filter(|_| transcribe),
         }
     }
 
@@ -149,60 +158,9 @@ impl Call {
 
     /// Makes this call's recordings available and tells their callbacks.
     pub(super) async fn publish_recordings(&mut self) {
-        let recordings: Vec<RecordingRecord> = {
-            let mut state = self.core.lock();
-            let recordings = state.recordings.iter_mut();
-            recordings
-                .filter(|recording| recording.call_sid == self.sid)
-                .map(|recording| {
-                    recording.available = true;
-                    recording.clone()
-                })
-                .collect()
-        };
-        for recording in recordings {
-            let of_recording = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-                let common = [
-                    ("AccountSid", self.core.settings.account_sid.as_str()),
-                    ("CallSid", &recording.call_sid),
-                    ("RecordingSid", &recording.sid),
-                    ("RecordingUrl", &recording.url),
-                ];
-                let all = common.iter().chain(pairs);
-                all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                    .collect()
-            };
-            let duration = recording.duration.to_string();
-            let completed = of_recording(&[
-                ("RecordingStatus", "completed"),
-                ("RecordingDuration", &duration),
-                ("RecordingChannels", "1"),
-                ("RecordingSource", "RecordVerb"),
-                ("ErrorCode", "0"),
-            ]);
-            let transcription_sid = self.core.sid("TR");
-            if recording.transcribe_callback.is_some() {
-                let written = (
-                    transcription_sid.clone(),
-                    recording.sid.clone(),
-                    recording.words.clone(),
-                );
-                self.core.lock().transcriptions.push(written);
-            }
-            let transcribed = of_recording(&[
-                ("TranscriptionSid", &transcription_sid),
-                ("TranscriptionText", &recording.words),
-                ("TranscriptionStatus", "completed"),
-                ("TranscriptionType", "fast"),
-                (
-                    "TranscriptionUrl",
-                    &format!("{}/Transcriptions/{transcription_sid}", recording.url),
-                ),
-                ("From", &self.from),
-                ("To", &self.to),
-                ("ApiVersion", "2010-04-01"),
-                ("Direction", "inbound"),
-            ]);
+        for recording in self.make_recordings_available() {
+            let completed = self.completed_params(&recording);
+            let transcribed = self.transcribed_params(&recording);
             if let Some((url, method)) = &recording.callback {
                 self.tell(url, method, completed).await;
             }
@@ -210,5 +168,70 @@ impl Call {
                 self.tell(url, "POST", transcribed).await;
             }
         }
+    }
+
+    fn make_recordings_available(&self) -> Vec<RecordingRecord> {
+        let mut state = self.core.lock();
+        let recordings = state.recordings.iter_mut();
+        recordings
+            .filter(|recording| recording.call_sid == self.sid)
+            .map(|recording| {
+                recording.available = true;
+                recording.clone()
+            })
+            .collect()
+    }
+
+    /// The parameters of `recordingStatusCallback`.
+    fn completed_params(&self, recording: &RecordingRecord) -> Vec<(String, String)> {
+        let params = [
+            ("RecordingStatus", "completed"),
+            ("RecordingDuration", &recording.duration.to_string()),
+            ("RecordingChannels", "1"),
+            ("RecordingSource", "RecordVerb"),
+            ("ErrorCode", "0"),
+        ];
+        self.recording_params(recording, &params)
+    }
+
+    /// Writes down the transcription, if one was asked for; the parameters of `transcribeCallback`.
+    fn transcribed_params(&self, recording: &RecordingRecord) -> Vec<(String, String)> {
+        let sid = self.core.sid("TR");
+        if recording.transcribe_callback.is_some() {
+            let transcription = (sid.clone(), recording.sid.clone(), recording.words.clone());
+            self.core.lock().transcriptions.push(transcription);
+        }
+        let params = [
+            ("TranscriptionSid", sid.as_str()),
+            ("TranscriptionText", &recording.words),
+            ("TranscriptionStatus", "completed"),
+            ("TranscriptionType", "fast"),
+            (
+                "TranscriptionUrl",
+                &format!("{}/Transcriptions/{sid}", recording.url),
+            ),
+            ("From", &self.from),
+            ("To", &self.to),
+            ("ApiVersion", "2010-04-01"),
+            ("Direction", "inbound"),
+        ];
+        self.recording_params(recording, &params)
+    }
+
+    /// These parameters, and before them what every callback about a recording carries.
+    fn recording_params(
+        &self,
+        recording: &RecordingRecord,
+        params: &[(&str, &str)],
+    ) -> Vec<(String, String)> {
+        let common = [
+            ("AccountSid", self.core.settings.account_sid.as_str()),
+            ("CallSid", &recording.call_sid),
+            ("RecordingSid", &recording.sid),
+            ("RecordingUrl", &recording.url),
+        ];
+        let all = common.iter().chain(params);
+        all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 }
