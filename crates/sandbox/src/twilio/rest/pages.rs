@@ -16,6 +16,14 @@ const MAX_PAGE_SIZE: usize = 1000;
 /// A page's token is this and the SID of the last entry before it, so that entries that come in meanwhile shift nothing.
 const TOKEN_PREFIX: &str = "PA";
 
+/// Which page of a list was asked for.
+struct Page {
+    number: usize,
+    size: usize,
+    /// The index of its first entry.
+    start: usize,
+}
+
 /// Answers with the page of `entries` (SID and JSON, in order) that was asked for.
 pub(super) fn answer(
     key: &str,
@@ -23,60 +31,76 @@ pub(super) fn answer(
     asked: &Asked,
     size_limit: usize,
 ) -> Answer {
-    let number = |name: &str, default: usize| match parameter(&asked.query, name) {
-        None => Ok(default),
-        Some(value) => value
-            .parse()
-            .map_err(|_| Refusal::bad_request(20001, format!("{name} is not a number"))),
-    };
-    let page_size = number("PageSize", DEFAULT_PAGE_SIZE)?;
-    let page = number("Page", 0)?;
-    if page_size == 0 {
-        return Err(Refusal::bad_request(20001, "PageSize is too small"));
-    }
-    let page_size = page_size.min(MAX_PAGE_SIZE).min(size_limit);
-    let start = match parameter(&asked.query, "PageToken") {
-        Some(token) => {
-            let last = token.strip_prefix(TOKEN_PREFIX);
-            let last = last.and_then(|sid| entries.iter().position(|(known, _)| known == sid));
-            last.ok_or_else(|| Refusal::bad_request(20001, "PageToken is invalid"))? + 1
-        }
-        None if page > 0 => {
-            return Err(Refusal::bad_request(20001, "Page needs a PageToken"));
-        }
-        None => 0,
-    };
-    let shown: Vec<_> = entries.iter().skip(start).take(page_size).collect();
-    let uri = |page: usize, token: Option<&str>| {
-        let mut query: Vec<(&str, &str)> = asked
-            .query
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(|(name, _)| !PARAMETERS.contains(name))
-            .collect();
-        let (size, page) = (page_size.to_string(), page.to_string());
-        let token = token.map(|sid| format!("{TOKEN_PREFIX}{sid}"));
-        query.extend([("PageSize", size.as_str()), ("Page", page.as_str())]);
-        if let Some(token) = &token {
-            query.push(("PageToken", token));
-        }
-        let query = serde_urlencoded::to_string(query).unwrap_or_default();
-        format!("{}?{query}", asked.path)
-    };
-    let more = start + shown.len() < entries.len();
-    let next = shown.last().filter(|_| more);
+    let page = Page::read(&asked.query, &entries, size_limit)?;
+    let shown: Vec<_> = entries.iter().skip(page.start).take(page.size).collect();
+    let end = page.start + shown.len();
+    let next = shown.last().filter(|_| end < entries.len());
+    let uri = |number: usize, last: Option<&str>| page_uri(asked, number, page.size, last);
     let mut body = json!({
         "first_page_uri": uri(0, None),
-        "next_page_uri": next.map(|(sid, _)| uri(page + 1, Some(sid))),
-        "previous_page_uri": if page > 0 { Some(uri(page - 1, None)) } else { None },
-        "uri": uri(page, None),
-        "page": page,
-        "page_size": page_size,
-        "start": start,
-        "end": (start + shown.len()).saturating_sub(1),
+        "next_page_uri": next.map(|(sid, _)| uri(page.number + 1, Some(sid))),
+        "previous_page_uri": page.number.checked_sub(1).map(|previous| uri(previous, None)),
+        "uri": uri(page.number, None),
+        "page": page.number,
+        "page_size": page.size,
+        "start": page.start,
+        "end": end.saturating_sub(1),
     });
     body[key] = shown.iter().map(|(_, json)| json.clone()).collect();
     Ok(Json(body).into_response())
+}
+
+impl Page {
+    fn read(
+        query: &[(String, String)],
+        entries: &[(String, Value)],
+        size_limit: usize,
+    ) -> Result<Self, Refusal> {
+        let refused = |why: &str| Refusal::bad_request(20001, why);
+        let count = |name: &str, default: usize| match parameter(query, name) {
+            None => Ok(default),
+            Some(value) => value
+                .parse()
+                .map_err(|_| refused(&format!("{name} is not a number"))),
+        };
+        let size = count("PageSize", DEFAULT_PAGE_SIZE)?;
+        let number = count("Page", 0)?;
+        if size == 0 {
+            return Err(refused("PageSize is too small"));
+        }
+        let start = match parameter(query, "PageToken") {
+            Some(token) => {
+                let last = token.strip_prefix(TOKEN_PREFIX);
+                let last = last.and_then(|sid| entries.iter().position(|(known, _)| known == sid));
+                last.ok_or_else(|| refused("PageToken is invalid"))? + 1
+            }
+            None if number > 0 => return Err(refused("Page needs a PageToken")),
+            None => 0,
+        };
+        Ok(Page {
+            number,
+            size: size.min(MAX_PAGE_SIZE).min(size_limit),
+            start,
+        })
+    }
+}
+
+/// The address of a page of the list, which begins after the entry whose SID is `last`.
+fn page_uri(asked: &Asked, number: usize, size: usize, last: Option<&str>) -> String {
+    let mut query: Vec<(&str, &str)> = asked
+        .query
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| !PARAMETERS.contains(name))
+        .collect();
+    let (size, number) = (size.to_string(), number.to_string());
+    query.extend([("PageSize", size.as_str()), ("Page", number.as_str())]);
+    let token = last.map(|sid| format!("{TOKEN_PREFIX}{sid}"));
+    if let Some(token) = &token {
+        query.push(("PageToken", token));
+    }
+    let query = serde_urlencoded::to_string(query).unwrap_or_default();
+    format!("{}?{query}", asked.path)
 }
 
 /// `DateSent=`, `DateSent<=` and `DateSent>=`, whose parameters are named `DateSent`, `DateSent<` and `DateSent>`.
