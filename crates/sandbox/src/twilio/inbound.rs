@@ -278,11 +278,7 @@ impl InboundText {
             media.cloned().collect()
         };
         let country = |number: &str| {
-            if number.starts_with("+1") {
-                "US"
-            } else {
-                ""
-            }
+            if number.starts_with("+1") { "US" } else { "" }
         };
         let mut params: Vec<(String, String)> = [
             ("ToCountry", country(&self.to)),

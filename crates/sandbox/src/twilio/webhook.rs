@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use reqwest::RequestBuilder;
 
 use super::core::Core;
 use super::overrides::Overrides;
@@ -82,6 +83,16 @@ impl Webhook {
     }
 }
 
+/// One try at a request.
+struct Attempt<'a> {
+    signed_url: &'a str,
+    /// The URL that is requested.
+    url: &'a str,
+    /// `I-Twilio-Idempotency-Token`
+    token: &'a str,
+    within: Duration,
+}
+
 /// What the relay answered.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
@@ -98,13 +109,7 @@ impl Core {
             self.violation(wrong);
             Overrides::default()
         });
-        let query = serde_urlencoded::to_string(&webhook.params).unwrap_or_default();
-        let with_params = |url: &str| match (webhook.get, url.contains('?')) {
-            (false, _) => url.to_owned(),
-            (true, true) => format!("{url}&{query}"),
-            (true, false) => format!("{url}?{query}"),
-        };
-        let (url, requested) = (with_params(url), with_params(&sorted(url)));
+        let (signed_url, url) = (webhook.address(url), webhook.address(&sorted(url)));
         // All tries of a request carry the same token.
         let token = uuid::Uuid::new_v4().to_string();
         let began = Instant::now();
@@ -114,9 +119,13 @@ impl Core {
             let within = (overrides.connect + overrides.read)
                 .min(left)
                 .min(self.settings.webhook_timeout);
-            let sent = self
-                .deliver_once(webhook, (&url, &requested), (&token, within))
-                .await;
+            let attempt = Attempt {
+                signed_url: &signed_url,
+                url: &url,
+                token: &token,
+                within,
+            };
+            let sent = self.deliver_once(webhook, &attempt).await;
             let is_over = began.elapsed() >= overrides.total;
             if retries == 0 || is_over || !overrides.asks_again(&sent) {
                 return sent;
@@ -125,46 +134,14 @@ impl Core {
         }
     }
 
-    /// Signs `url` and requests `requested`.
-    async fn deliver_once(
-        &self,
-        webhook: &Webhook,
-        (url, requested): (&str, &str),
-        (token, within): (&str, Duration),
-    ) -> Result<Answer, u32> {
-        let Some((target, host)) = self.target(requested) else {
+    async fn deliver_once(&self, webhook: &Webhook, attempt: &Attempt<'_>) -> Result<Answer, u32> {
+        let Some(request) = self.request(webhook, attempt) else {
             self.violation(format!(
                 "a webhook URL is not one of the relay's: {}",
-                origin(url)
+                origin(attempt.signed_url)
             ));
             return Err(HTTP_CONNECTION_FAILURE);
         };
-        let signed: &[(String, String)] = if webhook.get { &[] } else { &webhook.params };
-        let mut request = if webhook.get {
-            self.http.get(&target)
-        } else {
-            self.http.post(&target)
-        };
-        request = request
-            .header("Host", host)
-            .header("Accept", "*/*")
-            .header("X-Home-Region", "us1")
-            .header("I-Twilio-Idempotency-Token", token)
-            .timeout(within);
-        if let Some(signature) = self.signature(webhook, url, signed) {
-            request = request.header("X-Twilio-Signature", signature);
-        }
-        if let Some(settings) = self.signature_settings(webhook) {
-            request = request.header(SIGNATURE_SETTINGS, settings);
-        }
-        if !webhook.get {
-            request = request
-                .header(
-                    "Content-Type",
-                    "application/x-www-form-urlencoded; charset=UTF-8",
-                )
-                .body(webhook.body());
-        }
         let failed = |error: reqwest::Error| {
             if error.is_connect() {
                 HTTP_CONNECTION_FAILURE
@@ -189,6 +166,37 @@ impl Core {
             content_type,
             body: String::from_utf8_lossy(&body).into_owned(),
         })
+    }
+
+    /// The signed request; `None` where [`Self::target`] has no place to connect to.
+    fn request(&self, webhook: &Webhook, attempt: &Attempt<'_>) -> Option<RequestBuilder> {
+        let (target, host) = self.target(attempt.url)?;
+        let (request, signed) = if webhook.get {
+            (self.http.get(&target), [].as_slice())
+        } else {
+            (self.http.post(&target), webhook.params.as_slice())
+        };
+        let mut request = request
+            .header("Host", host)
+            .header("Accept", "*/*")
+            .header("X-Home-Region", "us1")
+            .header("I-Twilio-Idempotency-Token", attempt.token)
+            .timeout(attempt.within);
+        if let Some(signature) = self.signature(webhook, attempt.signed_url, signed) {
+            request = request.header("X-Twilio-Signature", signature);
+        }
+        if let Some(settings) = self.signature_settings(webhook) {
+            request = request.header(SIGNATURE_SETTINGS, settings);
+        }
+        if webhook.get {
+            return Some(request);
+        }
+        let content_type = "application/x-www-form-urlencoded; charset=UTF-8";
+        Some(
+            request
+                .header("Content-Type", content_type)
+                .body(webhook.body()),
+        )
     }
 
     /// Asks for a file's head alone, as Twilio does of what `MediaUrl` names before it fetches it.
@@ -279,6 +287,16 @@ impl Core {
 }
 
 impl Webhook {
+    /// `url`, with the parameters in its query if this is a GET.
+    fn address(&self, url: &str) -> String {
+        if !self.get {
+            return url.to_owned();
+        }
+        let query = serde_urlencoded::to_string(&self.params).unwrap_or_default();
+        let joint = if url.contains('?') { '&' } else { '?' };
+        format!("{url}{joint}{query}")
+    }
+
     fn body(&self) -> Bytes {
         if let Some(raw) = &self.raw_body {
             return raw.clone();
