@@ -114,27 +114,7 @@ fn check_block(block: &Value) -> Checked {
     let map = object(block)?;
     string_within(map, "block_id", 255)?;
     match kind(block)? {
-        "section" => {
-            only(
-                map,
-                &["type", "block_id", "text", "fields", "accessory", "expand"],
-            )?;
-            let fields = block["fields"].as_array();
-            if block["text"].is_null() && fields.is_none() {
-                return Err("a section needs `text` or `fields`".to_owned());
-            }
-            if !block["text"].is_null() {
-                text(&block["text"], 3000)?;
-            }
-            if let Some(fields) = fields {
-                within("fields", fields.len(), 1, 10)?;
-                fields.iter().try_for_each(|field| text(field, 2000))?;
-            }
-            if !block["accessory"].is_null() {
-                check_element(&block["accessory"])?;
-            }
-            Ok(())
-        }
+        "section" => section(block),
         "context" => {
             only(map, &["type", "block_id", "elements"])?;
             let elements = elements(block, 10)?;
@@ -145,45 +125,14 @@ fn check_block(block: &Value) -> Checked {
                     _ => text(element, 3000),
                 })
         }
-        "actions" => {
-            only(map, &["type", "block_id", "elements"])?;
-            let elements = elements(block, 25)?;
-            let mut ids: Vec<&str> = Vec::new();
-            for element in elements {
-                check_element(element)?;
-                let id = element["action_id"].as_str().unwrap_or_default();
-                if ids.contains(&id) {
-                    return Err(format!("`action_id` {id} is given twice in a block"));
-                }
-                ids.push(id);
-            }
-            Ok(())
-        }
+        "actions" => actions(block),
         "divider" => only(map, &["type", "block_id"]),
         "header" => {
             only(map, &["type", "block_id", "text"])?;
             plain_text(&block["text"], 150)
         }
         "image" => image(block),
-        "input" => {
-            only(
-                map,
-                &[
-                    "type",
-                    "block_id",
-                    "label",
-                    "element",
-                    "dispatch_action",
-                    "hint",
-                    "optional",
-                ],
-            )?;
-            plain_text(&block["label"], 2000)?;
-            if !block["hint"].is_null() {
-                plain_text(&block["hint"], 2000)?;
-            }
-            check_element(&block["element"])
-        }
+        "input" => input(block),
         "rich_text" => {
             only(map, &["type", "block_id", "elements"])?;
             let elements = block["elements"]
@@ -193,4 +142,61 @@ fn check_block(block: &Value) -> Checked {
         }
         other => Err(format!("unsupported block type {other}")),
     }
+}
+
+fn section(block: &Value) -> Checked {
+    only(
+        object(block)?,
+        &["type", "block_id", "text", "fields", "accessory", "expand"],
+    )?;
+    let fields = block["fields"].as_array();
+    if block["text"].is_null() && fields.is_none() {
+        return Err("a section needs `text` or `fields`".to_owned());
+    }
+    if !block["text"].is_null() {
+        text(&block["text"], 3000)?;
+    }
+    if let Some(fields) = fields {
+        within("fields", fields.len(), 1, 10)?;
+        fields.iter().try_for_each(|field| text(field, 2000))?;
+    }
+    if !block["accessory"].is_null() {
+        check_element(&block["accessory"])?;
+    }
+    Ok(())
+}
+
+fn actions(block: &Value) -> Checked {
+    only(object(block)?, &["type", "block_id", "elements"])?;
+    let elements = elements(block, 25)?;
+    let mut ids: Vec<&str> = Vec::new();
+    for element in elements {
+        check_element(element)?;
+        let id = element["action_id"].as_str().unwrap_or_default();
+        if ids.contains(&id) {
+            return Err(format!("`action_id` {id} is given twice in a block"));
+        }
+        ids.push(id);
+    }
+    Ok(())
+}
+
+fn input(block: &Value) -> Checked {
+    only(
+        object(block)?,
+        &[
+            "type",
+            "block_id",
+            "label",
+            "element",
+            "dispatch_action",
+            "hint",
+            "optional",
+        ],
+    )?;
+    plain_text(&block["label"], 2000)?;
+    if !block["hint"].is_null() {
+        plain_text(&block["hint"], 2000)?;
+    }
+    check_element(&block["element"])
 }

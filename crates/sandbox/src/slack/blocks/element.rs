@@ -5,6 +5,41 @@ use serde_json::Value;
 use super::Checked;
 use super::shape::{kind, object, only, plain_text, string, string_within, text, within};
 
+const BUTTON_FIELDS: [&str; 8] = [
+    "type",
+    "action_id",
+    "text",
+    "url",
+    "value",
+    "style",
+    "confirm",
+    "accessibility_label",
+];
+
+const TEXT_INPUT_FIELDS: [&str; 9] = [
+    "type",
+    "action_id",
+    "initial_value",
+    "multiline",
+    "min_length",
+    "max_length",
+    "dispatch_action_config",
+    "focus_on_load",
+    "placeholder",
+];
+
+/// The fields of menus, radio buttons and checkboxes.
+const MENU_FIELDS: [&str; 8] = [
+    "type",
+    "action_id",
+    "options",
+    "initial_option",
+    "initial_options",
+    "confirm",
+    "focus_on_load",
+    "placeholder",
+];
+
 pub(super) fn check_element(element: &Value) -> Checked {
     let map = object(element)?;
     if kind(element)? == "image" {
@@ -18,66 +53,19 @@ pub(super) fn check_element(element: &Value) -> Checked {
         plain_text(&element["placeholder"], 150)?;
     }
     match kind(element)? {
-        "button" => {
-            only(
-                map,
-                &[
-                    "type",
-                    "action_id",
-                    "text",
-                    "url",
-                    "value",
-                    "style",
-                    "confirm",
-                    "accessibility_label",
-                ],
-            )?;
-            plain_text(&element["text"], 75)?;
-            string_within(map, "value", 2000)?;
-            string_within(map, "url", 3000)?;
-            string_within(map, "accessibility_label", 75)?;
-            style(element)
-        }
-        "plain_text_input" => only(
-            map,
-            &[
-                "type",
-                "action_id",
-                "initial_value",
-                "multiline",
-                "min_length",
-                "max_length",
-                "dispatch_action_config",
-                "focus_on_load",
-                "placeholder",
-            ],
-        ),
+        "button" => button(element),
+        "plain_text_input" => only(map, &TEXT_INPUT_FIELDS),
         "overflow" => {
             only(map, &["type", "action_id", "options", "confirm"])?;
             options(element, 5)
         }
-        "static_select" | "radio_buttons" | "checkboxes" => {
-            only(
-                map,
-                &[
-                    "type",
-                    "action_id",
-                    "options",
-                    "initial_option",
-                    "initial_options",
-                    "confirm",
-                    "focus_on_load",
-                    "placeholder",
-                ],
-            )?;
-            options(
-                element,
-                if element["type"] == "static_select" {
-                    100
-                } else {
-                    10
-                },
-            )
+        "static_select" => {
+            only(map, &MENU_FIELDS)?;
+            options(element, 100)
+        }
+        "radio_buttons" | "checkboxes" => {
+            only(map, &MENU_FIELDS)?;
+            options(element, 10)
         }
         "users_select"
         | "conversations_select"
@@ -87,6 +75,16 @@ pub(super) fn check_element(element: &Value) -> Checked {
         | "number_input" => Ok(()),
         other => Err(format!("unsupported element {other}")),
     }
+}
+
+fn button(element: &Value) -> Checked {
+    let map = object(element)?;
+    only(map, &BUTTON_FIELDS)?;
+    plain_text(&element["text"], 75)?;
+    string_within(map, "value", 2000)?;
+    string_within(map, "url", 3000)?;
+    string_within(map, "accessibility_label", 75)?;
+    style(element)
 }
 
 pub(super) fn options(element: &Value, most: usize) -> Checked {

@@ -27,46 +27,49 @@ pub(super) fn rich_text(element: &Value) -> Checked {
     let pieces = element["elements"]
         .as_array()
         .ok_or("`elements` is missing")?;
-    pieces.iter().try_for_each(|piece| {
-        let map = object(piece)?;
-        match kind(piece)? {
-            "text" => {
-                only(map, &["type", "text", "style"])?;
-                let text = piece["text"].as_str().ok_or("`text` is not a string")?;
-                within("text", text.chars().count(), 1, usize::MAX)
-            }
-            "link" => {
-                only(map, &["type", "url", "text", "unsafe", "style"])?;
-                string(map, "url", 3000)
-            }
-            "user" => {
-                only(map, &["type", "user_id", "style"])?;
-                string(map, "user_id", 255)
-            }
-            "channel" => {
-                only(map, &["type", "channel_id", "style"])?;
-                string(map, "channel_id", 255)
-            }
-            "usergroup" => {
-                only(map, &["type", "usergroup_id", "style"])?;
-                string(map, "usergroup_id", 255)
-            }
-            "broadcast" => {
-                only(map, &["type", "range", "style"])?;
-                string(map, "range", 255)
-            }
-            "emoji" => {
-                only(map, &["type", "name", "unicode", "skin_tone", "style"])?;
-                string(map, "name", 255)
-            }
-            "date" => {
-                only(
-                    map,
-                    &["type", "timestamp", "format", "url", "fallback", "style"],
-                )?;
-                string(map, "format", 3000)
-            }
-            other => Err(format!("unsupported rich text element {other}")),
+    pieces.iter().try_for_each(check_piece)
+}
+
+/// Checks what stands in a line of rich text: literal text, a link, a mention, an emoji or a date.
+fn check_piece(piece: &Value) -> Checked {
+    let map = object(piece)?;
+    match kind(piece)? {
+        "text" => {
+            only(map, &["type", "text", "style"])?;
+            let text = piece["text"].as_str().ok_or("`text` is not a string")?;
+            within("text", text.chars().count(), 1, usize::MAX)
         }
-    })
+        "link" => {
+            only(map, &["type", "url", "text", "unsafe", "style"])?;
+            string(map, "url", 3000)
+        }
+        "user" => {
+            only(map, &["type", "user_id", "style"])?;
+            string(map, "user_id", 255)
+        }
+        "channel" => {
+            only(map, &["type", "channel_id", "style"])?;
+            string(map, "channel_id", 255)
+        }
+        "usergroup" => {
+            only(map, &["type", "usergroup_id", "style"])?;
+            string(map, "usergroup_id", 255)
+        }
+        "broadcast" => {
+            only(map, &["type", "range", "style"])?;
+            string(map, "range", 255)
+        }
+        "emoji" => {
+            only(map, &["type", "name", "unicode", "skin_tone", "style"])?;
+            string(map, "name", 255)
+        }
+        "date" => {
+            only(
+                map,
+                &["type", "timestamp", "format", "url", "fallback", "style"],
+            )?;
+            string(map, "format", 3000)
+        }
+        other => Err(format!("unsupported rich text element {other}")),
+    }
 }
