@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, RawQuery, State};
+use axum::extract::{
+    ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State,
+};
 use axum::http::{HeaderMap, Method as HttpMethod, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -20,6 +22,7 @@ use crate::slack::world::World;
 
 /// Uploads may be large; nothing else is.
 const BODY_LIMIT: usize = 64 << 20;
+
 pub(super) fn router(inner: Arc<Inner>) -> Router {
     Router::new()
         .route("/api/{method}", any(web_api))
@@ -37,20 +40,9 @@ pub(super) type OnConnection = ConnectInfo<Connection>;
 async fn web_api(
     State(inner): Shared,
     ConnectInfo(connection): OnConnection,
-    Path(name): Path<String>,
-    http_method: HttpMethod,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
+    call: Call,
 ) -> Response {
-    let fault = inner.faults.next(&name);
-    let call = Call {
-        name,
-        http_method,
-        query,
-        headers,
-        body,
-    };
+    let fault = inner.faults.next(&call.name);
     if let Some(Fault {
         effect: Effect::Late(wait),
         ..
@@ -86,6 +78,27 @@ struct Call {
     query: Option<String>,
     headers: HeaderMap,
     body: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Call {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let name = Path::from_request_parts(&mut parts, state).await;
+        let Path(name) = name.map_err(IntoResponse::into_response)?;
+        let http_method = parts.method.clone();
+        let query = parts.uri.query().map(str::to_owned);
+        let headers = parts.headers.clone();
+        let body = Bytes::from_request(Request::from_parts(parts, body), state).await;
+        Ok(Call {
+            name,
+            http_method,
+            query,
+            headers,
+            body: body.map_err(IntoResponse::into_response)?,
+        })
+    }
 }
 
 fn answer(inner: &Arc<Inner>, call: &Call) -> Response {
