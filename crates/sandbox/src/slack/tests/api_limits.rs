@@ -3,13 +3,82 @@ use serde_json::json;
 use super::*;
 
 #[tokio::test]
-async fn what_a_correct_app_never_sends_is_a_violation() {
+async fn a_post_that_no_correct_app_sends_is_a_violation() {
     let slack = workspace().await;
     let reply = {
         let root = slack.post_as(ANNA, CHANNEL, None, "root").await;
         slack.post_as(ANNA, CHANNEL, Some(&root), "reply").await
     };
+    for (arguments, error, violation) in [
+        (
+            json!({"channel": CHANNEL, "text": "", "blocks": []}),
+            "no_text",
+            "no_text",
+        ),
+        (
+            json!({"text": "hi"}),
+            "channel_not_found",
+            "missing required field: channel",
+        ),
+        (
+            json!({"channel": CHANNEL, "text": 5}),
+            "invalid_arguments",
+            "must be a string",
+        ),
+        (
+            json!({"channel": CHANNEL, "text": "hi", "colour": "red"}),
+            "",
+            "unknown argument `colour`",
+        ),
+        (
+            json!({"channel": CHANNEL, "text": "hi", "thread_ts": "1700000000.1"}),
+            "invalid_thread_ts",
+            "invalid_thread_ts",
+        ),
+        (
+            json!({"channel": CHANNEL, "text": "hi", "thread_ts": reply}),
+            "",
+            "names a reply",
+        ),
+        (
+            json!({"channel": CHANNEL, "text": "hi", "metadata": {"event_type": "x"}}),
+            "invalid_metadata_format",
+            "invalid_metadata_format",
+        ),
+    ] {
+        expect_violation(&slack, "chat.postMessage", arguments, error, violation).await;
+    }
+}
+
+#[tokio::test]
+async fn malformed_blocks_are_a_violation() {
+    let slack = workspace().await;
     let long = "x".repeat(3001);
+    for (blocks, violation) in [
+        (
+            json!([{"type": "section", "text": {"type": "mrkdwn", "text": long}}]),
+            "at most 3000",
+        ),
+        (json!(vec![json!({"type": "divider"}); 51]), "more than 50"),
+        (
+            json!([{"type": "actions", "elements": [{"type": "button", "text": {"type": "mrkdwn", "text": "x"}, "action_id": "a"}]}]),
+            "plain_text",
+        ),
+        (
+            json!([{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": ""}]}]}]),
+            "longer than 0",
+        ),
+    ] {
+        let arguments = json!({"channel": CHANNEL, "blocks": blocks});
+        let error = "invalid_blocks";
+        expect_violation(&slack, "chat.postMessage", arguments, error, violation).await;
+    }
+}
+
+#[tokio::test]
+async fn what_no_correct_app_asks_of_other_methods_is_a_violation() {
+    let slack = workspace().await;
+    let ts = slack.post_as(ANNA, CHANNEL, None, "root").await;
     for (method, arguments, error, violation) in [
         (
             "chat.postMassage",
@@ -18,74 +87,8 @@ async fn what_a_correct_app_never_sends_is_a_violation() {
             "chat.postMassage: unknown method",
         ),
         (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "text": "", "blocks": []}),
-            "no_text",
-            "no_text",
-        ),
-        (
-            "chat.postMessage",
-            json!({"text": "hi"}),
-            "channel_not_found",
-            "missing required field: channel",
-        ),
-        (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "text": 5}),
-            "invalid_arguments",
-            "must be a string",
-        ),
-        (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "text": "hi", "colour": "red"}),
-            "",
-            "unknown argument `colour`",
-        ),
-        (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "text": "hi", "thread_ts": "1700000000.1"}),
-            "invalid_thread_ts",
-            "invalid_thread_ts",
-        ),
-        (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "text": "hi", "thread_ts": reply}),
-            "",
-            "names a reply",
-        ),
-        (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "text": "hi", "metadata": {"event_type": "x"}}),
-            "invalid_metadata_format",
-            "invalid_metadata_format",
-        ),
-        (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": long}}]}),
-            "invalid_blocks",
-            "at most 3000",
-        ),
-        (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "blocks": vec![json!({"type": "divider"}); 51]}),
-            "invalid_blocks",
-            "more than 50",
-        ),
-        (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "blocks": [{"type": "actions", "elements": [{"type": "button", "text": {"type": "mrkdwn", "text": "x"}, "action_id": "a"}]}]}),
-            "invalid_blocks",
-            "plain_text",
-        ),
-        (
-            "chat.postMessage",
-            json!({"channel": CHANNEL, "blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": ""}]}]}]}),
-            "invalid_blocks",
-            "longer than 0",
-        ),
-        (
             "reactions.add",
-            json!({"channel": CHANNEL, "timestamp": reply, "name": ":lock:"}),
+            json!({"channel": CHANNEL, "timestamp": ts, "name": ":lock:"}),
             "invalid_name",
             "invalid_name",
         ),
@@ -120,15 +123,26 @@ async fn what_a_correct_app_never_sends_is_a_violation() {
             "does not take JSON",
         ),
     ] {
-        let answer = call(&slack, method, arguments).await;
-        assert_eq!(
-            answer["error"].as_str().unwrap_or_default(),
-            error,
-            "{method} {answer}"
-        );
-        let violations = slack.take_violations().join("; ");
-        assert!(violations.contains(violation), "{method}: {violations}");
+        expect_violation(&slack, method, arguments, error, violation).await;
     }
+}
+
+/// Calls the method, expects this error (`""`: none), and these words in the violation.
+async fn expect_violation(
+    slack: &SlackStandIn,
+    method: &str,
+    arguments: Value,
+    error: &str,
+    violation: &str,
+) {
+    let answer = call(slack, method, arguments).await;
+    assert_eq!(
+        answer["error"].as_str().unwrap_or_default(),
+        error,
+        "{method} {answer}"
+    );
+    let violations = slack.take_violations().join("; ");
+    assert!(violations.contains(violation), "{method}: {violations}");
 }
 
 #[tokio::test]
