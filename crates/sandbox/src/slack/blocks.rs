@@ -90,22 +90,26 @@ pub(super) fn with_ids(mut blocks: Value, mut next: impl FnMut() -> String) -> V
     blocks
 }
 
-/// The element with this `action_id`, in this block or else the first there is, and the id of the block it stands in.
-pub(super) fn find_action(
-    blocks: &Value,
-    block_id: Option<&str>,
-    action_id: &str,
-) -> Option<(String, Value)> {
+/// Names a button, a menu or another interactive element.
+#[derive(Clone, Copy)]
+pub(super) struct ElementId<'a> {
+    /// `None`: the first block that has such an element.
+    pub(super) block_id: Option<&'a str>,
+    pub(super) action_id: &'a str,
+}
+
+/// The element and the `block_id` of its block.
+pub(super) fn find_action(blocks: &Value, id: ElementId<'_>) -> Option<(String, Value)> {
     let blocks = blocks.as_array()?.iter();
     blocks
-        .filter(|block| block_id.is_none_or(|id| block["block_id"] == id))
+        .filter(|block| id.block_id.is_none_or(|id| block["block_id"] == id))
         .find_map(|block| {
             let block_id = block["block_id"].as_str().unwrap_or_default().to_owned();
             let elements = block["elements"].as_array().into_iter().flatten();
             let single = [&block["accessory"], &block["element"]];
             elements
                 .chain(single)
-                .find(|element| element["action_id"] == action_id)
+                .find(|element| element["action_id"] == id.action_id)
                 .map(|element| (block_id, element.clone()))
         })
 }

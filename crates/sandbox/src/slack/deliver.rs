@@ -74,75 +74,36 @@ pub struct Delivery {
     pub at: Timestamp,
 }
 
-impl Inner {
-    /// Posts to one of the app's request URLs.
-    pub(super) async fn post(
-        &self,
-        path: &str,
-        content_type: &str,
-        body: &str,
-        headers: &[(&'static str, String)],
-        forgery: Forgery,
-    ) -> Result<Reply, &'static str> {
-        let (url, host) = {
-            let relay = lock(&self.relay);
-            let public_url = relay.public_url.clone().ok_or("connection_failed")?;
-            let host = url::Url::parse(&public_url)
-                .ok()
-                .and_then(|url| match (url.host_str(), url.port()) {
-                    (Some(host), Some(port)) => Some(format!("{host}:{port}")),
-                    (host, _) => host.map(str::to_owned),
-                })
-                .unwrap_or_default();
-            match relay.connect_to {
-                Some(addr) => (format!("http://{addr}{path}"), host),
-                None => (format!("{public_url}{path}"), host),
-            }
-        };
-        let (secret, now) = {
-            let world = self.lock();
-            (
-                world.settings.signing_secret.clone(),
-                world.now().as_second(),
-            )
-        };
-        let (timestamp, secret, body) = match forgery {
-            Forgery::Aged(seconds) => (now - seconds, secret, body.to_owned()),
-            Forgery::WrongSecret => (now, "somebody-elses-secret".to_owned(), body.to_owned()),
-            _ => (now, secret, body.to_owned()),
-        };
-        let timestamp = timestamp.to_string();
-        let signature = signature::sign(&secret, &timestamp, body.as_bytes());
-        let body = match forgery {
-            Forgery::Tampered => body + " ",
-            _ => body,
-        };
+/// A request to one of the app's request URLs.
+pub(super) struct Request<'a> {
+    pub(super) path: &'a str,
+    pub(super) content_type: &'a str,
+    pub(super) body: &'a str,
+    pub(super) retry: Option<Retry>,
+    pub(super) forgery: Forgery,
+}
 
-        let mut request = self
-            .http
-            .post(url)
-            .header("host", host)
-            .header("content-type", content_type)
-            .header("user-agent", "Slackbot 1.0 (+https://api.slack.com/robots)")
-            .header("x-slack-request-timestamp", timestamp)
-            .timeout(PATIENCE)
-            .body(body);
-        if forgery != Forgery::Unsigned {
-            request = request.header("x-slack-signature", signature);
-        }
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        let why = |error: &reqwest::Error| {
-            if error.is_timeout() {
-                "http_timeout"
-            } else if error.is_connect() {
-                "connection_failed"
-            } else {
-                "http_error"
-            }
-        };
-        let response = request.send().await.map_err(|error| why(&error))?;
+/// Why an event comes again.
+#[derive(Clone, Copy)]
+pub(super) struct Retry {
+    /// Counts from 1.
+    number: u32,
+    /// Slack's word for what went wrong before.
+    reason: &'static str,
+}
+
+/// An event with what all attempts at bringing it have in common.
+struct Envelope {
+    event: Event,
+    event_id: String,
+    body: String,
+}
+
+impl Inner {
+    /// Posts to one of the app's request URLs; an error is Slack's word for no answer.
+    pub(super) async fn post(&self, request: Request<'_>) -> Result<Reply, &'static str> {
+        let request = self.signed(&request)?;
+        let response = request.send().await.map_err(|error| word_for(&error))?;
         let header = |name: &str| {
             let value = response.headers().get(name);
             value.and_then(|v| v.to_str().ok()).unwrap_or("").to_owned()
@@ -151,8 +112,67 @@ impl Inner {
             status: response.status().as_u16(),
             content_type: header("content-type"),
             no_retry: header("x-slack-no-retry") == "1",
-            body: response.text().await.map_err(|error| why(&error))?,
+            body: response.text().await.map_err(|error| word_for(&error))?,
         })
+    }
+
+    /// The HTTP request, signed as its [`Forgery`] says.
+    fn signed(&self, request: &Request<'_>) -> Result<reqwest::RequestBuilder, &'static str> {
+        let (url, host) = self.target(request.path).ok_or("connection_failed")?;
+        let (mut secret, mut timestamp) = {
+            let world = self.lock();
+            (
+                world.settings.signing_secret.clone(),
+                world.now().as_second(),
+            )
+        };
+        let mut body = request.body.to_owned();
+        match request.forgery {
+            Forgery::Aged(seconds) => timestamp -= seconds,
+            Forgery::WrongSecret => secret = "somebody-elses-secret".to_owned(),
+            Forgery::Genuine | Forgery::Unsigned | Forgery::Tampered => {}
+        }
+        let timestamp = timestamp.to_string();
+        let signature = signature::sign(&secret, &timestamp, body.as_bytes());
+        if request.forgery == Forgery::Tampered {
+            body.push(' ');
+        }
+        let mut signed = self
+            .http
+            .post(url)
+            .header("host", host)
+            .header("content-type", request.content_type)
+            .header("user-agent", "Slackbot 1.0 (+https://api.slack.com/robots)")
+            .header("x-slack-request-timestamp", timestamp)
+            .timeout(PATIENCE)
+            .body(body);
+        if request.forgery != Forgery::Unsigned {
+            signed = signed.header("x-slack-signature", signature);
+        }
+        if let Some(retry) = request.retry {
+            signed = signed
+                .header("x-slack-retry-num", retry.number.to_string())
+                .header("x-slack-retry-reason", retry.reason);
+        }
+        Ok(signed)
+    }
+
+    /// The URL to connect to for a path of the relay, and the `Host` to name; `None` while no relay is set.
+    fn target(&self, path: &str) -> Option<(String, String)> {
+        let relay = lock(&self.relay);
+        let public_url = relay.public_url.as_ref()?;
+        let host = url::Url::parse(public_url)
+            .ok()
+            .and_then(|url| match (url.host_str(), url.port()) {
+                (Some(host), Some(port)) => Some(format!("{host}:{port}")),
+                (host, _) => host.map(str::to_owned),
+            })
+            .unwrap_or_default();
+        let url = match relay.connect_to {
+            Some(addr) => format!("http://{addr}{path}"),
+            None => format!("{public_url}{path}"),
+        };
+        Some((url, host))
     }
 
     /// Brings an event to the relay without anybody waiting for it.
@@ -175,23 +195,23 @@ impl Inner {
 
     /// Brings an event to the relay: the first attempt is awaited, Slack's retries follow in the background.
     pub(super) async fn deliver(self: &Arc<Self>, event: &Event, event_id: &str, forgery: Forgery) {
-        let body = self.envelope(event, event_id).to_string();
-        let first = self.attempt(event, event_id, &body, None, forgery).await;
-        let (Err(reason), Forgery::Genuine) = (first, forgery) else {
+        let envelope = Envelope {
+            body: self.event_body(event, event_id).to_string(),
+            event: event.clone(),
+            event_id: event_id.to_owned(),
+        };
+        let first = self.attempt(&envelope, None, forgery).await;
+        let (Err(mut reason), Forgery::Genuine) = (first, forgery) else {
             return;
         };
         let under_way = UnderWay::begin(self);
-        let (inner, event, event_id) = (self.clone(), event.clone(), event_id.to_owned());
+        let inner = self.clone();
         tokio::spawn(async move {
-            let mut reason = reason;
             let delays = lock(&inner.relay).retry_delays;
-            for (retry, delay) in (1..).zip(delays) {
+            for (number, delay) in (1..).zip(delays) {
                 tokio::time::sleep(delay).await;
-                let again = Some((retry, reason));
-                match inner
-                    .attempt(&event, &event_id, &body, again, Forgery::Genuine)
-                    .await
-                {
+                let again = Some(Retry { number, reason });
+                match inner.attempt(&envelope, again, Forgery::Genuine).await {
                     Ok(()) => break,
                     Err(why) => reason = why,
                 }
@@ -203,35 +223,26 @@ impl Inner {
     /// One attempt; an error is the reason for the next one.
     async fn attempt(
         &self,
-        event: &Event,
-        event_id: &str,
-        body: &str,
-        retry: Option<(u32, &'static str)>,
+        envelope: &Envelope,
+        retry: Option<Retry>,
         forgery: Forgery,
     ) -> Result<(), &'static str> {
-        let headers: Vec<(&'static str, String)> = match retry {
-            Some((number, reason)) => vec![
-                ("x-slack-retry-num", number.to_string()),
-                ("x-slack-retry-reason", reason.to_owned()),
-            ],
-            None => Vec::new(),
+        let request = Request {
+            path: "/api/slack/events",
+            content_type: "application/json",
+            body: &envelope.body,
+            retry,
+            forgery,
         };
-        let reply = self
-            .post(
-                "/api/slack/events",
-                "application/json",
-                body,
-                &headers,
-                forgery,
-            )
-            .await;
+        let reply = self.post(request).await;
         let outcome = reply.as_ref().map(|reply| reply.status).map_err(|why| *why);
         let at = self.lock().now();
+        let event = &envelope.event.event;
         lock(&self.deliveries).push(Delivery {
-            event_id: event_id.to_owned(),
-            event_type: event.event["type"].as_str().unwrap_or_default().to_owned(),
-            ts: event.event["ts"].as_str().map(str::to_owned),
-            retry: retry.map_or(0, |(number, _)| number),
+            event_id: envelope.event_id.clone(),
+            event_type: event["type"].as_str().unwrap_or_default().to_owned(),
+            ts: event["ts"].as_str().map(str::to_owned),
+            retry: retry.map_or(0, |retry| retry.number),
             outcome,
             at,
         });
@@ -243,7 +254,8 @@ impl Inner {
         }
     }
 
-    fn envelope(&self, event: &Event, event_id: &str) -> Value {
+    /// What is posted to the app: the event in its outer JSON.
+    fn event_body(&self, event: &Event, event_id: &str) -> Value {
         let world = self.lock();
         let settings = &world.settings;
         let team_id = event.workspace.as_ref().unwrap_or(&settings.team_id);
@@ -267,6 +279,17 @@ impl Inner {
             "is_ext_shared_channel": event.is_ext_shared,
             "event_context": format!("4-{event_id}"),
         })
+    }
+}
+
+/// Slack's word for why there was no answer.
+fn word_for(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "http_timeout"
+    } else if error.is_connect() {
+        "connection_failed"
+    } else {
+        "http_error"
     }
 }
 
@@ -307,9 +330,14 @@ impl SlackStandIn {
         body: &str,
         forgery: Forgery,
     ) -> Result<Reply, &'static str> {
-        self.inner
-            .post(path, content_type, body, &[], forgery)
-            .await
+        let request = Request {
+            path,
+            content_type,
+            body,
+            retry: None,
+            forgery,
+        };
+        self.inner.post(request).await
     }
 
     /// Does what Slack does when a request URL is entered; whether the relay proved to be its owner.

@@ -94,23 +94,33 @@ fn answer_by_url(world: &mut World, id: &str, arguments: &Arguments) -> Result<(
     if replace && world.replace_original(&url.channel, url.message_ts.as_deref(), &text, &blocks) {
         return Ok(());
     }
-    let in_channel = arguments.text("response_type") == Some("in_channel");
-    let thread_ts = arguments.text("thread_ts").map(str::to_owned);
-    world.answer_person(&url.channel, &url.user, thread_ts, in_channel, text, blocks);
+    let answer = AppAnswer {
+        in_channel: arguments.text("response_type") == Some("in_channel"),
+        thread_ts: arguments.text("thread_ts").map(str::to_owned),
+        text,
+        blocks,
+    };
+    world.answer_person(&url.channel, &url.user, answer);
     Ok(())
 }
 
+/// What the app answers to a command or a press, to be shown in the channel or to the person alone.
+pub(super) struct AppAnswer {
+    pub(super) in_channel: bool,
+    pub(super) thread_ts: Option<String>,
+    pub(super) text: String,
+    pub(super) blocks: Option<Value>,
+}
+
 impl World {
-    /// The app's answer to a person, for them alone or for the channel.
-    pub(super) fn answer_person(
-        &mut self,
-        channel: &str,
-        user: &str,
-        thread_ts: Option<String>,
-        in_channel: bool,
-        text: String,
-        blocks: Option<Value>,
-    ) {
+    /// Shows the app's answer to what a person did in this channel.
+    pub(super) fn answer_person(&mut self, channel: &str, user: &str, answer: AppAnswer) {
+        let AppAnswer {
+            in_channel,
+            thread_ts,
+            text,
+            blocks,
+        } = answer;
         if in_channel {
             let message = Message {
                 thread_ts,

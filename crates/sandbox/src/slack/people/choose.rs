@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::super::blocks::ElementId;
 use super::super::world::World;
 use super::super::{SlackStandIn, blocks};
 use super::interact::{Answer, message_press, view_press};
@@ -17,8 +18,12 @@ impl SlackStandIn {
         action_id: &str,
         value: &str,
     ) -> Answer {
+        let id = ElementId {
+            block_id,
+            action_id,
+        };
         let payload = self.inner.change(|world| {
-            let payload = message_press(world, user, channel, ts, block_id, action_id)?;
+            let payload = message_press(world, user, channel, ts, id)?;
             let shown = shown_to(world, user, channel, ts)?;
             chosen(payload, &shown, value)
         });
@@ -34,8 +39,12 @@ impl SlackStandIn {
         action_id: &str,
         value: &str,
     ) -> Answer {
+        let id = ElementId {
+            block_id,
+            action_id,
+        };
         let payload = self.inner.change(|world| {
-            let payload = view_press(world, user, view_id, block_id, action_id)?;
+            let payload = view_press(world, user, view_id, id)?;
             let shown = payload["view"]["blocks"].clone();
             chosen(payload, &shown, value)
         });
@@ -55,9 +64,11 @@ fn shown_to(world: &World, user: &str, channel: &str, ts: &str) -> Option<Value>
 /// The press with the option of this value, if the menu has it.
 fn chosen(mut payload: Value, shown: &Value, value: &str) -> Option<Value> {
     let action = &mut payload["actions"][0];
-    let block_id = action["block_id"].as_str();
-    let action_id = action["action_id"].as_str()?;
-    let (_, element) = blocks::find_action(shown, block_id, action_id)?;
+    let id = ElementId {
+        block_id: action["block_id"].as_str(),
+        action_id: action["action_id"].as_str()?,
+    };
+    let (_, element) = blocks::find_action(shown, id)?;
     let mut options = element["options"].as_array()?.iter();
     let option = options.find(|option| option["value"] == value)?;
     action["selected_option"] = option.clone();

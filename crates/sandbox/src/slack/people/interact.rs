@@ -4,8 +4,10 @@
 
 use serde_json::{Value, json};
 
+use super::super::blocks::ElementId;
 use super::super::changes::Event;
 use super::super::form;
+use super::super::response_url::AppAnswer;
 use super::super::world::{ResponseUrl, Trigger, World};
 use super::super::{Forgery, Reply, SlackStandIn, blocks};
 
@@ -52,15 +54,10 @@ impl SlackStandIn {
             ]
         });
         let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        let kind = "application/x-www-form-urlencoded";
+        let body = form::write(&fields);
         let reply = self
-            .inner
-            .post(
-                "/api/slack/commands",
-                "application/x-www-form-urlencoded",
-                &form::write(&fields),
-                &[],
-                Forgery::Genuine,
-            )
+            .send_raw("/api/slack/commands", kind, &body, Forgery::Genuine)
             .await;
         let answer = self.checked(&format!("{command} {text}"), reply);
         self.inner
@@ -82,9 +79,13 @@ impl SlackStandIn {
         block_id: Option<&str>,
         action_id: &str,
     ) -> Answer {
+        let id = ElementId {
+            block_id,
+            action_id,
+        };
         let payload = self
             .inner
-            .change(|world| message_press(world, user, channel, ts, block_id, action_id));
+            .change(|world| message_press(world, user, channel, ts, id));
         self.pressed(payload, action_id, ts).await
     }
 
@@ -96,8 +97,12 @@ impl SlackStandIn {
         ts: &str,
         action_id: &str,
     ) -> Option<Value> {
+        let id = ElementId {
+            block_id: None,
+            action_id,
+        };
         self.inner
-            .change(|world| message_press(world, user, channel, ts, None, action_id))
+            .change(|world| message_press(world, user, channel, ts, id))
     }
 
     /// Presses a button of the app's home tab or of an open modal.
@@ -108,9 +113,13 @@ impl SlackStandIn {
         block_id: Option<&str>,
         action_id: &str,
     ) -> Answer {
+        let id = ElementId {
+            block_id,
+            action_id,
+        };
         let payload = self
             .inner
-            .change(|world| view_press(world, user, view_id, block_id, action_id));
+            .change(|world| view_press(world, user, view_id, id));
         self.pressed(payload, action_id, view_id).await
     }
 
@@ -258,9 +267,16 @@ fn show_command_answer(world: &mut World, user: &str, channel: &str, answer: &An
     if answer.status != 200 {
         return;
     }
+    let text = answer.text.clone();
     let Some(json) = &answer.json else {
-        if !answer.text.is_empty() {
-            world.answer_person(channel, user, None, false, answer.text.clone(), None);
+        if !text.is_empty() {
+            let answer = AppAnswer {
+                in_channel: false,
+                thread_ts: None,
+                text,
+                blocks: None,
+            };
+            world.answer_person(channel, user, answer);
         }
         return;
     };
@@ -271,20 +287,25 @@ fn show_command_answer(world: &mut World, user: &str, channel: &str, answer: &An
         world.violation(format!("a command's answer: invalid_blocks {why}"));
     }
     let blocks = (!given.is_null()).then(|| blocks::with_ids(given.clone(), || world.next_id("b")));
-    if answer.text.is_empty() && blocks.is_none() {
+    if text.is_empty() && blocks.is_none() {
         return;
     }
-    let in_channel = json["response_type"] == "in_channel";
-    world.answer_person(channel, user, None, in_channel, answer.text.clone(), blocks);
+    let answer = AppAnswer {
+        in_channel: json["response_type"] == "in_channel",
+        thread_ts: None,
+        text,
+        blocks,
+    };
+    world.answer_person(channel, user, answer);
 }
 
+/// The payload of a press on an element of a message; `None` where this person does not see such an element.
 pub(super) fn message_press(
     world: &mut World,
     user: &str,
     channel: &str,
     ts: &str,
-    block_id: Option<&str>,
-    action_id: &str,
+    id: ElementId<'_>,
 ) -> Option<Value> {
     let ephemeral = world
         .ephemerals
@@ -297,7 +318,7 @@ pub(super) fn message_press(
         (None, Some(message)) => (message.blocks.clone()?, message.thread_ts.clone(), false),
         (None, None) => return None,
     };
-    let (block_id, element) = blocks::find_action(&shown, block_id, action_id)?;
+    let (block_id, element) = blocks::find_action(&shown, id)?;
     let mut payload = world.payload("block_actions", user);
     payload["container"] = json!({
         "type": "message",
@@ -318,12 +339,12 @@ pub(super) fn message_press(
     Some(payload)
 }
 
+/// The payload of a press on an element of an open modal or home tab; `None` where this person does not see one.
 pub(super) fn view_press(
     world: &mut World,
     user: &str,
     view_id: &str,
-    block_id: Option<&str>,
-    action_id: &str,
+    id: ElementId<'_>,
 ) -> Option<Value> {
     let view = world
         .homes
@@ -332,7 +353,7 @@ pub(super) fn view_press(
         .find(|view| view.id == view_id && view.user == user)?
         .view
         .clone();
-    let (block_id, element) = blocks::find_action(&view["blocks"], block_id, action_id)?;
+    let (block_id, element) = blocks::find_action(&view["blocks"], id)?;
     let mut payload = world.payload("block_actions", user);
     payload["container"] = json!({"type": "view", "view_id": view_id});
     payload["view"] = view;
