@@ -180,8 +180,9 @@ async fn the_token_counts_in_the_header_only() {
 async fn a_channel_takes_a_small_burst_and_then_says_429() {
     let slack = workspace().await;
     slack.set_rate_limit(true);
+    let client = http();
     let post = || {
-        http()
+        client
             .post(slack.url() + "chat.postMessage")
             .bearer_auth("xoxb-not-a-real-token")
             .json(&json!({"channel": CHANNEL, "text": "hi"}))
