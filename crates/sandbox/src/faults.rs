@@ -15,22 +15,22 @@ use axum::response::{IntoResponse, Response};
 
 use self::host::Connection;
 
-/// How many bytes of an answer a stand-in keeps in memory to cut it short.
+/// The most bytes of an answer that are kept in memory to cut it short.
 const ANSWER_LIMIT: usize = 16 << 20;
 
-/// The word a stand-in's `refuse` is given for HTTP 429, to find its vendor's own error for it.
+/// The word for HTTP 429 that `refuse` turns into the vendor's own error.
 pub const RATE_LIMITED: &str = "ratelimited";
 
-/// One request gone wrong.
+/// What goes wrong with one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// What the client sees.
     pub effect: Effect,
-    /// Whether the stand-in performs the request nevertheless, before misbehaving.
+    /// Whether the stand-in performs the request anyway.
     pub accepted: bool,
 }
 
-/// What the client sees of a request gone wrong.
+/// What the client sees of a request that goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// No answer at all until the client goes away.
@@ -47,17 +47,17 @@ pub enum Effect {
     Empty,
     /// HTTP 200 with a page that is not JSON.
     Garbage,
-    /// The right answer, this much later. Accepted: performed at once; otherwise performed only after the wait.
+    /// The right answer, this much later. An accepted request is performed at once, another only after the wait.
     Slow(Duration),
-    /// The connection is cut, and the request is performed all the same, this much after the next one of its kind was accepted.
-    /// Only Slack's Web API does this; elsewhere it is a mere cut.
+    /// The connection is cut, and the request is performed later: this long after the next one of its kind was
+    /// accepted. Only Slack's Web API does this; elsewhere only the connection is cut.
     Late(Duration),
     /// The vendor's own error: Twilio's code or Slack's word.
     Error(String),
 }
 
 impl Effect {
-    /// This effect on a request that was performed: the client cannot know.
+    /// This effect on a request that is performed. The client cannot know that it is.
     pub fn accepted(self) -> Fault {
         Fault {
             effect: self,
@@ -65,7 +65,7 @@ impl Effect {
         }
     }
 
-    /// This effect on a request that was not performed.
+    /// This effect on a request that is not performed.
     pub fn not_accepted(self) -> Fault {
         Fault {
             effect: self,
@@ -75,7 +75,7 @@ impl Effect {
 }
 
 impl Fault {
-    /// Performs the request if the fault lets it, and answers as the fault wants.
+    /// Performs the request if the fault allows it, and answers as the fault says.
     ///
     /// `refuse` turns the vendor's own error into the answer the vendor would give.
     pub async fn befall(
@@ -122,7 +122,7 @@ impl Fault {
     }
 }
 
-/// Carries out `perform` as `fault` has it, or simply carries it out when there is none.
+/// Runs `perform` with this fault, or without any.
 pub async fn perform(
     fault: Option<Fault>,
     connection: &Connection,
@@ -163,7 +163,7 @@ async fn cut_short(response: Response) -> Response {
     Response::from_parts(parts, Body::from_stream(chunks))
 }
 
-/// The faults that are waiting for the requests to come, per endpoint; clones share them.
+/// The faults of future requests, per endpoint; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Arc<Mutex<HashMap<String, Script>>>);
 
@@ -174,42 +174,42 @@ struct Script {
 }
 
 impl Faults {
-    /// The next request to `endpoint` goes wrong like this (after those already waiting).
+    /// Lets the next request to `endpoint` go wrong, after those already scripted.
     pub fn push(&self, endpoint: &str, fault: Fault) {
         self.push_many(endpoint, 1, fault);
     }
 
-    /// The next `n` requests to `endpoint` go wrong like this.
+    /// Lets the next `n` requests to `endpoint` go wrong.
     pub fn push_many(&self, endpoint: &str, n: usize, fault: Fault) {
         let mut scripts = self.lock();
         let script = scripts.entry(endpoint.to_owned()).or_default();
         script.once.extend(std::iter::repeat_n(fault, n));
     }
 
-    /// Every request to `endpoint` goes wrong like this once the single faults are used up.
+    /// Lets every request to `endpoint` go wrong once the single faults are used up.
     pub fn always(&self, endpoint: &str, fault: Fault) {
         let mut scripts = self.lock();
         scripts.entry(endpoint.to_owned()).or_default().always = Some(fault);
     }
 
-    /// `endpoint` works again.
+    /// Removes all faults of `endpoint`.
     pub fn clear(&self, endpoint: &str) {
         self.lock().remove(endpoint);
     }
 
-    /// Everything works again.
+    /// Removes all faults.
     pub fn clear_all(&self) {
         self.lock().clear();
     }
 
-    /// How many single faults still wait for a request to `endpoint`.
+    /// The number of single faults that are left for `endpoint`.
     pub fn waiting(&self, endpoint: &str) -> usize {
         self.lock()
             .get(endpoint)
             .map_or(0, |script| script.once.len())
     }
 
-    /// What befalls the request to `endpoint` that has just come in.
+    /// Takes the fault of the request to `endpoint` that has just come in.
     pub fn next(&self, endpoint: &str) -> Option<Fault> {
         let mut scripts = self.lock();
         let script = scripts.get_mut(endpoint)?;

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
-/// A stand-in's listening address; clones are the same host. It stops when the last clone is gone.
+/// A stand-in's listener; clones are the same host. It stops when the last clone is dropped.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
 
@@ -25,7 +25,7 @@ struct Inner {
     router: Router,
     connections: Connections,
     serving: Mutex<Option<JoinHandle<()>>>,
-    /// While it is down: nobody else gets its port, and whoever connects is refused.
+    /// Holds the port while the host is down, and refuses connections.
     kept: Mutex<Option<TcpSocket>>,
 }
 
@@ -49,12 +49,12 @@ impl Host {
         Ok(host)
     }
 
-    /// Where it listens, or listened before it went down.
+    /// The address that it listens on, or did before it went down.
     pub fn addr(&self) -> SocketAddr {
         self.0.addr
     }
 
-    /// Goes down: open connections are cut, new ones refused.
+    /// Goes down: cuts open connections and refuses new ones.
     pub async fn down(&self) {
         // Cut first: without their server, idle connections would take leave in an orderly way.
         self.cut_all();
@@ -68,7 +68,7 @@ impl Host {
         self.cut_all();
     }
 
-    /// Comes up again on the same port; does nothing when it is up.
+    /// Comes up again on the same port; does nothing if it is up.
     pub async fn up(&self) -> anyhow::Result<()> {
         if lock(&self.0.serving).is_some() {
             return Ok(());
@@ -83,7 +83,7 @@ impl Host {
         Ok(())
     }
 
-    /// Cuts every open connection; new ones are accepted.
+    /// Cuts every open connection, and accepts new ones.
     pub fn cut_all(&self) {
         for cutter in lock(&self.0.connections).drain(..) {
             if let Some(cutter) = cutter.upgrade() {
@@ -111,8 +111,8 @@ impl Host {
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// A socket that has the address and does not listen. One that may share it would not keep others off, but is all
-/// there is while old connections linger.
+/// A socket that is bound to the address and does not listen. It is exclusive if possible; while old connections
+/// linger, only a shared one can be had.
 fn keep(addr: SocketAddr) -> Option<TcpSocket> {
     let bound = |may_share| {
         let socket = match addr {
@@ -144,12 +144,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The connection a request came in on, as the handler sees it (`ConnectInfo<Connection>`).
+/// The connection that a request came in on. Handlers extract it by `ConnectInfo<Connection>`.
 #[derive(Debug, Clone)]
 pub struct Connection(Arc<Cutter>);
 
 impl Connection {
-    /// Cuts the connection: not one more byte is read or written, the client sees a reset.
+    /// Cuts the connection at once: the client sees a reset.
     pub fn cut(&self) {
         self.0.cut();
     }

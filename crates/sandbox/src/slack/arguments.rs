@@ -7,16 +7,16 @@ use super::form;
 /// Why a request's arguments could not be read: one of Slack's error words.
 pub(super) type Unreadable = &'static str;
 
-/// The arguments given, whichever way they came.
+/// The arguments of a request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Arguments {
     values: Map<String, Value>,
-    /// Values came as JSON, so numbers and booleans have types of their own.
+    /// Whether they came as JSON, where numbers and booleans have types of their own.
     pub(super) is_json: bool,
 }
 
 impl Arguments {
-    /// From the query string, and from a POST's body by its content type.
+    /// Reads the query string, and the body by its content type.
     pub(super) fn read(
         query: &str,
         content_type: Option<&str>,
@@ -57,7 +57,7 @@ impl Arguments {
         Ok(())
     }
 
-    /// The names of all arguments given.
+    /// The names of all arguments.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }
@@ -108,7 +108,7 @@ impl Arguments {
         }
     }
 
-    /// Those of the named arguments whose value is not a string although Slack knows them as one.
+    /// The first of these arguments that is not a string.
     pub(super) fn not_a_string<'a>(&self, names: &'a [&'a str]) -> Option<&'a str> {
         names
             .iter()
@@ -116,7 +116,7 @@ impl Arguments {
             .find(|name| self.values.get(*name).is_some_and(|v| !v.is_string()))
     }
 
-    /// All of them, for the log of accepted calls.
+    /// All arguments, for the log of accepted calls.
     pub(super) fn to_value(&self) -> Value {
         Value::Object(self.values.clone())
     }

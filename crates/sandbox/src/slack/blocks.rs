@@ -1,4 +1,4 @@
-//! Block Kit, checked as strictly as Slack does: what is unknown, too long or misplaced is `invalid_blocks`.
+//! Checks Block Kit as strictly as Slack: anything unknown, too long or misplaced is `invalid_blocks`.
 //!
 //! Source: <https://docs.slack.dev/reference/block-kit>, one page per block and element.
 
@@ -12,9 +12,9 @@ use self::element::{check_element, image};
 use self::rich_text::rich_text;
 use self::shape::{elements, kind, object, only, plain_text, string_within, text, within};
 
-/// Blocks a message takes.
+/// The most blocks of a message.
 pub(super) const MESSAGE_LIMIT: usize = 50;
-/// Blocks a view takes.
+/// The most blocks of a view.
 const VIEW_LIMIT: usize = 100;
 
 type Checked = Result<(), String>;
@@ -80,7 +80,7 @@ pub(super) fn check_view(view: &Value) -> Checked {
     Ok(())
 }
 
-/// The blocks, each with the `block_id` Slack gives it where it has none.
+/// The blocks, each with its `block_id` or a new one.
 pub(super) fn with_ids(mut blocks: Value, mut next: impl FnMut() -> String) -> Value {
     for block in blocks.as_array_mut().into_iter().flatten() {
         if block["block_id"].is_null() {

@@ -1,4 +1,4 @@
-//! Changes to the workspace, each with the events Slack tells its apps about them.
+//! Changes to the workspace, each with the events that Slack sends about it.
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -7,20 +7,20 @@ use super::message::Message;
 use super::methods::Refusal;
 use super::world::{Channel, User, World};
 
-/// An event the app has subscribed to, on its way to the relay.
+/// An event that the app has subscribed to.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
     /// The inner event, complete.
     pub(super) event: Value,
     pub(super) is_ext_shared: bool,
-    /// The workspace the envelope names where it is not ours.
+    /// The workspace that the envelope names, if it is not ours.
     pub(super) workspace: Option<String>,
 }
 
-/// How many messages a channel takes at once before Slack's one a second holds.
+/// How many messages a channel accepts at once before the limit of one a second applies.
 const BURST: f64 = 3.0;
 
-/// What is left of a channel's allowance of posts.
+/// How many posts a channel still accepts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     left: f64,
@@ -28,7 +28,7 @@ pub(super) struct Allowance {
 }
 
 impl World {
-    /// A message as the app writes it: Slack's granular bot tokens post without a subtype.
+    /// An empty message by the app. Apps with granular bot tokens post without a subtype.
     pub(super) fn app_message(&self) -> Message {
         Message {
             user: Some(self.settings.bot_user_id.clone()),
@@ -56,7 +56,7 @@ impl World {
         }
     }
 
-    /// Puts a message into a channel and tells the app. Gives its `ts` and its JSON.
+    /// Adds a message to a channel and tells the app. Returns its `ts` and its JSON.
     pub(super) fn add_message(
         &mut self,
         channel_id: &str,
@@ -91,7 +91,7 @@ impl World {
         event
     }
 
-    /// Replaces a message by its edited self and tells the app. Gives its JSON.
+    /// Replaces a message by its edited version and tells the app. Returns its JSON.
     pub(super) fn change_message(&mut self, channel_id: &str, new: Message, editor: &str) -> Value {
         let edited_at = self.next_ts();
         let mut new = new;
@@ -151,7 +151,7 @@ impl World {
         self.announce(channel_id, event);
     }
 
-    /// Lets a person, or the app, into a channel.
+    /// Adds a person, or the app, to a channel.
     pub(super) fn join(&mut self, channel_id: &str, user: &str) {
         let Some(channel) = self.channels.get_mut(channel_id) else {
             return;
@@ -168,7 +168,7 @@ impl World {
         self.announce(channel_id, event);
     }
 
-    /// Lets a person, or the app, leave a channel.
+    /// Removes a person, or the app, from a channel.
     pub(super) fn leave(&mut self, channel_id: &str, user: &str) {
         let Some(channel) = self.channels.get_mut(channel_id) else {
             return;
@@ -189,7 +189,7 @@ impl World {
         }
     }
 
-    /// Queues an event of a channel, if the app is in it, subscribed to it and may read it.
+    /// Queues an event of a channel, if the app is in the channel, is subscribed to the event and may read it.
     pub(super) fn announce(&mut self, channel_id: &str, event: Value) {
         let Some(channel) = self.channels.get(channel_id) else {
             return;
@@ -206,7 +206,7 @@ impl World {
         });
     }
 
-    /// The event with what every event of a channel carries.
+    /// The event with the fields that every event of a channel has.
     pub(super) fn complete_event(&self, channel: &Channel, mut event: Value) -> Value {
         event["channel"] = json!(channel.id);
         let ts = event["ts"].as_str().map(str::to_owned);
@@ -231,7 +231,7 @@ impl World {
         self.subscriptions.contains(subscription) && self.scopes.contains(scope)
     }
 
-    /// Slack's limit on posting, one a second and channel with a small burst, when it is switched on.
+    /// Applies Slack's limit on posts, if it is on: one per second and channel, with a small burst.
     pub(super) fn pace(&mut self, channel_id: &str) -> Result<(), Refusal> {
         if !self.rate_limit {
             return Ok(());

@@ -18,7 +18,7 @@ use super::{Inner, SlackStandIn, lock};
 /// How long Slack waits for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Where the relay is and how patiently it is tried.
+/// The address of the relay, and the waits between attempts.
 #[derive(Debug)]
 pub(super) struct Relay {
     pub(super) public_url: Option<String>,
@@ -39,19 +39,19 @@ impl Default for Relay {
 /// What is wrong with a request that only claims to be Slack's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forgery {
-    /// Nothing: it is signed as it should be.
+    /// Nothing: it is signed correctly.
     Genuine,
     /// No signature header.
     Unsigned,
     /// Signed with a secret that is not ours.
     WrongSecret,
-    /// Signed, and one byte was added to the body.
+    /// Signed; then one byte was added to the body.
     Tampered,
-    /// Rightly signed so many seconds ago; negative: in the future.
+    /// Signed correctly this many seconds ago; negative means in the future.
     Aged(i64),
 }
 
-/// What the relay answered.
+/// The relay's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
@@ -60,7 +60,7 @@ pub struct Reply {
     pub(super) no_retry: bool,
 }
 
-/// One attempt at bringing an event to the relay.
+/// One attempt to deliver an event.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     pub event_id: String,
@@ -83,16 +83,16 @@ pub(super) struct Request<'a> {
     pub(super) forgery: Forgery,
 }
 
-/// Why an event comes again.
+/// A further attempt to deliver an event.
 #[derive(Clone, Copy)]
 pub(super) struct Retry {
     /// Counts from 1.
     number: u32,
-    /// Slack's word for what went wrong before.
+    /// Slack's word for what went wrong in the attempt before.
     reason: &'static str,
 }
 
-/// An event with what all attempts at bringing it have in common.
+/// An event, and the id and body that all attempts to deliver it share.
 struct Envelope {
     event: Event,
     event_id: String,
@@ -100,7 +100,7 @@ struct Envelope {
 }
 
 impl Inner {
-    /// Posts to one of the app's request URLs; an error is Slack's word for no answer.
+    /// Posts to one of the app's request URLs. An error is Slack's word for why there was no answer.
     pub(super) async fn post(&self, request: Request<'_>) -> Result<Reply, &'static str> {
         let request = self.signed(&request)?;
         let response = request.send().await.map_err(|error| word_for(&error))?;
@@ -157,7 +157,7 @@ impl Inner {
         Ok(signed)
     }
 
-    /// The URL to connect to for a path of the relay, and the `Host` to name; `None` while no relay is set.
+    /// The URL to connect to for a path of the relay, and the `Host` header; `None` if no relay is set.
     fn target(&self, path: &str) -> Option<(String, String)> {
         let relay = lock(&self.relay);
         let public_url = relay.public_url.as_ref()?;
@@ -175,7 +175,7 @@ impl Inner {
         Some((url, host))
     }
 
-    /// Brings an event to the relay without anybody waiting for it.
+    /// Delivers an event in the background.
     pub(super) fn deliver_in_background(self: Arc<Self>, event: Event) {
         // Nobody to hear of it, or a test that changes the world before it has a runtime.
         if lock(&self.relay).public_url.is_none() {
@@ -193,7 +193,7 @@ impl Inner {
         self.lock().next_id("Ev")
     }
 
-    /// Brings an event to the relay: the first attempt is awaited, Slack's retries follow in the background.
+    /// Delivers an event. Waits for the first attempt only; Slack's retries follow in the background.
     pub(super) async fn deliver(self: &Arc<Self>, event: &Event, event_id: &str, forgery: Forgery) {
         let envelope = Envelope {
             body: self.event_body(event, event_id).to_string(),
@@ -220,7 +220,7 @@ impl Inner {
         });
     }
 
-    /// One attempt; an error is the reason for the next one.
+    /// Makes one attempt. An error is the reason of the next one.
     async fn attempt(
         &self,
         envelope: &Envelope,
@@ -254,7 +254,7 @@ impl Inner {
         }
     }
 
-    /// What is posted to the app: the event in its outer JSON.
+    /// The JSON that is posted to the app, with the event in it.
     fn event_body(&self, event: &Event, event_id: &str) -> Value {
         let world = self.lock();
         let settings = &world.settings;
@@ -293,7 +293,7 @@ fn word_for(error: &reqwest::Error) -> &'static str {
     }
 }
 
-/// Counts a delivery as under way for as long as it lives.
+/// Counts a delivery as under way until it is dropped.
 struct UnderWay(Arc<Inner>);
 
 impl UnderWay {
@@ -311,18 +311,18 @@ impl Drop for UnderWay {
 }
 
 impl SlackStandIn {
-    /// Every attempt at bringing an event to the relay, oldest first.
+    /// Every attempt to deliver an event, oldest first.
     pub fn deliveries(&self) -> Vec<Delivery> {
         lock(&self.inner.deliveries).clone()
     }
 
-    /// Waits until no event is on its way any more, at most `timeout`; whether that came about.
+    /// Waits until no delivery is under way; `false` if `timeout` passes first.
     pub async fn wait_until_delivered(&self, timeout: Duration) -> bool {
         let quiet = |_: &super::World| self.inner.under_way.load(Ordering::SeqCst) == 0;
         self.wait_until(quiet, timeout).await
     }
 
-    /// Sends the relay anything, signed or forged; an error is Slack's word for no answer.
+    /// Sends any request to the relay, signed or forged. An error is Slack's word for why there was no answer.
     pub async fn send_raw(
         &self,
         path: &str,
@@ -340,7 +340,7 @@ impl SlackStandIn {
         self.inner.post(request).await
     }
 
-    /// Does what Slack does when a request URL is entered; whether the relay proved to be its owner.
+    /// Verifies the request URL, as Slack does when it is entered; whether the relay echoed the challenge.
     pub async fn verify_url(&self) -> bool {
         let challenge = "a-challenge-that-only-the-app-can-see";
         let body = json!({"token": "not-a-real-verification-token", "challenge": challenge, "type": "url_verification"});

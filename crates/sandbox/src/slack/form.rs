@@ -7,14 +7,14 @@ pub(super) fn parse(bytes: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A form body.
+/// Writes a form body.
 pub(super) fn write(pairs: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish()
 }
 
-/// One path segment.
+/// Encodes one path segment.
 pub(super) fn encode(segment: &str) -> String {
     url::form_urlencoded::byte_serialize(segment.as_bytes())
         .collect::<String>()

@@ -17,17 +17,17 @@ pub struct Reaction {
 pub struct Message {
     /// Unique in its channel; a string, never a number.
     pub ts: String,
-    /// The parent's `ts` for a reply. A root has none, whatever replies it has.
+    /// The parent's `ts` of a reply. A root has none, even if it has replies.
     pub thread_ts: Option<String>,
     pub user: Option<String>,
     pub bot_id: Option<String>,
     pub app_id: Option<String>,
-    /// The writer's workspace where it is not ours.
+    /// The writer's workspace, if it is not ours.
     pub foreign_team: Option<String>,
     pub subtype: Option<String>,
-    /// As it was sent, entities and all.
+    /// The text as it was sent, with its entities.
     pub text: String,
-    /// As they were sent, each with its `block_id`.
+    /// The blocks as they were sent, each with its `block_id`.
     pub blocks: Option<Value>,
     pub metadata: Option<Value>,
     /// File ids.
@@ -42,12 +42,12 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether it stands in a thread under another message.
+    /// Whether it is a reply in a thread.
     pub fn is_reply(&self) -> bool {
         self.thread_ts.as_ref().is_some_and(|root| *root != self.ts)
     }
 
-    /// A reply that is shown in the channel as well.
+    /// Whether it is a reply that is also shown in the channel.
     pub fn is_broadcast(&self) -> bool {
         self.subtype.as_deref() == Some("thread_broadcast")
     }
@@ -113,13 +113,13 @@ impl Message {
     }
 }
 
-/// Slack's clients make one per message; any shape of a UUID does.
+/// A new `client_msg_id`, in the shape of a UUID.
 fn client_msg_id(ts: &str) -> String {
     let digits: String = ts.chars().filter(char::is_ascii_digit).collect();
     format!("00000000-0000-4000-8000-{digits:0>12.12}")
 }
 
-/// A message only one person sees. Slack keeps none of them: no read returns them.
+/// A message that only one person sees. No method of the Web API returns it.
 #[derive(Debug, Clone)]
 pub struct Ephemeral {
     pub ts: String,

@@ -37,10 +37,10 @@ pub use self::world::{Accepted, Channel, StoredFile, User, View, World};
 use super::faults::Faults;
 use super::faults::host::Host;
 
-/// What the app's requests are signed with: made up, in the shape of a real one.
+/// The secret that requests to the app are signed with: made up, in the shape of a real one.
 pub const SIGNING_SECRET: &str = "5ca1ab1e5ca1ab1e5ca1ab1e5ca1ab1e";
 
-/// Who the app is and where the stand-in listens. The defaults are obviously made up.
+/// The app's identity and the stand-in's address. The defaults are obviously made up.
 #[derive(Clone)]
 pub struct Settings {
     pub bot_token: String,
@@ -54,7 +54,7 @@ pub struct Settings {
     pub bot_name: String,
     /// The scopes the app was installed with.
     pub scopes: Vec<String>,
-    /// The bot events it subscribed to.
+    /// The bot events that the app is subscribed to.
     pub subscriptions: Vec<String>,
     pub listen: SocketAddr,
 }
@@ -99,10 +99,10 @@ pub struct SlackStandIn {
     host: Host,
 }
 
-/// What the request handlers share.
+/// The state that the request handlers share.
 struct Inner {
     world: Mutex<World>,
-    /// Counts the changes to the world, to wait for one.
+    /// Counts the changes to the world, so that one can wait for the next.
     changed: watch::Sender<u64>,
     faults: Faults,
     relay: Mutex<deliver::Relay>,
@@ -148,15 +148,15 @@ impl SlackStandIn {
         format!("http://{}/api/", self.host.addr())
     }
 
-    /// Where the app's request URLs are: `public_url` as configured at Slack, and where to connect in truth when that
-    /// name leads nowhere.
+    /// Sets the origin of the app's request URLs: `public_url` as configured at Slack, and the address to connect to if
+    /// that name has none.
     pub fn set_relay(&self, public_url: &str, connect_to: Option<SocketAddr>) {
         let mut relay = lock(&self.inner.relay);
         relay.public_url = Some(public_url.trim_end_matches('/').to_owned());
         relay.connect_to = connect_to;
     }
 
-    /// The waits before an event's first, second and third retry: at once, one minute and five with Slack.
+    /// Sets the waits before an event's first, second and third retry. Slack's are none, one minute and five.
     pub fn set_retry_delays(&self, delays: [Duration; 3]) {
         lock(&self.inner.relay).retry_delays = delays;
     }
@@ -166,7 +166,7 @@ impl SlackStandIn {
         &self.inner.faults
     }
 
-    /// Goes down: connections are cut and refused.
+    /// Goes down: cuts connections and refuses new ones.
     pub async fn down(&self) {
         self.host.down().await;
     }
@@ -176,12 +176,12 @@ impl SlackStandIn {
         self.host.up().await
     }
 
-    /// Looks at the workspace.
+    /// Reads the workspace.
     pub fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         look(&self.inner.lock())
     }
 
-    /// Waits until `check` finds something, at most `timeout`.
+    /// Waits until `check` finds something; `None` if `timeout` passes first.
     pub async fn wait_for<T>(
         &self,
         timeout: Duration,
@@ -200,29 +200,29 @@ impl SlackStandIn {
         tokio::time::timeout(timeout, found).await.ok().flatten()
     }
 
-    /// Waits until `check` holds, at most `timeout`; whether it did.
+    /// Waits until `check` holds; `false` if `timeout` passes first.
     pub async fn wait_until(&self, check: impl Fn(&World) -> bool, timeout: Duration) -> bool {
         self.wait_for(timeout, |world| check(world).then_some(()))
             .await
             .is_some()
     }
 
-    /// The count of changes so far, to be told of every further one.
+    /// A receiver that learns of every further change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changed.subscribe()
     }
 
-    /// What a correct app would never have sent.
+    /// The violations so far: requests that a correct app never sends.
     pub fn violations(&self) -> Vec<String> {
         self.read(|world| world.violations.clone())
     }
 
-    /// The violations so far, which the test then knows of.
+    /// Takes the violations so far, so that they do not fail the test.
     pub fn take_violations(&self) -> Vec<String> {
         std::mem::take(&mut self.inner.lock().violations)
     }
 
-    /// Every post, update and other change the app made, in the order Slack accepted them.
+    /// Every post, update and other change by the app, in the order in which they were accepted.
     pub fn accepted(&self) -> Vec<Accepted> {
         self.read(|world| world.accepted.clone())
     }
@@ -234,7 +234,7 @@ impl SlackStandIn {
         posts
     }
 
-    /// What a channel shows: roots and broadcasts, oldest first.
+    /// The messages that a channel shows: roots and broadcasts, oldest first.
     pub fn roots(&self, channel: &str) -> Vec<Message> {
         self.read(|world| world.roots(channel).into_iter().cloned().collect())
     }
@@ -250,7 +250,7 @@ impl SlackStandIn {
         })
     }
 
-    /// One message.
+    /// The message with this `ts`.
     pub fn message(&self, channel: &str, ts: &str) -> Option<Message> {
         self.read(|world| world.message(channel, ts).cloned())
     }
@@ -260,7 +260,7 @@ impl SlackStandIn {
         self.read(|world| world.reactions(channel, ts))
     }
 
-    /// What only this person sees.
+    /// The ephemeral messages of this person.
     pub fn ephemerals(&self, user: &str) -> Vec<Ephemeral> {
         self.read(|world| world.ephemerals(user).cloned().collect())
     }
@@ -282,7 +282,7 @@ impl Inner {
         lock(&self.world)
     }
 
-    /// Changes the workspace; events that come of it go out, and whoever waits looks again.
+    /// Changes the workspace, sends the events of the change, and wakes everybody who waits.
     fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut World) -> T) -> T {
         let (result, events) = {
             let mut world = self.lock();

@@ -13,7 +13,7 @@ use super::SlackStandIn;
 use super::world::{Channel, User, World};
 
 impl SlackStandIn {
-    /// A person who can log in, of this workspace and with full rights.
+    /// Adds a member of this workspace with full rights.
     pub fn add_user(&self, id: &str, display_name: &str) {
         let team_id = self.read(|world| world.settings.team_id.clone());
         self.put_user(User {
@@ -27,12 +27,12 @@ impl SlackStandIn {
         });
     }
 
-    /// Somebody as described: a guest, a stranger from another workspace, a bot.
+    /// Adds somebody as described: a guest, a stranger from another workspace, a bot.
     pub fn put_user(&self, user: User) {
         self.inner.change(|world| world.put_user(user));
     }
 
-    /// An empty channel; `name` without `#`.
+    /// Adds an empty channel.
     pub fn add_channel(&self, id: &str, name: &str, private: bool) {
         self.put_channel(Channel {
             id: id.to_owned(),
@@ -42,17 +42,17 @@ impl SlackStandIn {
         });
     }
 
-    /// A channel as described.
+    /// Adds a channel as described.
     pub fn put_channel(&self, channel: Channel) {
         self.inner.change(|world| world.put_channel(channel));
     }
 
-    /// Lets a person into a channel.
+    /// Adds a person to a channel.
     pub fn join(&self, channel: &str, user: &str) {
         self.inner.change(|world| world.join(channel, user));
     }
 
-    /// Lets a person leave a channel.
+    /// Removes a person from a channel.
     pub fn leave(&self, channel: &str, user: &str) {
         self.inner.change(|world| world.leave(channel, user));
     }
@@ -69,7 +69,7 @@ impl SlackStandIn {
         self.leave(channel, &bot);
     }
 
-    /// Archives a channel, or brings it back.
+    /// Archives a channel, or unarchives it.
     pub fn set_archived(&self, channel: &str, archived: bool) {
         self.inner.change(|world| {
             if let Some(channel) = world.channels.get_mut(channel) {
@@ -78,66 +78,66 @@ impl SlackStandIn {
         });
     }
 
-    /// Revokes the bot token, or makes it good again.
+    /// Revokes the bot token, or restores it.
     pub fn set_token_revoked(&self, revoked: bool) {
         self.inner.change(|world| world.token_revoked = revoked);
     }
 
-    /// Every call of this method whose arguments have these words is refused with `error`, until [`Self::let_words_through`].
+    /// Refuses every call of this method whose arguments have these words, until [`Self::let_words_through`].
     pub fn refuse_words(&self, method: &str, words: &str, error: &str) {
         let refused = (method.to_owned(), words.to_owned(), error.to_owned());
         self.inner.change(|world| world.refused_words.push(refused));
     }
 
-    /// No words are refused any more.
+    /// Ends what [`Self::refuse_words`] began.
     pub fn let_words_through(&self) {
         self.inner.change(|world| world.refused_words.clear());
     }
 
-    /// Nothing can be posted into this thread: it is locked, or Slack does not find it, as `error` says.
+    /// Refuses posts into this thread with `error`, as if it were locked or not found.
     pub fn refuse_thread(&self, root_ts: &str, error: &str) {
         let (root_ts, error) = (root_ts.to_owned(), error.to_owned());
         self.inner
             .change(|world| world.refused_threads.insert(root_ts, error));
     }
 
-    /// The bot token is this one from now on.
+    /// Replaces the bot token.
     pub fn set_bot_token(&self, token: &str) {
         self.inner
             .change(|world| world.settings.bot_token = token.to_owned());
     }
 
-    /// Requests are signed with this secret from now on.
+    /// Replaces the secret that requests to the app are signed with.
     pub fn set_signing_secret(&self, secret: &str) {
         self.inner
             .change(|world| world.settings.signing_secret = secret.to_owned());
     }
 
-    /// The scopes the token has from now on.
+    /// Replaces the scopes of the token.
     pub fn set_scopes(&self, scopes: &[&str]) {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         self.inner.change(|world| world.scopes = scopes);
     }
 
-    /// The bot events the app is subscribed to from now on.
+    /// Replaces the bot events that the app is subscribed to.
     pub fn set_subscriptions(&self, events: &[&str]) {
         let events = events.iter().map(|event| (*event).to_owned()).collect();
         self.inner.change(|world| world.subscriptions = events);
     }
 
-    /// Slack's own limit of about one post a second and channel; off at first.
+    /// Turns Slack's limit of about one post per second and channel on or off. It is off at first.
     pub fn set_rate_limit(&self, on: bool) {
         self.inner.change(|world| world.rate_limit = on);
     }
 
-    /// How often the rate limit has refused a post.
+    /// The number of posts that the rate limit has refused.
     pub fn rate_limited(&self) -> u64 {
         self.read(|world| world.rate_limited)
     }
 
-    /// Writes a message and waits for the relay's first answer to its event. Gives the `ts`.
+    /// Writes a message and waits for the relay's first answer to its event. Returns the `ts`.
     ///
-    /// `text` is as Slack has it, with its entities; [`Self::typed`] makes that of what a person types.
+    /// `text` is in Slack's form, with entities; [`Self::typed`] turns typed words into it.
     pub async fn post_as(
         &self,
         user: &str,
@@ -163,7 +163,7 @@ impl SlackStandIn {
         });
     }
 
-    /// Unfurls a link in a message: a `message_changed` in which the text stays as it was.
+    /// Unfurls a link in a message: a `message_changed` with an unchanged text.
     pub fn unfurl(&self, channel: &str, ts: &str) {
         self.inner.change(|world| {
             if let Some(message) = world.message(channel, ts).cloned() {
@@ -177,7 +177,7 @@ impl SlackStandIn {
         self.inner.change(|world| world.remove_message(channel, ts));
     }
 
-    /// Deletes the files of a message; the message stays, with what is left of them.
+    /// Deletes the files of a message. The message stays, with their tombstones.
     pub fn delete_files(&self, channel: &str, ts: &str) {
         self.inner.change(|world| {
             let message = world.message(channel, ts);
@@ -188,7 +188,7 @@ impl SlackStandIn {
         });
     }
 
-    /// A person's reaction to a message.
+    /// Adds a person's reaction to a message.
     pub fn react_as(&self, user: &str, channel: &str, ts: &str, name: &str) {
         self.inner.change(|world| {
             let target = world.channels.get_mut(channel);
@@ -210,7 +210,8 @@ impl SlackStandIn {
         });
     }
 
-    /// What Slack's client makes of what a person types: `&`, `<`, `>` escaped, addresses linked, `@name` and `#channel` resolved.
+    /// Turns typed words into Slack's form, as its client does: `&`, `<`, `>` escaped, addresses linked, `@name` and
+    /// `#channel` resolved.
     pub fn typed(&self, text: &str) -> String {
         self.read(|world| typed(world, text))
     }

@@ -1,4 +1,4 @@
-//! How a message reaches people: whom it notifies, and what they see.
+//! Whom a message notifies, and what people see of it.
 //!
 //! Source: <https://docs.slack.dev/messaging/formatting-message-text>. Written for tests and the demo page; it reads only what the app
 //! sent, so it also shows what the app forgot to escape.
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::message::{Ephemeral, Message};
 
-/// A piece of mrkdwn: words, or what stood between `<` and `>`.
+/// A piece of mrkdwn: words, or an entity between `<` and `>`.
 enum Piece<'a> {
     Words(&'a str),
     Entity {
@@ -18,7 +18,7 @@ enum Piece<'a> {
     },
 }
 
-/// Splits mrkdwn as Slack documents it: whatever stands between `<` and the next `>` is an entity.
+/// Splits mrkdwn as Slack documents it: everything between `<` and the next `>` is an entity.
 fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -56,7 +56,7 @@ fn unescape(text: &str) -> String {
         .replace("&amp;", "&")
 }
 
-/// Whom mrkdwn rings: `@channel`, `@U…`, `@S…`.
+/// Adds whom mrkdwn notifies: `@channel`, `@U…`, `@S…`.
 fn pings_in(text: &str, bare_names: bool, found: &mut Vec<String>) {
     for piece in pieces(text) {
         match piece {
@@ -82,7 +82,7 @@ fn pings_in(text: &str, bare_names: bool, found: &mut Vec<String>) {
     }
 }
 
-/// Whom blocks ring. Mrkdwn objects without `verbatim` also turn bare names into mentions.
+/// Adds whom blocks notify. Mrkdwn objects without `verbatim` also turn bare names into mentions.
 fn pings_in_blocks(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Array(list) => list.iter().for_each(|value| pings_in_blocks(value, found)),
@@ -105,7 +105,7 @@ fn pings_in_blocks(value: &Value, found: &mut Vec<String>) {
 }
 
 impl Message {
-    /// Everybody and everything the message rings, in its text and its blocks; empty when it rings nobody.
+    /// Whom the message notifies by its text and its blocks.
     pub fn pings(&self) -> Vec<String> {
         let mut found = Vec::new();
         pings_in(&self.text, self.parse_names, &mut found);

@@ -13,9 +13,9 @@ use super::server::{OnConnection, Shared, header_text, refused};
 use super::world::World;
 use crate::faults;
 
-/// A response URL works this often …
+/// How often a response URL can be used.
 const RESPONSE_URL_USES: u32 = 5;
-/// … and this long.
+/// How long a response URL can be used.
 const RESPONSE_URL_SECONDS: i64 = 30 * 60;
 
 pub(super) async fn answer(
@@ -104,7 +104,7 @@ fn answer_by_url(world: &mut World, id: &str, arguments: &Arguments) -> Result<(
     Ok(())
 }
 
-/// What the app answers to a command or a press, to be shown in the channel or to the person alone.
+/// The app's answer to a command or a press, shown in the channel or to the person alone.
 pub(super) struct AppAnswer {
     pub(super) in_channel: bool,
     pub(super) thread_ts: Option<String>,
@@ -113,7 +113,7 @@ pub(super) struct AppAnswer {
 }
 
 impl World {
-    /// Shows the app's answer to what a person did in this channel.
+    /// Shows the app's answer to the person, or to the channel.
     pub(super) fn answer_person(&mut self, channel: &str, user: &str, answer: AppAnswer) {
         let AppAnswer {
             in_channel,
@@ -142,7 +142,7 @@ impl World {
         });
     }
 
-    /// Replaces what carried the pressed button; whether there was such a thing.
+    /// Replaces the message that has the pressed button; `false` if it is gone.
     fn replace_original(
         &mut self,
         channel: &str,

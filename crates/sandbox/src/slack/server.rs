@@ -1,4 +1,4 @@
-//! Slack's side over HTTP: `/api/METHOD`, response URLs, uploads and downloads.
+//! Slack's HTTP server: `/api/METHOD`, response URLs, uploads and downloads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::faults::host::Connection;
 use crate::faults::{self, Effect, Fault, RATE_LIMITED};
 use crate::slack::world::World;
 
-/// Uploads may be large; nothing else is.
+/// The most bytes of a request. Uploads may be large.
 const BODY_LIMIT: usize = 64 << 20;
 
 pub(super) fn router(inner: Arc<Inner>) -> Router {
@@ -70,7 +70,7 @@ async fn web_api(
     .await
 }
 
-/// A request to a method.
+/// A call of a method.
 #[derive(Clone)]
 struct Call {
     name: String,
@@ -154,7 +154,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     header_text(headers, header::AUTHORIZATION)?.strip_prefix("Bearer ")
 }
 
-/// The token, which is taken from the header only: in a query it would end up in logs.
+/// Checks the token, which has to be in the header: in a query it would end up in logs.
 fn authorized(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
     match bearer(headers) {
         None => Err(Refusal::malformed("not_authed")),
@@ -164,7 +164,7 @@ fn authorized(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Slack answers 200 and `ok: false`; only its rate limit has a status of its own.
+/// The answer to a refused request: 200 and `ok: false`. Only the rate limit has a status of its own.
 pub(super) fn refused(refusal: Refusal) -> Response {
     let mut answer = json!({"ok": false, "error": refusal.error});
     for (key, value) in refusal.extra {

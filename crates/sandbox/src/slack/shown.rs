@@ -41,7 +41,7 @@ impl World {
         value
     }
 
-    /// As history and replies show a parent: with what is known of its thread.
+    /// A message as `conversations.history` and `.replies` show it: a parent has the fields about its thread.
     pub(super) fn parent_json(
         &self,
         channel: &Channel,

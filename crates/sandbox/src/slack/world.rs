@@ -11,22 +11,22 @@ use super::Settings;
 use super::changes::{Allowance, Event};
 use super::message::{Ephemeral, Message};
 
-/// A person (or the app's own bot user) as `users.info` describes them.
+/// A person, or the app's bot user, as `users.info` describes them.
 #[derive(Debug, Clone)]
 pub struct User {
     /// `U…`
     pub id: String,
-    /// The display name; Slack allows it to be empty.
+    /// The display name, which may be empty.
     pub display_name: String,
-    /// What they are called in full; like the display name where this is empty.
+    /// The full name; if it is empty, the display name is used.
     pub real_name: String,
-    /// The workspace they belong to; another one for a guest of Slack Connect.
+    /// The person's workspace; another one for a guest of Slack Connect.
     pub team_id: String,
-    /// A guest with limited rights.
+    /// Whether they are a guest with limited rights.
     pub restricted: bool,
-    /// From a shared channel's other side and not known to this workspace.
+    /// Whether they are from the other side of a shared channel and unknown to this workspace.
     pub stranger: bool,
-    /// An app's user.
+    /// Whether they are an app's user.
     pub bot: bool,
 }
 
@@ -39,11 +39,11 @@ pub struct Channel {
     pub name: String,
     pub private: bool,
     pub archived: bool,
-    /// Shared with another workspace.
+    /// Whether it is shared with another workspace.
     pub ext_shared: bool,
-    /// User ids, the bot's own among them once it was invited.
+    /// User ids, including the bot's once it is invited.
     pub members: BTreeSet<String>,
-    /// Every message by `ts`, replies too, in the order of time.
+    /// Every message by `ts`, including replies, in the order of time.
     pub messages: BTreeMap<String, Message>,
 }
 
@@ -60,7 +60,7 @@ impl Channel {
             .filter(move |message| message.is_reply() && message.thread_ts.as_deref() == Some(root))
     }
 
-    /// What is shown in the channel itself: roots and broadcasts, oldest first.
+    /// The messages that the channel shows: roots and broadcasts, oldest first.
     pub fn roots(&self) -> impl Iterator<Item = &Message> {
         self.messages
             .values()
@@ -77,13 +77,13 @@ pub struct StoredFile {
     pub mimetype: String,
     pub bytes: Vec<u8>,
     pub user: String,
-    /// Announced length of an upload that is under way; `None` once the bytes are there.
+    /// The announced length of an upload; `None` once the bytes are here.
     pub(super) expected: Option<usize>,
-    /// `files.completeUploadExternal` has been called, which works once.
+    /// Whether `files.completeUploadExternal` was called, which works once.
     pub(super) completed: bool,
 }
 
-/// A view somebody has before them: a modal or the app's home tab.
+/// A view that a person sees: a modal or the app's home tab.
 #[derive(Debug, Clone)]
 pub struct View {
     /// `V…`
@@ -92,7 +92,7 @@ pub struct View {
     pub view: Value,
 }
 
-/// A `trigger_id` handed out with a command or a press.
+/// A `trigger_id` that was sent with a command or a press.
 #[derive(Debug, Clone)]
 pub(super) struct Trigger {
     pub(super) user: String,
@@ -100,30 +100,30 @@ pub(super) struct Trigger {
     pub(super) used: bool,
 }
 
-/// A `response_url` handed out with a command or a press.
+/// A `response_url` that was sent with a command or a press.
 #[derive(Debug, Clone)]
 pub(super) struct ResponseUrl {
     pub(super) channel: String,
     pub(super) user: String,
-    /// The message whose button was pressed, which `replace_original` means.
+    /// The message whose button was pressed; `replace_original` replaces it.
     pub(super) message_ts: Option<String>,
     pub(super) issued: Timestamp,
     pub(super) uses: u32,
 }
 
-/// One change the app made by the Web API, in the order they were accepted.
+/// One change that the app made by the Web API.
 #[derive(Debug, Clone)]
 pub struct Accepted {
     /// `chat.postMessage`, …
     pub method: String,
     /// The arguments as Slack understood them.
     pub arguments: Value,
-    /// The `ts` of the message made or changed; empty where there is none.
+    /// The `ts` of the message that was posted or changed; empty if there is none.
     pub ts: String,
     pub at: Timestamp,
 }
 
-/// The workspace.
+/// The state of the workspace.
 #[derive(Debug)]
 pub struct World {
     pub(super) settings: Settings,
@@ -139,9 +139,9 @@ pub struct World {
     pub(super) scopes: BTreeSet<String>,
     pub(super) subscriptions: BTreeSet<String>,
     pub(super) token_revoked: bool,
-    /// (method, words, error): a call whose arguments have these words is refused so.
+    /// (method, words, error): a call of the method is refused with the error if its arguments have the words.
     pub(super) refused_words: Vec<(String, String, String)>,
-    /// The error for whoever posts into the thread with this root.
+    /// The error of a post into the thread of this root.
     pub(super) refused_threads: BTreeMap<String, String>,
     pub(super) rate_limit: bool,
     pub(super) accepted: Vec<Accepted>,
@@ -197,14 +197,14 @@ impl World {
         crate::clock::now()
     }
 
-    /// A new message id: seconds and microseconds, later than every one before it, as Slack keeps them unique.
+    /// A new message id: seconds and microseconds, later than every one before.
     pub(super) fn next_ts(&mut self) -> String {
         let micros = self.now().as_microsecond().max(self.last_micros + 1);
         self.last_micros = micros;
         format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
     }
 
-    /// A new id of one of Slack's kinds: its letter and a number that tells them apart.
+    /// A new id: the prefix and a number.
     pub(super) fn next_id(&mut self, prefix: &str) -> String {
         self.last_id += 1;
         format!("{prefix}0{:08}", self.last_id)
@@ -228,7 +228,7 @@ impl World {
         channel.members.contains(&self.settings.bot_user_id)
     }
 
-    /// The channel as the app may see it: a private one it is not in does not exist for it.
+    /// The channel, if the app may see it. A private one that the app is not in does not exist for it.
     pub(super) fn visible_channel(&self, id: &str) -> Result<&Channel, &'static str> {
         self.channels
             .get(id)
@@ -236,7 +236,7 @@ impl World {
             .ok_or("channel_not_found")
     }
 
-    /// A channel by its id, whoever asks.
+    /// A channel by its id, whether the app may see it or not.
     pub fn channel(&self, id: &str) -> Option<&Channel> {
         self.channels.get(id)
     }
@@ -256,7 +256,7 @@ impl World {
         self.channels.get(channel)?.messages.get(ts)
     }
 
-    /// What a channel shows: roots and broadcasts, oldest first.
+    /// The messages that a channel shows: roots and broadcasts, oldest first.
     pub fn roots(&self, channel: &str) -> Vec<&Message> {
         self.channels
             .get(channel)
@@ -279,37 +279,37 @@ impl World {
             .unwrap_or_default()
     }
 
-    /// What only this person sees, oldest first.
+    /// The ephemeral messages of this person, oldest first.
     pub fn ephemerals<'a>(&'a self, user: &'a str) -> impl Iterator<Item = &'a Ephemeral> {
         self.ephemerals.iter().filter(move |e| e.user == user)
     }
 
-    /// What only one person each sees, oldest first.
+    /// The ephemeral messages of everybody, oldest first.
     pub fn all_ephemerals(&self) -> &[Ephemeral] {
         &self.ephemerals
     }
 
-    /// Every open modal, the topmost of a stack last.
+    /// Every open modal; the topmost of a stack is last.
     pub fn modals(&self) -> &[View] {
         &self.modals
     }
 
-    /// The name the app goes by.
+    /// The name of the app.
     pub fn bot_name(&self) -> &str {
         &self.settings.bot_name
     }
 
-    /// What a correct app would never have sent.
+    /// The violations so far: requests that a correct app never sends.
     pub fn violations(&self) -> &[String] {
         &self.violations
     }
 
-    /// What the app's home tab shows this person, once it was published.
+    /// The app's home tab of this person, once it is published.
     pub fn home(&self, user: &str) -> Option<&View> {
         self.homes.get(user)
     }
 
-    /// The modal this person has open; the topmost of a stack.
+    /// The open modal of this person, the topmost of a stack.
     pub fn modal(&self, user: &str) -> Option<&View> {
         self.modals.iter().rev().find(|view| view.user == user)
     }
@@ -319,7 +319,7 @@ impl World {
         self.files.get(id)
     }
 
-    /// Every change the app made, in the order Slack accepted them.
+    /// Every change that the app made, in the order in which they were accepted.
     pub fn accepted(&self) -> &[Accepted] {
         &self.accepted
     }

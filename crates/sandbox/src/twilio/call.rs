@@ -36,7 +36,7 @@ const CALLER: LegId = 0;
 /// Twilio ends a call after this time.
 const LONGEST: Duration = Duration::from_secs(4 * 3600);
 
-/// In what way the callbacks of a call (`statusCallback`, `recordingStatusCallback`, `transcribeCallback`) arrive.
+/// How the callbacks of a call (`statusCallback`, `recordingStatusCallback`, `transcribeCallback`) arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CallCallbacks {
     #[default]
@@ -51,7 +51,7 @@ pub enum CallCallbacks {
     Reversed,
 }
 
-/// A call about to be made; [`place`](Calling::place) makes it.
+/// A call to be made; [`place`](Calling::place) makes it.
 #[derive(Debug, Clone)]
 #[must_use = "nobody is called before `place` or `start`"]
 pub struct Calling {
@@ -65,12 +65,12 @@ pub struct Calling {
 }
 
 impl TwilioStandIn {
-    /// A call from `from` to one of the account's numbers by a patient caller, played to its end in virtual time.
+    /// Plays a call from `from` to one of the account's numbers to its end in virtual time. The caller is patient.
     pub async fn call(&self, from: &str, to: &str) -> CallStory {
         self.calling(from, to).place().await
     }
 
-    /// A call that is special in some way.
+    /// Prepares a call; the methods of [`Calling`] make it special.
     pub fn calling(&self, from: &str, to: &str) -> Calling {
         Calling {
             stand_in: self.clone(),
@@ -85,25 +85,25 @@ impl TwilioStandIn {
 }
 
 impl Calling {
-    /// By a caller who behaves like this.
+    /// Sets how the caller behaves.
     pub fn caller(mut self, caller: Caller) -> Self {
         self.caller = caller;
         self
     }
 
-    /// With every request for TwiML made `copies` times at once; answers that differ are a violation.
+    /// Makes every request for TwiML `copies` times at once. Answers that differ are a violation.
     pub fn repeat_webhooks(mut self, copies: usize) -> Self {
         self.copies = copies.max(1);
         self
     }
 
-    /// With the callbacks arriving like this.
+    /// Sets how the callbacks arrive.
     pub fn callbacks(mut self, callbacks: CallCallbacks) -> Self {
         self.callbacks = callbacks;
         self
     }
 
-    /// As if it had come in this long ago: the account's log says so.
+    /// Dates the call back by `age` in the account's log.
     pub fn aged(mut self, age: Duration) -> Self {
         self.age = age;
         self
@@ -115,7 +115,7 @@ impl Calling {
     }
 }
 
-/// Why TwiML is not carried on with.
+/// Why no more TwiML is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Over {
     /// The caller has hung up.
@@ -128,14 +128,14 @@ enum Over {
     Failed(u32),
 }
 
-/// What happens so far, shared with whoever watches the call.
+/// The events so far, shared with whoever watches the call.
 type Events = Arc<Mutex<Vec<Happened>>>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A call while it is going on.
+/// A call in progress.
 struct Call {
     core: Arc<Core>,
     sid: String,
@@ -155,7 +155,7 @@ struct Call {
     recorded: Option<Outcome>,
     rejected: Option<String>,
     ring_time: Duration,
-    /// Callbacks that come when the call is over.
+    /// Callbacks that are delivered when the call is over.
     later: Vec<Webhook>,
 }
 
@@ -297,7 +297,7 @@ impl Call {
         }
     }
 
-    /// Lets `leg` listen for this long.
+    /// Lets `leg` listen for this long; an error if its person or the caller hangs up.
     async fn wait(&mut self, leg: LegId, time: Duration) -> Result<(), Over> {
         let until = self.timeline.now() + time;
         while let Some((who, act)) = self.next(until).await? {
@@ -343,7 +343,7 @@ impl Call {
         });
     }
 
-    /// Writes into the account's log of calls what became of a leg.
+    /// Ends a leg, and writes its status and duration into the account's log of calls.
     fn settle(&mut self, leg: LegId, status: &str) {
         let now = self.timeline.now();
         let leg = &mut self.legs[leg];
@@ -360,7 +360,7 @@ impl Call {
         self.core.touch();
     }
 
-    /// The caller's side is picked up.
+    /// Picks up the caller's side, if nothing has yet.
     fn answer(&mut self) {
         if !self.answered {
             self.answered = true;

@@ -9,7 +9,7 @@ use super::TwilioStandIn;
 use super::core::Core;
 use super::webhook::{Forgery, Webhook};
 
-/// Who moves a message on after its create, and how its callbacks come.
+/// Who changes a message's status after its create, and how its callbacks arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callbacks {
     /// `None`: messages stay `queued` until the test moves them. Otherwise `sent` comes after this time and the final
@@ -32,7 +32,7 @@ impl Default for Callbacks {
 }
 
 impl Callbacks {
-    /// Messages are sent and delivered by themselves, `after` each step.
+    /// Sends and delivers messages automatically, each step `after` the one before.
     pub fn automatic(after: Duration) -> Self {
         Callbacks {
             automatic: Some(after),
@@ -56,19 +56,19 @@ pub struct Callback {
 const VALIDITY_PERIOD_EXPIRED: u32 = 30036;
 
 impl TwilioStandIn {
-    /// How messages move on from now on.
+    /// Sets how messages change their status from now on.
     pub fn set_callbacks(&self, callbacks: Callbacks) {
         self.core.lock().callbacks = callbacks;
     }
 
-    /// Every status callback so far, in the order in which they were answered.
+    /// Every status callback so far, in the order of the answers.
     pub fn callbacks(&self) -> Vec<Callback> {
         self.core.lock().callback_log.clone()
     }
 
-    /// Moves a message to `status` and tells its `StatusCallback`; gives what the (last) callback was answered with.
+    /// Moves a message to `status` and tells its `StatusCallback`. Returns the HTTP status of the (last) answer.
     ///
-    /// A message that has reached its end stays as it is: nothing is delivered, the answer is `None`.
+    /// A message with a final status does not change: no callback is delivered, and `None` is returned.
     pub async fn deliver_status(
         &self,
         sid: &str,
@@ -91,7 +91,7 @@ impl TwilioStandIn {
         self.core.call_back(sid, status, error_code).await
     }
 
-    /// Delivers a callback that Twilio did not make, to `url`; gives the HTTP status it was answered with.
+    /// Delivers a forged callback to `url`. Returns the HTTP status of the answer.
     pub async fn forge_callback(
         &self,
         url: &str,
@@ -105,7 +105,7 @@ impl TwilioStandIn {
 }
 
 impl Core {
-    /// What happens to a new message by itself.
+    /// Starts the automatic status changes of a new message.
     pub(super) fn set_going(self: &Arc<Self>, sid: &str, validity: Option<Duration>) {
         let (automatic, to) = {
             let state = self.lock();
@@ -137,7 +137,7 @@ impl Core {
         }
     }
 
-    /// The message leaves Twilio's queue, unless the test or its validity have been quicker.
+    /// Sends the message, unless the test or its validity period was faster.
     pub(super) async fn send(&self, sid: &str) {
         let queued = self
             .lock()
@@ -148,7 +148,7 @@ impl Core {
         }
     }
 
-    /// The message fails before it leaves.
+    /// Fails the message before it is sent.
     pub(super) async fn fail(&self, sid: &str, code: u32) {
         if self.move_to(sid, "failed", Some(code)) {
             self.call_back(sid, "failed", Some(code)).await;

@@ -1,4 +1,4 @@
-//! What all parts of the stand-in share: settings, state, and the HTTP client for webhooks.
+//! The core that all parts of the stand-in share: settings, state, and the HTTP client for webhooks.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use super::number::NumberRecord;
 use super::state::{Relay, State};
 use crate::faults::Faults;
 
-/// Where the relay takes texts and calls.
+/// The relay's path for the webhooks of texts and calls.
 const DISPATCH_ROUTE: &str = "/api/twilio/dispatch-route";
 
 /// Tells the stand-ins of one process apart in the SIDs they give out.
@@ -72,7 +72,7 @@ impl Core {
         crate::clock::now()
     }
 
-    /// A SID of its own: two letters and 32 digits.
+    /// A new SID: the prefix of two letters, and 32 digits.
     pub(super) fn sid(&self, prefix: &str) -> String {
         let n = self.sids.fetch_add(1, Ordering::Relaxed) + 1;
         format!("{prefix}{:08x}{n:024x}", self.series)
@@ -92,7 +92,7 @@ impl Core {
         self.urls.get().map_or("", |(_, url)| url)
     }
 
-    /// `/2010-04-01/Accounts/AC…` and then `rest`.
+    /// The path `/2010-04-01/Accounts/AC…`, followed by `rest`.
     pub(super) fn account_path(&self, rest: &str) -> String {
         format!("/2010-04-01/Accounts/{}{rest}", self.settings.account_sid)
     }

@@ -15,7 +15,7 @@ use super::schema;
 use super::state::MediaRecord;
 use super::webhook::{Answer, Forgery, HTTP_RETRIEVAL_FAILURE, INVALID_CONTENT_TYPE, Webhook};
 
-/// What the relay answered to a text.
+/// The relay's answer to a text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SmsReceipt {
     pub sid: String,
@@ -25,7 +25,7 @@ pub struct SmsReceipt {
     pub body: String,
 }
 
-/// A text about to come in; [`send`](InboundText::send) sends it.
+/// A text to be sent to us; [`send`](InboundText::send) sends it.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is sent before `send`"]
 pub struct InboundText {
@@ -43,7 +43,7 @@ pub struct InboundText {
     age: Duration,
 }
 
-/// Twilio's own keywords: the whole text, whatever its case.
+/// Twilio's opt-out keywords. Each has to be the whole text, in any case.
 const STOP_WORDS: [&str; 8] = [
     "STOP",
     "STOPALL",
@@ -57,12 +57,12 @@ const STOP_WORDS: [&str; 8] = [
 const START_WORDS: [&str; 3] = ["START", "YES", "UNSTOP"];
 
 impl TwilioStandIn {
-    /// A text from `from` to one of the account's numbers, delivered as Twilio does.
+    /// Sends a text from `from` to one of the account's numbers, as Twilio does.
     pub async fn text(&self, from: &str, to: &str, body: &str) -> SmsReceipt {
         self.inbound(from, to, body).send().await
     }
 
-    /// A text that is special in some way.
+    /// Prepares a text; the methods of [`InboundText`] make it special.
     pub fn inbound(&self, from: &str, to: &str, body: &str) -> InboundText {
         InboundText {
             stand_in: self.clone(),
@@ -80,7 +80,7 @@ impl TwilioStandIn {
         }
     }
 
-    /// Delivers the webhook of a text that is in the log already, as it would have come.
+    /// Delivers the webhook of a text that is already in the log.
     pub async fn deliver_webhook(&self, sid: &str) -> SmsReceipt {
         let text = {
             let state = self.core.lock();
@@ -99,74 +99,74 @@ impl TwilioStandIn {
 }
 
 impl InboundText {
-    /// With a picture or other file, hosted by the stand-in.
+    /// Adds a picture or another file, hosted by the stand-in.
     pub fn media(mut self, content_type: &str, bytes: impl Into<Bytes>) -> Self {
         self.media.push((content_type.to_owned(), bytes.into()));
         self
     }
 
-    /// With where the sender's number is registered.
+    /// Sets the place where the sender's number is registered.
     pub fn place(self, city: &str, state: &str, country: &str) -> Self {
         self.param("FromCity", city)
             .param("FromState", state)
             .param("FromCountry", country)
     }
 
-    /// With `OptOutType`, as a messaging service with Advanced Opt-Out sends it: `STOP`, `START` or `HELP`.
+    /// Sets `OptOutType`, as a messaging service with Advanced Opt-Out does: `STOP`, `START` or `HELP`.
     pub fn opt_out_type(self, opt_out_type: &str) -> Self {
         self.param("OptOutType", opt_out_type)
     }
 
-    /// With a further parameter, in place of the usual one of that name.
+    /// Sets a parameter of the webhook, in place of the usual value.
     pub fn param(mut self, name: &str, value: &str) -> Self {
         self.extra.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Without this parameter.
+    /// Removes a parameter of the webhook.
     pub fn without(mut self, name: &str) -> Self {
         self.missing.push(name.to_owned());
         self
     }
 
-    /// With these bytes as `Body`, which need not be UTF-8.
+    /// Sends these bytes as `Body`; they may be invalid UTF-8.
     pub fn raw_body(mut self, bytes: &[u8]) -> Self {
         self.body = String::from_utf8_lossy(bytes).into_owned();
         self.raw_body = Some(bytes.to_vec());
         self
     }
 
-    /// Its webhook never comes: the text is only in Twilio's log.
+    /// Does not deliver the webhook: the text is only in Twilio's log.
     pub fn withhold_webhook(mut self) -> Self {
         self.withheld = true;
         self
     }
 
-    /// It came that long ago, as a text that is found only later did.
+    /// Dates the text back by this time, as if it were found late.
     pub fn aged(mut self, age: Duration) -> Self {
         self.age = age;
         self
     }
 
-    /// Its webhook comes `copies` times at once.
+    /// Delivers the webhook `copies` times at once.
     pub fn repeat(mut self, copies: usize) -> Self {
         self.copies = copies;
         self
     }
 
-    /// The request is not Twilio's; nothing gets into Twilio's log.
+    /// Forges the request. Twilio's log does not have the text then.
     pub fn forged(mut self, forgery: Forgery) -> Self {
         self.forgery = forgery;
         self
     }
 
-    /// Sends it and waits for the relay's answer (the first one, when it is sent several times).
+    /// Sends the text and waits for the relay's answer (the first, if it is sent several times).
     pub async fn send(self) -> SmsReceipt {
         let receipts = self.send_all().await;
         receipts.into_iter().next().unwrap_or_default()
     }
 
-    /// Sends it and waits for all the relay's answers.
+    /// Sends the text and waits for all of the relay's answers.
     pub async fn send_all(self) -> Vec<SmsReceipt> {
         let core = &self.stand_in.core;
         let prefix = if self.media.is_empty() { "SM" } else { "MM" };
@@ -338,7 +338,7 @@ impl Core {
         format!("{}{path}", self.url())
     }
 
-    /// Twilio's error code if the answer to a text is none that it can use.
+    /// Twilio's error code, if it cannot use this answer to a text.
     fn check_sms_answer(&self, answer: &Result<Answer, u32>, forgery: &Forgery) -> Option<u32> {
         let answer = match answer {
             Err(code) => return Some(*code),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::TwilioStandIn;
 use super::rest::date;
 
-/// A create that was accepted, as it was asked for.
+/// An accepted create, with the parameters of its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
     pub sid: String,
@@ -37,7 +37,7 @@ pub struct MessageView {
     /// Twilio's word: `queued`, `sent`, `delivered`, `received`, ….
     pub status: String,
     pub error_code: Option<u32>,
-    /// Where its media are.
+    /// The URLs of its media.
     pub media_urls: Vec<String>,
     pub at: Timestamp,
 }
@@ -59,7 +59,7 @@ pub(super) struct MessageRecord {
 }
 
 impl MessageRecord {
-    /// Whether nothing further can become of it.
+    /// Whether its status can no longer change.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self.status.as_str(),
@@ -115,12 +115,12 @@ impl MessageRecord {
 }
 
 impl TwilioStandIn {
-    /// Every create that was accepted, oldest first; nothing is ever taken out of this log.
+    /// Every accepted create, oldest first. Nothing is removed from this log.
     pub fn created(&self) -> Vec<Created> {
         self.core.lock().created.clone()
     }
 
-    /// Waits until at least `n` creates were accepted, and gives them all.
+    /// Waits until at least `n` creates are accepted, and returns all of them.
     pub async fn wait_for_created(
         &self,
         n: usize,
@@ -130,7 +130,7 @@ impl TwilioStandIn {
             .await
     }
 
-    /// Waits until the accepted creates are as `enough` wants them, and gives them all.
+    /// Waits until `enough` holds for the accepted creates, and returns all of them.
     pub async fn wait_until_created(
         &self,
         timeout: Duration,
@@ -146,7 +146,7 @@ impl TwilioStandIn {
         Ok(created)
     }
 
-    /// Waits until `reached` holds, looking again whenever something happens here; `false` if it never did.
+    /// Waits until `reached` holds, and checks it after every change; `false` if `timeout` passes first.
     pub async fn wait_until(&self, timeout: Duration, reached: impl Fn(&Self) -> bool) -> bool {
         let mut changed = self.core.changed.subscribe();
         let waiting = async {
@@ -168,12 +168,12 @@ impl TwilioStandIn {
             .collect()
     }
 
-    /// One message of the log.
+    /// The message with this SID, in either direction.
     pub fn message(&self, sid: &str) -> Option<MessageView> {
         self.core.lock().message(sid).map(|message| message.view())
     }
 
-    /// The bytes and types of a message's media: those sent to us, or those Twilio fetched from the `MediaUrl`s of a create.
+    /// A message's media, as type and bytes: sent to us, or fetched by Twilio from the `MediaUrl`s of a create.
     pub fn media_of(&self, message_sid: &str) -> Vec<(String, Bytes)> {
         let state = self.core.lock();
         let media = state.media.iter();
@@ -183,7 +183,7 @@ impl TwilioStandIn {
             .collect()
     }
 
-    /// Creates to `number` are refused at once with this error code; `None` lifts it.
+    /// Refuses creates to `number` with this error code from now on; `None` accepts them again.
     pub fn refuse_number(&self, number: &str, code: Option<u32>) {
         let refused = &mut self.core.lock().refused;
         match code {
@@ -192,26 +192,26 @@ impl TwilioStandIn {
         };
     }
 
-    /// Messages to `number` are accepted and then end as `status` (`undelivered` or `failed`) with this error code.
+    /// Accepts messages to `number` and ends them as `status` (`undelivered` or `failed`) with this error code.
     pub fn fail_number(&self, number: &str, status: &str, code: u32) {
         let mut state = self.core.lock();
         let failing = &mut state.failing;
         failing.insert(number.to_owned(), (status.to_owned(), code));
     }
 
-    /// How many recordings there are, and how many of them were put in writing.
+    /// The number of recordings and the number of transcriptions.
     pub fn recordings_and_transcriptions(&self) -> (usize, usize) {
         let state = self.core.lock();
         (state.recordings.len(), state.transcriptions.len())
     }
 
-    /// Whether `theirs` has said STOP to `ours` as far as Twilio knows.
+    /// Whether `theirs` is on Twilio's list of those who said STOP to `ours`.
     pub fn is_opted_out(&self, ours: &str, theirs: &str) -> bool {
         let pair = (ours.to_owned(), theirs.to_owned());
         self.core.lock().opted_out.contains(&pair)
     }
 
-    /// Puts a pair of numbers into or out of Twilio's list of those who said STOP, without a text.
+    /// Adds a pair of numbers to Twilio's list of those who said STOP, or removes it, without a text.
     pub fn set_opted_out(&self, ours: &str, theirs: &str, opted_out: bool) {
         let pair = (ours.to_owned(), theirs.to_owned());
         let mut state = self.core.lock();
@@ -222,22 +222,22 @@ impl TwilioStandIn {
         }
     }
 
-    /// Messages show up in lists only this long after they were created.
+    /// Lists show a message only this long after it was created.
     pub fn set_list_lag(&self, lag: Duration) {
         self.core.lock().list_lag = lag;
     }
 
-    /// Lists have at most this many entries a page, whatever `PageSize` asks for.
+    /// Limits the entries of a page, whatever `PageSize` asks for.
     pub fn set_page_size_limit(&self, limit: usize) {
         self.core.lock().page_size_limit = limit.max(1);
     }
 
-    /// Whether media need credentials (an account setting at Twilio).
+    /// Sets whether media need credentials (an account setting at Twilio).
     pub fn set_media_auth(&self, needed: bool) {
         self.core.lock().media_auth = needed;
     }
 
-    /// Whoever fetches media or a recording is sent on to this address.
+    /// Redirects every request for media or a recording to this address.
     pub fn set_files_elsewhere(&self, url: Option<&str>) {
         self.core.lock().files_elsewhere = url.map(str::to_owned);
     }

@@ -44,17 +44,17 @@ use self::core::Core;
 /// The auth token of the stand-in's account: made up, in the shape of a real one.
 pub const AUTH_TOKEN: &str = "ba5eba11ba5eba11ba5eba11ba5eba11";
 
-/// What Twilio's documentation of TwiML has against the answer to a call's webhook; an error where it cannot be read.
+/// Checks the answer to a call's webhook against Twilio's documentation of TwiML; an error if it cannot be parsed.
 pub fn voice_warnings(twiml: &str) -> anyhow::Result<Vec<String>> {
     Ok(schema::voice(twiml)?.warnings)
 }
 
-/// What the stand-in is told when it starts.
+/// The settings of a stand-in.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// "AC" and 32 characters.
     pub account_sid: String,
-    /// What webhooks are signed with.
+    /// The auth token, which webhooks are signed with.
     pub auth_token: String,
     /// "SK" and 32 characters: a standard key, which may do everything but read the account itself.
     pub api_key: String,
@@ -62,7 +62,7 @@ pub struct Settings {
     pub api_secret: String,
     /// The account's own numbers, E.164.
     pub numbers: Vec<String>,
-    /// Where to listen; port 0 for any free one.
+    /// The address to listen on; port 0 means any free port.
     pub listen: SocketAddr,
     /// How long a webhook may take: 15 s at Twilio.
     pub webhook_timeout: Duration,
@@ -100,7 +100,7 @@ impl std::fmt::Debug for TwilioStandIn {
 }
 
 impl TwilioStandIn {
-    /// Listens and answers from now on.
+    /// Starts a stand-in that listens and answers.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
         let core = Arc::new(Core::new(settings)?);
         let anywhere = SocketAddr::new(core.settings.listen.ip(), 0);
@@ -119,65 +119,67 @@ impl TwilioStandIn {
         self.core.url().to_owned()
     }
 
-    /// Where the relay is to be found: `webhook_base` is the origin Twilio was given (signatures are made for it),
-    /// `connect_to` where to really connect when that origin is not this machine.
+    /// Sets the address of the relay: `webhook_base` is the origin that Twilio was given (signatures are made for it),
+    /// `connect_to` the address to connect to if that origin is not this machine.
     ///
-    /// All numbers' SMS and voice URLs are set to the relay's route, as its `setup` would.
+    /// Sets the SMS and voice URLs of all numbers to the relay's route, as its `setup` would.
     pub fn set_relay(&self, webhook_base: &str, connect_to: Option<SocketAddr>) {
         self.core.set_relay(webhook_base, connect_to);
     }
 
-    /// Requests to come that go wrong: "Messages.create", "Messages.list", "Messages.fetch", "Messages.update",
-    /// "Messages.delete", "Media.list", "Media.fetch", "Media.fetch 1" (the first file of a text), "Media.bytes" (of the host they are redirected to), "Calls.list", "Calls.fetch", "IncomingPhoneNumbers.list",
-    /// "IncomingPhoneNumbers.fetch", "IncomingPhoneNumbers.update", "Recordings.fetch", "Recordings.delete", "Accounts.fetch".
+    /// The scripted faults of each endpoint: "Messages.create", "Messages.list", "Messages.fetch", "Messages.update",
+    /// "Messages.delete", "Media.list", "Media.fetch", "Media.fetch 1" (the first file of a text), "Media.bytes" (the
+    /// host that media are redirected to), "Calls.list", "Calls.fetch", "IncomingPhoneNumbers.list",
+    /// "IncomingPhoneNumbers.fetch", "IncomingPhoneNumbers.update", "Recordings.fetch", "Recordings.delete",
+    /// "Accounts.fetch".
     pub fn faults(&self) -> &Faults {
         &self.core.faults
     }
 
-    /// Goes down: connections are cut and refused from here on.
+    /// Goes down: cuts connections, and refuses new ones.
     pub async fn down(&self) {
         self.host.down().await;
         self.media_host.down().await;
     }
 
-    /// Comes back on the same port, with everything it knew.
+    /// Comes up again on the same port, with its state.
     pub async fn up(&self) -> anyhow::Result<()> {
         self.media_host.up().await?;
         self.host.up().await
     }
 
-    /// What was done that no client of Twilio should do, in order.
+    /// The violations so far, in order: requests that no correct client makes.
     pub fn violations(&self) -> Vec<String> {
         self.core.lock().violations.clone()
     }
 
-    /// The violations so far, which are thereby allowed.
+    /// Takes the violations so far, so that they do not fail the test.
     pub fn take_violations(&self) -> Vec<String> {
         std::mem::take(&mut self.core.lock().violations)
     }
 
-    /// How many requests came with the account's auth token instead of an API key.
+    /// The number of requests that used the account's auth token instead of an API key.
     pub fn uses_of_auth_token(&self) -> usize {
         self.core.lock().uses_of_auth_token
     }
 
-    /// From now on this is the account's auth token: webhooks are signed with it.
+    /// Replaces the account's auth token, which webhooks are signed with.
     pub fn rotate_auth_token(&self, auth_token: &str) {
         self.core.lock().auth_token = auth_token.to_owned();
     }
 
-    /// From now on a Webhook Rule has every webhook signed with this shared key, or none with `None`.
+    /// Sets a Webhook Rule that signs every webhook with this shared key; `None` removes it.
     pub fn sign_with_shared_key(&self, key: Option<(&str, &str)>) {
         let key = key.map(|(id, secret)| (id.to_owned(), secret.to_owned()));
         self.core.lock().shared_key = key;
     }
 
-    /// Whether the API key is accepted; `false` is a key revoked in the console.
+    /// Sets whether the API key is accepted; `false` revokes it.
     pub fn set_api_key_valid(&self, valid: bool) {
         self.core.lock().api_key_valid = valid;
     }
 
-    /// A counter that rises with everything that happens here.
+    /// A counter that rises with every change in this stand-in.
     pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
         self.core.changed.subscribe()
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::TwilioStandIn;
 use super::rest::date;
 
-/// Where a number's webhooks go, in the fields of the `IncomingPhoneNumber` resource; empty for not set.
+/// The webhook URLs and methods of a number, named as in the `IncomingPhoneNumber` resource. Empty means not set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberSettings {
     pub friendly_name: String,
@@ -107,7 +107,7 @@ impl NumberRecord {
         })
     }
 
-    /// The setting that a parameter of the update request is about.
+    /// The setting that a parameter of the update request changes.
     pub(super) fn setting(&mut self, parameter: &str) -> Option<&mut String> {
         let settings = &mut self.settings;
         Some(match parameter {
@@ -132,13 +132,13 @@ impl NumberRecord {
 }
 
 impl TwilioStandIn {
-    /// Where `number`'s webhooks go, if it is one of the account's own.
+    /// The webhook settings of `number`, if the account owns it.
     pub fn number_settings(&self, number: &str) -> Option<NumberSettings> {
         let state = self.core.lock();
         state.number(number).map(|own| own.settings.clone())
     }
 
-    /// Changes a number as somebody in Twilio's console would; an unknown number is left alone.
+    /// Changes a number's settings as somebody in Twilio's console would. Does nothing for an unknown number.
     pub fn configure_number(&self, number: &str, change: impl FnOnce(&mut NumberSettings)) {
         let mut state = self.core.lock();
         if let Some(own) = state.numbers.iter_mut().find(|own| own.number == number) {

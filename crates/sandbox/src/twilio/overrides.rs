@@ -1,24 +1,24 @@
-//! Connection overrides: how long Twilio waits for an answer and when it asks again, as a URL's fragment says.
+//! Connection overrides in a URL's fragment: how long Twilio waits for an answer, and when it tries again.
 //! <https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides>
 
 use std::time::Duration;
 
 use super::webhook::{Answer, HTTP_CONNECTION_FAILURE, HTTP_RETRIEVAL_FAILURE};
 
-/// What a fragment says, or Twilio's own values where it says nothing.
+/// The values of a fragment, or Twilio's own where it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Overrides {
-    /// `ct` and `rt`: to connect, and then for the answer.
+    /// `ct` and `rt`: the limits for connecting and then for the answer.
     pub(super) connect: Duration,
     pub(super) read: Duration,
-    /// `tt`: for all tries together.
+    /// `tt`: the limit for all tries together.
     pub(super) total: Duration,
-    /// `rc`: how often it is asked again.
+    /// `rc`: how often a request is tried again.
     pub(super) retries: u32,
     policy: Policy,
 }
 
-/// `rp`: after what it is asked again.
+/// `rp`: which failures are tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Policy {
     client_error: bool,
@@ -43,7 +43,7 @@ impl Default for Overrides {
 }
 
 impl Overrides {
-    /// Reads a fragment; an error says what Twilio would not take.
+    /// Reads a fragment. An error says what Twilio would not accept.
     pub(super) fn parse(fragment: &str) -> Result<Overrides, String> {
         let mut overrides = Overrides::default();
         for part in fragment.split('&').filter(|part| !part.is_empty()) {
@@ -69,7 +69,7 @@ impl Overrides {
         Ok(overrides)
     }
 
-    /// Whether this is asked again, as far as the number of tries goes.
+    /// Whether a request with this result is tried again. The number of tries is not considered.
     pub(super) fn asks_again(&self, answered: &Result<Answer, u32>) -> bool {
         let policy = &self.policy;
         match answered {

@@ -15,7 +15,7 @@ pub enum Phone {
     NoAnswer,
     /// The line is busy.
     Busy,
-    /// Somebody presses it away.
+    /// Somebody declines the call.
     Decline { after: Duration },
     /// The network cannot reach it: off, without a mailbox.
     Failed,
@@ -23,7 +23,7 @@ pub enum Phone {
     Mailbox { after: Duration },
     /// A person picks up.
     PickUp(PickUp),
-    /// Somebody acts for it while the call goes on ([`LiveCall`](super::LiveCall)).
+    /// A [`LiveCall`](super::LiveCall) acts for it.
     Live,
 }
 
@@ -32,7 +32,7 @@ pub enum Phone {
 pub struct PickUp {
     /// After this much ringing.
     pub after: Duration,
-    /// What is pressed at one question after the other, each this long after the question begins.
+    /// The keys pressed at each question, and how long after the question begins.
     pub presses: Vec<(Duration, String)>,
     /// How long the person talks once put through, and then hangs up.
     pub talks: Duration,
@@ -89,7 +89,7 @@ impl Phone {
         self
     }
 
-    /// How long this one talks once put through.
+    /// How long the call lasts once it is put through; `None` for no limit.
     pub(super) fn talks(&self) -> Option<Duration> {
         match self {
             Phone::PickUp(person) => Some(person.talks),
@@ -98,7 +98,7 @@ impl Phone {
         }
     }
 
-    /// How long after picking up this one hangs up when not put through.
+    /// How long after the pick-up the call ends unless it is put through; `None` for no limit.
     pub(super) fn gives_up(&self) -> Option<Duration> {
         match self {
             Phone::PickUp(person) => person.gives_up,
@@ -118,17 +118,17 @@ impl Phone {
 /// Somebody who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Hangs up after this long without anybody to talk to; `None` waits for ever.
+    /// Hangs up after this long without anybody to talk to; `None` means never.
     pub patience: Option<Duration>,
-    /// Hangs up after this long a conversation, if the other side has not.
+    /// Hangs up after a conversation of this length, if the other side has not.
     pub talks: Option<Duration>,
-    /// What is pressed at one question after the other, two seconds after each begins.
+    /// The keys pressed at each question, two seconds after it begins.
     pub presses: Vec<String>,
     /// What the caller does after the beep.
     pub voicemail: Voicemail,
     /// Further parameters of the first request: `FromCity`, `FromState`, `ForwardedFrom`, ….
     pub params: Vec<(String, String)>,
-    /// Everything is done by a person while the call goes on; the other fields are not looked at.
+    /// A [`LiveCall`](super::LiveCall) acts for the caller; the other fields are ignored.
     pub live: bool,
 }
 
@@ -139,7 +139,7 @@ pub enum Voicemail {
     HangsUp,
     /// Says nothing and waits.
     Silent,
-    /// Speaks this long, and then ends it this way.
+    /// Speaks for this long, and then ends the recording.
     Speaks {
         seconds: u64,
         words: String,
@@ -184,12 +184,12 @@ impl Caller {
 }
 
 impl TwilioStandIn {
-    /// How the phone of `number` behaves from now on; a phone that nobody has described rings unanswered.
+    /// Sets how the phone of `number` behaves from now on. Without this, a phone rings unanswered.
     pub fn set_phone(&self, number: &str, phone: Phone) {
         self.set_phones(number, [phone]);
     }
 
-    /// How the phone of `number` behaves from call to call; the last one stays.
+    /// Sets how the phone of `number` behaves from call to call; the last entry stays.
     pub fn set_phones(&self, number: &str, phones: impl IntoIterator<Item = Phone>) {
         let mut state = self.core.lock();
         let phones = phones.into_iter().collect();

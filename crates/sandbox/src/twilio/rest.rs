@@ -27,10 +27,10 @@ use crate::faults::host::Connection;
 pub(super) use self::media::router as media_router;
 pub(super) use self::messages::is_dialable;
 
-/// No form that Twilio takes is larger.
+/// The most bytes of a request; no form that Twilio accepts is larger.
 const BODY_LIMIT: usize = 1 << 20;
 
-/// Twilio's way of writing a time: RFC 2822, in UTC.
+/// Writes a time as Twilio does: RFC 2822, in UTC.
 pub(super) fn date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
@@ -39,7 +39,7 @@ pub(super) fn router(core: Arc<Core>) -> Router {
     Router::new().fallback(answer).with_state(core)
 }
 
-/// Twilio says no: HTTP status, error code, words.
+/// A refusal by Twilio: HTTP status, error code, message.
 #[derive(Debug)]
 struct Refusal {
     status: StatusCode,
@@ -72,7 +72,7 @@ impl Refusal {
         }
     }
 
-    /// The error a test asked for by its code, or by the word for too many requests.
+    /// The error that a test scripted, by its code or by the word for too many requests.
     fn scripted(error: &str) -> Self {
         let code = match error {
             faults::RATE_LIMITED => 20429,
@@ -109,14 +109,14 @@ impl IntoResponse for Refusal {
 
 type Answer = Result<Response, Refusal>;
 
-/// A request as an endpoint gets it.
+/// A request that is passed to an endpoint.
 struct Asked {
     path: String,
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
 }
 
-/// What can be asked for, with the SIDs of the path.
+/// The endpoints, with the SIDs of their paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Endpoint {
     Account,
@@ -144,7 +144,7 @@ enum Endpoint {
 use Endpoint::*;
 
 impl Endpoint {
-    /// What is asked for by `method` under the account's path.
+    /// The endpoint of a method and a path below the account's.
     fn find(method: &Method, path: &[&str]) -> Option<Self> {
         let resource = |name: &str| name.strip_suffix(".json").map(str::to_owned);
         let (get, post, delete) = (
@@ -292,7 +292,7 @@ impl Core {
         }
     }
 
-    /// HTTP Basic: the API key and its secret, or the account and its token, which is counted.
+    /// Checks HTTP Basic: the API key and its secret, or the account and its auth token. Uses of the token are counted.
     fn authorize(&self, endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), Refusal> {
         let given = headers
             .get(header::AUTHORIZATION)
@@ -356,7 +356,7 @@ impl Core {
         })
     }
 
-    /// Records every parameter that is not among `known`, and every one given twice that is not among `repeatable`.
+    /// Records a violation for each parameter that is not in `known`, or comes twice and is not in `repeatable`.
     fn check_parameters(
         &self,
         endpoint: &str,

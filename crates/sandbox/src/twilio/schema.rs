@@ -9,7 +9,7 @@ use anyhow::bail;
 use self::rules::{MESSAGING, NOT_FOLLOWED, Rule, Text, VOICE, Value};
 use super::xml::{self, Element};
 
-/// A document that could be parsed, and what the schema has against it (Twilio's warning 12200).
+/// A parsed document, and where it violates the schema (Twilio's warning 12200).
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) root: Element,

@@ -25,7 +25,7 @@ pub fn sign_with_shared_key(secret: &str, url: &str, params: &[(String, String)]
     STANDARD.encode(signed.finalize().into_bytes())
 }
 
-/// The full URL with its query, then every parameter's name and value in the order of the names, without separators.
+/// The signed text: the full URL, then every parameter's name and value in the order of the names, without separators.
 fn signed_text(url: &str, params: &[(String, String)]) -> String {
     let mut sorted: Vec<&(String, String)> = params.iter().collect();
     sorted.sort();

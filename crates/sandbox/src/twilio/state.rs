@@ -15,12 +15,12 @@ use super::number::NumberRecord;
 use super::people::Phone;
 use super::rest::services::ServiceRecord;
 
-/// Where the relay is to be found.
+/// The address of the relay.
 #[derive(Debug, Clone)]
 pub(super) struct Relay {
     /// Its public origin, without a trailing slash.
     pub(super) base: String,
-    /// Where that really is.
+    /// The address to connect to instead.
     pub(super) connect_to: Option<SocketAddr>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct MediaRecord {
 #[derive(Debug, Clone)]
 pub(super) struct CallRecord {
     pub(super) sid: String,
-    /// Of the caller's side, on the called person's.
+    /// The SID of the caller's side, if this is the called person's.
     pub(super) parent: Option<String>,
     pub(super) from: String,
     pub(super) to: String,
@@ -45,7 +45,7 @@ pub(super) struct CallRecord {
     pub(super) status: String,
     pub(super) started: Timestamp,
     pub(super) ended: Option<Timestamp>,
-    /// In seconds, since it was picked up.
+    /// In seconds from the pick-up.
     pub(super) duration: u64,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct RecordingRecord {
     /// In seconds.
     pub(super) duration: u64,
     pub(super) words: String,
-    /// Whether its sound can be fetched yet.
+    /// Whether its audio can be fetched yet.
     pub(super) available: bool,
     pub(super) url: String,
     /// `recordingStatusCallback` and its method.
@@ -79,28 +79,28 @@ pub(super) struct State {
     pub(super) messages: Vec<MessageRecord>,
     pub(super) created: Vec<Created>,
     pub(super) media: Vec<MediaRecord>,
-    /// Whether media are given out only with credentials.
+    /// Whether media are served only to requests with credentials.
     pub(super) media_auth: bool,
-    /// Where whoever fetches media or a recording is sent on to, whatever is asked for.
+    /// The address that every request for media or a recording is redirected to.
     pub(super) files_elsewhere: Option<String>,
     pub(super) callbacks: Callbacks,
     pub(super) callback_log: Vec<Callback>,
-    /// (our number, their number) of those who said STOP.
+    /// (our number, their number) of everybody who said STOP.
     pub(super) opted_out: HashSet<(String, String)>,
-    /// Numbers that a create is refused for at once, with the error code.
+    /// Numbers to which creates are refused, with the error code.
     pub(super) refused: HashMap<String, u32>,
-    /// Numbers that a message fails for later, with its final status and error code.
+    /// Numbers to which accepted messages fail, with their final status and error code.
     pub(super) failing: HashMap<String, (String, u32)>,
-    /// How long a message does not show up in lists yet.
+    /// How long a new message is missing from lists.
     pub(super) list_lag: Duration,
     pub(super) page_size_limit: usize,
     /// Both sides of every call, oldest first.
     pub(super) calls: Vec<CallRecord>,
     pub(super) recordings: Vec<RecordingRecord>,
-    /// What was put in writing: its SID, the recording's, the words.
+    /// Transcriptions: SID, SID of the recording, words.
     pub(super) transcriptions: Vec<(String, String, String)>,
     pub(super) live_calls: Vec<LiveCall>,
-    /// How the phones of the world behave, call by call; the last one stays.
+    /// How each number's phone behaves, call by call. The last entry stays.
     pub(super) phones: HashMap<String, VecDeque<Phone>>,
 }
 

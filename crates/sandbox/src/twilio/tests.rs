@@ -31,7 +31,7 @@ struct Seen {
     query: String,
     params: Vec<(String, String)>,
     signed: bool,
-    /// By which Twilio tells its tries of one request from another.
+    /// `I-Twilio-Idempotency-Token`; all tries of one request have the same.
     token: String,
 }
 
@@ -100,7 +100,7 @@ async fn relay_answer(
     (relay.script)(&seen)
 }
 
-/// A stand-in and a relay that answers as `script` says; both live as long as the returned things do.
+/// Starts a stand-in, and a relay that answers as `script` says. Both stop when what is returned is dropped.
 async fn start(
     script: impl Fn(&Seen) -> Response + Send + Sync + 'static,
 ) -> (TwilioStandIn, Relay, Host) {

@@ -19,37 +19,37 @@ pub(super) const HTTP_CONNECTION_FAILURE: u32 = 11205;
 /// Error: an answer of the wrong type.
 pub(super) const INVALID_CONTENT_TYPE: u32 = 12300;
 
-/// Why a file cannot be fetched from a relay that is down.
+/// The error of a file that cannot be fetched because the relay is down.
 pub(super) const NO_CONNECTION: &str = "no connection";
 
-/// How a request says that it was signed with a shared key.
+/// The header that says that a request was signed with a shared key.
 /// <https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys>
 const SIGNATURE_SETTINGS: &str = "X-Twilio-Webhooks-Signature-Settings";
 
-/// How much of an answer Twilio reads: TwiML is limited to 64 KB.
+/// The most bytes of an answer: TwiML is limited to 64 KB.
 const ANSWER_LIMIT: usize = 64 << 10;
 
 /// A way in which a request differs from one that Twilio made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Forgery {
-    /// It does not: this is Twilio's.
+    /// None: it is Twilio's own.
     #[default]
     None,
     /// There is no signature.
     Unsigned,
     /// Signed with another token.
     Token(String),
-    /// This instead of a signature.
+    /// This text in place of a signature.
     Signature(String),
     /// Signed for another URL, such as the one behind the proxy.
     Url(String),
-    /// Signed well, and then this parameter was changed or added.
+    /// Signed correctly; then this parameter was changed or added.
     Changed(String, String),
-    /// Signed with the auth token, and this claimed of it in `X-Twilio-Webhooks-Signature-Settings`.
+    /// Signed with the auth token, with this value of `X-Twilio-Webhooks-Signature-Settings`.
     Settings(String),
 }
 
-/// A request that is to be made.
+/// A request to make.
 #[derive(Debug, Clone)]
 pub(super) struct Webhook {
     pub(super) url: String,
@@ -71,7 +71,7 @@ impl Webhook {
         }
     }
 
-    /// By this HTTP method: Twilio knows GET and POST.
+    /// Sets the HTTP method: GET, or else POST.
     pub(super) fn by(mut self, method: &str) -> Self {
         self.get = method.eq_ignore_ascii_case("GET");
         self
@@ -102,7 +102,7 @@ pub(super) struct Answer {
 }
 
 impl Core {
-    /// Makes the request; `Err` is Twilio's error code when there was no answer.
+    /// Makes the request, with its retries. An error is Twilio's code for why there was no answer.
     pub(super) async fn deliver(&self, webhook: &Webhook) -> Result<Answer, u32> {
         let (url, fragment) = webhook.url.split_once('#').unwrap_or((&webhook.url, ""));
         let overrides = Overrides::parse(fragment).unwrap_or_else(|wrong| {
@@ -168,7 +168,7 @@ impl Core {
         })
     }
 
-    /// The signed request; `None` where [`Self::target`] has no place to connect to.
+    /// The signed request; `None` if [`Self::target`] has no URL to connect to.
     fn request(&self, webhook: &Webhook, attempt: &Attempt<'_>) -> Option<RequestBuilder> {
         let (target, host) = self.target(attempt.url)?;
         let (request, signed) = if webhook.get {
@@ -199,7 +199,7 @@ impl Core {
         )
     }
 
-    /// Asks for a file's head alone, as Twilio does of what `MediaUrl` names before it fetches it.
+    /// Requests a file by HEAD, as Twilio does with a `MediaUrl` before it fetches the file.
     pub(super) async fn look_at_file(&self, url: &str) -> Result<(), String> {
         let target = self.target(&sorted(url));
         let (target, host) = target.ok_or("it is not one of the relay's")?;
@@ -231,8 +231,8 @@ impl Core {
         Ok((content_type, bytes))
     }
 
-    /// Where to really connect for `url`, and the `Host` to name; `None` for a place that is neither the relay nor
-    /// this machine: nothing here speaks to the outside.
+    /// The URL to connect to for `url`, and the `Host` header. `None` unless it is the relay or this machine, because
+    /// nothing here may connect to the outside.
     fn target(&self, url: &str) -> Option<(String, String)> {
         let (scheme, rest) = url.split_once("://")?;
         let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -276,7 +276,7 @@ impl Core {
         })
     }
 
-    /// What the request says of how it was signed.
+    /// The header that says how the request was signed, if it has one.
     fn signature_settings(&self, webhook: &Webhook) -> Option<String> {
         if let Forgery::Settings(claimed) = &webhook.forgery {
             return Some(claimed.clone());
@@ -335,7 +335,7 @@ fn not_sent(error: reqwest::Error) -> String {
     }
 }
 
-/// `url` with its query sorted: what users report that Twilio requests, while it signs the query as it was given
+/// `url` with its query sorted. Users report that Twilio requests this URL, but signs the query as it was given
 /// (twilio-php#790, twilio-node#1079).
 fn sorted(url: &str) -> String {
     let Some((path, query)) = url.split_once('?') else {
@@ -346,7 +346,7 @@ fn sorted(url: &str) -> String {
     format!("{path}?{}", pairs.join("&"))
 }
 
-/// `url` without what may be secret in it.
+/// `url` without its path and query, which may be secret.
 fn origin(url: &str) -> &str {
     let start = url.find("://").map_or(0, |at| at + 3);
     let end = url[start..]

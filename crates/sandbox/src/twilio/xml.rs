@@ -5,7 +5,7 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-/// An element with what is in it; text of its own apart from its children.
+/// An element with its attributes, its children, and its own text without theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Element {
     pub(super) name: String,
@@ -25,7 +25,7 @@ impl Element {
 /// How deep elements may be nested; TwiML needs three.
 const MAX_DEPTH: usize = 16;
 
-/// Reads a document with one root; the error is what Twilio calls a document parse failure.
+/// Reads a document with one root. An error is what Twilio calls a document parse failure.
 pub(super) fn parse(xml: &str) -> anyhow::Result<Element> {
     if let Some(c) = xml.chars().find(|&c| !is_xml_char(c)) {
         bail!("the character U+{:04X} is not allowed in XML", u32::from(c));

@@ -30,7 +30,7 @@ pub(super) fn rich_text(element: &Value) -> Checked {
     pieces.iter().try_for_each(check_piece)
 }
 
-/// Checks what stands in a line of rich text: literal text, a link, a mention, an emoji or a date.
+/// Checks a piece of rich text: literal text, a link, a mention, an emoji or a date.
 fn check_piece(piece: &Value) -> Checked {
     let map = object(piece)?;
     match kind(piece)? {

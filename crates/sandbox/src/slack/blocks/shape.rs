@@ -1,4 +1,4 @@
-//! The shapes all blocks are made of: texts, lists, strings within limits, no unknown field.
+//! Checks of what all blocks consist of: texts, lists, strings within limits, no unknown fields.
 
 use serde_json::{Map, Value};
 
@@ -52,7 +52,7 @@ pub(super) fn only(map: &Map<String, Value>, known: &[&str]) -> Checked {
     }
 }
 
-/// A required string, not empty.
+/// Checks a required string that may not be empty.
 pub(super) fn string(map: &Map<String, Value>, key: &str, most: usize) -> Checked {
     let text = map
         .get(key)
@@ -61,7 +61,7 @@ pub(super) fn string(map: &Map<String, Value>, key: &str, most: usize) -> Checke
     within(key, text.chars().count(), 1, most)
 }
 
-/// An optional string.
+/// Checks an optional string.
 pub(super) fn string_within(map: &Map<String, Value>, key: &str, most: usize) -> Checked {
     match map.get(key) {
         None => Ok(()),

@@ -8,9 +8,9 @@ use crate::slack::blocks;
 use crate::slack::message::{Ephemeral, Message};
 use crate::slack::world::World;
 
-/// Longer texts are cut off here by `chat.postMessage`.
+/// `chat.postMessage` cuts off longer texts.
 const TEXT_LIMIT: usize = 40_000;
-/// Longer texts are refused by `chat.update` and `chat.postEphemeral`.
+/// `chat.update` and `chat.postEphemeral` refuse longer texts.
 const SHORT_TEXT_LIMIT: usize = 4_000;
 
 pub(super) fn post_message(world: &mut World, arguments: &Arguments) -> Outcome {
@@ -134,7 +134,7 @@ pub(super) fn permalink(world: &mut World, arguments: &Arguments) -> Outcome {
     Ok(json!({"ok": true, "channel": channel_id, "permalink": link}))
 }
 
-/// Whether the app may write there now.
+/// Checks whether the app may post in this channel now.
 pub(super) fn may_post(world: &World, channel_id: &str) -> Result<(), Refusal> {
     let channel = world.visible_channel(channel_id).map_err(Refusal::state)?;
     if channel.archived {
@@ -147,8 +147,8 @@ pub(super) fn may_post(world: &World, channel_id: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The thread a message asked for ends up in. Slack says nothing where the parent is gone: the message then stands at the
-/// channel's root (langchain-ai/open-swe#2753).
+/// The thread that a message is posted in. If the parent is gone, Slack posts the message at the channel's root and
+/// reports nothing (langchain-ai/open-swe#2753).
 pub(super) fn thread_of(
     world: &mut World,
     channel_id: &str,
@@ -176,7 +176,7 @@ pub(super) fn thread_of(
     Ok(Some(asked.to_owned()))
 }
 
-/// The text and the blocks, at least one of them, checked.
+/// Checks the text and the blocks, of which at least one is required.
 pub(in crate::slack) fn content(
     world: &mut World,
     arguments: &Arguments,
@@ -201,8 +201,8 @@ pub(in crate::slack) fn content(
     Ok((text, blocks))
 }
 
-/// `metadata`: an `event_type` and a flat object of plain values.
-/// Source: <https://docs.slack.dev/messaging/message-metadata>.
+/// Checks `metadata`: an `event_type` and a flat object of plain values. Source:
+/// <https://docs.slack.dev/messaging/message-metadata>.
 fn metadata(arguments: &Arguments) -> Result<Option<Value>, Refusal> {
     let bad = || Refusal::malformed("invalid_metadata_format");
     let Some(metadata) = arguments.structure("metadata").map_err(|_| bad())? else {

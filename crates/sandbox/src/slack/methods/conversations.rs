@@ -173,7 +173,7 @@ fn messages(
     answer
 }
 
-/// `oldest` and `latest`, both exclusive unless `inclusive` was given.
+/// The bounds `oldest` and `latest`, both exclusive unless `inclusive` was given.
 struct Window {
     oldest: Option<String>,
     latest: Option<String>,
@@ -202,7 +202,8 @@ impl Window {
     }
 }
 
-/// A bound is a message id, or seconds with any number of decimals; brought to a message id's shape so that texts compare.
+/// Reads a bound: a message id, or seconds with any number of decimals. Returns it in the shape of a message id, so
+/// that texts compare.
 fn bound(
     arguments: &Arguments,
     name: &str,

@@ -102,7 +102,7 @@ pub(super) fn info(world: &mut World, arguments: &Arguments) -> Outcome {
     Ok(json!({"ok": true, "file": world.file_json(id)}))
 }
 
-/// Slack looks into the bytes; the name's ending is enough here.
+/// The MIME type by the file name's ending. Slack looks into the bytes.
 fn mimetype(name: &str) -> &'static str {
     match name.rsplit('.').next().unwrap_or("") {
         "png" => "image/png",

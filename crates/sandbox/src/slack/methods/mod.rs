@@ -19,17 +19,17 @@ pub(super) use self::table::{find, scopes_of};
 use super::arguments::Arguments;
 use super::world::{Channel, World};
 
-/// How Slack says no: its word, and what comes with it.
+/// A refusal by Slack: its word for the error, and further fields of the answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Refusal {
     pub(super) error: String,
     pub(super) extra: Vec<(&'static str, Value)>,
-    /// The request itself is wrong, whatever the workspace's state: a fault of the caller's code.
+    /// Whether the request itself is wrong, whatever the workspace's state. That is a bug in the caller's code.
     pub(super) malformed: bool,
 }
 
 impl Refusal {
-    /// The request was well-formed; the workspace's state says no.
+    /// A refusal of a well-formed request because of the workspace's state.
     pub(super) fn state(error: &str) -> Self {
         Self {
             error: error.to_owned(),
@@ -38,7 +38,7 @@ impl Refusal {
         }
     }
 
-    /// No workspace would accept this request.
+    /// A refusal of a request that no workspace would accept.
     pub(super) fn malformed(error: &str) -> Self {
         Self {
             malformed: true,
@@ -63,11 +63,11 @@ impl From<&'static str> for Refusal {
 
 pub(super) type Outcome = Result<Value, Refusal>;
 
-/// Which scope a method wants.
+/// The scope that a method wants.
 #[derive(Debug, Clone, Copy)]
 enum Scope {
     None,
-    /// This one.
+    /// This scope.
     Of(&'static str),
     /// `channels:…` or `groups:…` by the kind of the channel named in `channel`.
     ByChannel(&'static str),
@@ -77,19 +77,20 @@ enum Scope {
 pub(super) struct Method {
     pub(super) name: &'static str,
     scope: Scope,
-    /// Their names, separated by spaces.
+    /// The names of its arguments, separated by spaces.
     arguments: &'static str,
-    /// Accepts a JSON body. Those that do not take a query or a form.
+    /// Whether it accepts a JSON body. The others accept a query or a form.
     json: bool,
-    /// Changes something: only by POST, and kept in the log of accepted calls.
+    /// Whether it changes something. Then it has to be a POST, and is kept in the log of accepted calls.
     writes: bool,
     run: Run,
 }
 
-/// What a method does, once its token, scope and arguments are checked.
+/// The work of a method, after token, scope and arguments are checked.
 type Run = fn(&mut World, &Arguments) -> Outcome;
 
-/// The arguments that are strings whatever the method. A JSON number in their place is a mistake that form encoding would hide.
+/// The arguments that are strings in every method. A JSON number in their place is a mistake that form encoding would
+/// hide.
 const STRINGS: &[&str] = &[
     "channel",
     "text",
@@ -110,7 +111,7 @@ const STRINGS: &[&str] = &[
 ];
 
 impl Method {
-    /// Checks what holds for every method, then does what this one does.
+    /// Checks what holds for every method, then runs this one.
     pub(super) fn call(&self, world: &mut World, is_post: bool, arguments: &Arguments) -> Outcome {
         if self.writes && !is_post {
             world.violation(format!("{}: called by GET", self.name));
@@ -161,7 +162,7 @@ impl Method {
         }
     }
 
-    /// What the `x-accepted-oauth-scopes` header names.
+    /// The value of the header `x-accepted-oauth-scopes`.
     pub(super) fn accepted_scopes(&self) -> String {
         match self.scope {
             Scope::None => String::new(),
@@ -171,7 +172,7 @@ impl Method {
     }
 }
 
-/// The error for words that this workspace does not let through.
+/// The error for words that this workspace refuses.
 fn refused_words<'a>(world: &'a World, method: &str, arguments: &Arguments) -> Option<&'a str> {
     if world.refused_words.is_empty() {
         return None;
@@ -204,7 +205,7 @@ fn want_scope(world: &World, scope: &str) -> Result<(), Refusal> {
     })
 }
 
-/// A required text argument; Slack's word for its absence is the method's own.
+/// A required text argument. `error` is the method's word for its absence.
 fn required<'a>(
     arguments: &'a Arguments,
     name: &str,
@@ -215,7 +216,7 @@ fn required<'a>(
         .ok_or_else(|| Refusal::explained(error, format!("[ERROR] missing required field: {name}")))
 }
 
-/// Whether this is shaped like a message id: seconds, a point, six digits.
+/// Whether this has the shape of a message id: seconds, a point, six digits.
 fn is_ts(text: &str) -> bool {
     let digits = |part: &str| part.chars().all(|c| c.is_ascii_digit());
     text.split_once('.').is_some_and(|(seconds, micros)| {

@@ -7,7 +7,7 @@ use crate::slack::arguments::Arguments;
 use crate::slack::message::{Message, Reaction};
 use crate::slack::world::World;
 
-/// Distinct emoji a message takes at most.
+/// The most distinct emoji of a message.
 const EMOJI_LIMIT: usize = 23;
 
 pub(super) fn add(world: &mut World, arguments: &Arguments) -> Outcome {

@@ -149,7 +149,7 @@ pub(in crate::slack) fn find(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name)
 }
 
-/// The scopes that one method may want, by the documentation's table; `None` for a method there is not.
+/// The scopes that a method may want, by the documentation; `None` for an unknown method.
 pub(in crate::slack) fn scopes_of(name: &str) -> Option<Vec<String>> {
     let method = find(name)?;
     let kinds = |what: &str| vec![format!("channels:{what}"), format!("groups:{what}")];

@@ -7,7 +7,7 @@ use crate::slack::arguments::Arguments;
 use crate::slack::blocks;
 use crate::slack::world::{View, World};
 
-/// A `trigger_id` is good for this many seconds, once.
+/// A `trigger_id` can be used once, within this many seconds.
 const TRIGGER_SECONDS: i64 = 3;
 
 pub(super) fn open(world: &mut World, arguments: &Arguments) -> Outcome {
@@ -89,7 +89,7 @@ fn checked(arguments: &Arguments, kind: &str) -> Result<Value, Refusal> {
 }
 
 impl World {
-    /// Puts a modal before a person and gives it what Slack adds.
+    /// Shows a modal to a person, with the fields that Slack adds.
     pub(in crate::slack) fn show_modal(&mut self, user: &str, view: Value) -> Value {
         let id = self.next_id("V");
         let view = self.complete_view(&id, view);

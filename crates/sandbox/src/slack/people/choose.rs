@@ -1,4 +1,4 @@
-//! Menus: a press that says which option was chosen.
+//! Menus: presses that name the chosen option.
 
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ impl SlackStandIn {
     }
 }
 
-/// The blocks of a message, or of what only this person sees.
+/// The blocks of a message, or of this person's ephemeral message.
 fn shown_to(world: &World, user: &str, channel: &str, ts: &str) -> Option<Value> {
     let mut ephemerals = world.ephemerals.iter();
     match ephemerals.find(|one| one.ts == ts && one.user == user) {
@@ -61,7 +61,7 @@ fn shown_to(world: &World, user: &str, channel: &str, ts: &str) -> Option<Value>
     }
 }
 
-/// The press with the option of this value, if the menu has it.
+/// Adds the option with this value to a press; `None` if the menu has no such option.
 fn chosen(mut payload: Value, shown: &Value, value: &str) -> Option<Value> {
     let action = &mut payload["actions"][0];
     let id = ElementId {

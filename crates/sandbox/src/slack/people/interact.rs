@@ -11,19 +11,19 @@ use super::super::response_url::AppAnswer;
 use super::super::world::{ResponseUrl, Trigger, World};
 use super::super::{Forgery, Reply, SlackStandIn, blocks};
 
-/// What the app answered to a command, a press or a form.
+/// The app's answer to a command, a press or a form.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The HTTP status; 0 where there was no answer in time.
+    /// The HTTP status; 0 if there was no answer in time.
     pub status: u16,
-    /// The text of the answer: its `text` when it is JSON.
+    /// The body of the answer, or its `text` if it is JSON.
     pub text: String,
-    /// The answer when it is JSON.
+    /// The answer, if it is JSON.
     pub json: Option<Value>,
 }
 
 impl SlackStandIn {
-    /// Types a slash command; what the app answers is shown to the person, or to the channel where it says so.
+    /// Types a slash command, and shows the app's answer to the person, or to the channel if it says so.
     pub async fn command(&self, user: &str, channel: &str, command: &str, text: &str) -> Answer {
         let fields = self.inner.change(|world| {
             let (trigger, response_url) =
@@ -65,12 +65,12 @@ impl SlackStandIn {
         answer
     }
 
-    /// Presses a button of a message, or of something only this person sees.
+    /// Presses a button of a message, which may be an ephemeral one.
     pub async fn press(&self, user: &str, channel: &str, ts: &str, action_id: &str) -> Answer {
         self.press_in(user, channel, ts, None, action_id).await
     }
 
-    /// Presses a button in this block, for messages where several blocks have a button with this `action_id`.
+    /// Presses a button in this block, for messages in which several blocks have a button with this `action_id`.
     pub async fn press_in(
         &self,
         user: &str,
@@ -89,7 +89,7 @@ impl SlackStandIn {
         self.pressed(payload, action_id, ts).await
     }
 
-    /// What a press would send, to be sent later, twice or by somebody else with [`Self::send_interaction`].
+    /// The payload of a press, which [`Self::send_interaction`] can send later, twice or for somebody else.
     pub fn press_payload(
         &self,
         user: &str,
@@ -227,7 +227,7 @@ impl SlackStandIn {
         answer
     }
 
-    /// The answer, which a person would see as an error if it is not a 200 in time.
+    /// The answer. It is a violation if there was none in time, or if it is not a 200.
     fn checked(&self, what: &str, reply: Result<Reply, &'static str>) -> Answer {
         match reply {
             Ok(reply) => {
@@ -299,7 +299,7 @@ fn show_command_answer(world: &mut World, user: &str, channel: &str, answer: &An
     world.answer_person(channel, user, answer);
 }
 
-/// The payload of a press on an element of a message; `None` where this person does not see such an element.
+/// The payload of a press in a message; `None` if this person does not see such an element.
 pub(super) fn message_press(
     world: &mut World,
     user: &str,
@@ -339,7 +339,7 @@ pub(super) fn message_press(
     Some(payload)
 }
 
-/// The payload of a press on an element of an open modal or home tab; `None` where this person does not see one.
+/// The payload of a press in a modal or the home tab; `None` if this person does not see such an element.
 pub(super) fn view_press(
     world: &mut World,
     user: &str,
@@ -377,7 +377,7 @@ fn action(world: &mut World, block_id: &str, element: &Value) -> Value {
 }
 
 impl World {
-    /// What every interaction carries.
+    /// The fields that every interaction has.
     pub(super) fn payload(&mut self, kind: &str, user: &str) -> Value {
         let trigger_id = self.trigger(user);
         let settings = &self.settings;

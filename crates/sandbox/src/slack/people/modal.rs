@@ -1,4 +1,4 @@
-//! Modals from the person's side: filling in, submitting, closing.
+//! What people do with modals: fill in, submit, close.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::slack::SlackStandIn;
 use crate::slack::world::World;
 
 impl SlackStandIn {
-    /// Fills in the topmost modal and submits it; `values` are (`block_id` or `action_id`, value).
+    /// Fills in the topmost modal and submits it. `values` are pairs of `block_id` or `action_id`, and value.
     pub async fn submit_view(&self, user: &str, values: &[(&str, &str)]) -> Answer {
         let shown = self.read(|world| world.modal(user).cloned());
         let payload = self.inner.change(|world| match &shown {
@@ -27,7 +27,7 @@ impl SlackStandIn {
         answer
     }
 
-    /// Closes the topmost modal without submitting it; the app hears of it if it asked to.
+    /// Closes the topmost modal without submitting it. The app is told if it asked for that.
     pub async fn close_view(&self, user: &str) {
         let payload = self.inner.change(|world| {
             let open = world.modals.iter().rposition(|view| view.user == user)?;
@@ -45,7 +45,7 @@ impl SlackStandIn {
         }
     }
 
-    /// Waits for a modal to stand before this person.
+    /// Waits until this person sees a modal; `None` if `timeout` passes first.
     pub async fn wait_for_modal(&self, user: &str, timeout: Duration) -> Option<Value> {
         self.wait_for(timeout, |world| {
             world.modal(user).map(|view| view.view.clone())
@@ -87,7 +87,7 @@ fn submission(world: &mut World, user: &str, view: &Value, values: &[(&str, &str
     payload
 }
 
-/// An empty answer closes the modal; `response_action` says otherwise.
+/// Closes the modal, or does what the answer's `response_action` says.
 fn after_submission(world: &mut World, view_id: &str, answer: &Answer) {
     if answer.status != 200 {
         return;

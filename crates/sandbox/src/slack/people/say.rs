@@ -1,4 +1,4 @@
-//! A message on its way into the workspace, with everything that can be special about one.
+//! A message that a person writes, and everything that can be special about it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::slack::world::{StoredFile, World};
 use crate::slack::{Forgery, SlackStandIn};
 
 impl SlackStandIn {
-    /// A message to be written, with everything that can be special about one.
+    /// Prepares a message; the methods of [`Say`] make it special.
     pub fn say(&self, user: &str, channel: &str, text: &str) -> Say {
         let message = self.read(|world| {
             let writer = world.users.get(user);
@@ -36,7 +36,7 @@ impl SlackStandIn {
         }
     }
 
-    /// Brings the event of a message that stands in the workspace, late or once more, under an id of its own.
+    /// Delivers the event of a message in the workspace, late or once more, with a new event id.
     pub async fn deliver_message(&self, channel: &str, ts: &str) {
         let event = self.read(|world| {
             let message = world.message(channel, ts)?;
@@ -55,7 +55,7 @@ impl SlackStandIn {
     }
 }
 
-/// A message a person (or another app) is about to write.
+/// A message that a person or another app will write; [`send`](Say::send) writes it.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is written before `send`"]
 pub struct Say {
@@ -71,70 +71,70 @@ pub struct Say {
 }
 
 impl Say {
-    /// As a reply.
+    /// Makes it a reply.
     pub fn in_thread(mut self, root_ts: &str) -> Self {
         self.message.thread_ts = Some(root_ts.to_owned());
         self
     }
 
-    /// Also sent to the channel.
+    /// Also shows the reply in the channel.
     pub fn broadcast(self) -> Self {
         self.subtype("thread_broadcast")
     }
 
-    /// With a subtype: `me_message`, `channel_join`, …
+    /// Sets a subtype: `me_message`, `channel_join`, …
     pub fn subtype(mut self, subtype: &str) -> Self {
         self.message.subtype = Some(subtype.to_owned());
         self
     }
 
-    /// By another app's bot.
+    /// Makes another app's bot the writer.
     pub fn as_bot(mut self, bot_id: &str) -> Self {
         self.message.bot_id = Some(bot_id.to_owned());
         self.message.app_id = Some("A0OTHER".to_owned());
         self
     }
 
-    /// With a file; Slack then gives the message the subtype `file_share`.
+    /// Adds a file, which gives the message the subtype `file_share`.
     pub fn with_file(mut self, name: &str, mimetype: &str, bytes: &[u8]) -> Self {
         let file = (name.to_owned(), mimetype.to_owned(), bytes.to_vec());
         self.files.push(file);
         self.subtype("file_share")
     }
 
-    /// In an envelope of another workspace.
+    /// Names another workspace in the event's envelope.
     pub fn from_workspace(mut self, team_id: &str) -> Self {
         self.message.foreign_team = Some(team_id.to_owned());
         self.workspace = Some(team_id.to_owned());
         self
     }
 
-    /// Written that long ago, as a message found only later was.
+    /// Dates the message back by this time, as if it were found late.
     pub fn aged(mut self, age: Duration) -> Self {
         self.age = age;
         self
     }
 
-    /// The event never arrives.
+    /// Does not deliver the event.
     pub fn withheld(mut self) -> Self {
         self.deliveries = 0;
         self
     }
 
-    /// The event arrives `times` over, all at once, under one id or under different ones.
+    /// Delivers the event `times` times at once, with one id or with different ones.
     pub fn repeated(mut self, times: usize, new_ids: bool) -> Self {
         self.deliveries = times;
         self.new_ids = new_ids;
         self
     }
 
-    /// The event is not what it claims to be. The message is not written then: it never was.
+    /// Forges the event. The workspace does not have the message then.
     pub fn forged(mut self, forgery: Forgery) -> Self {
         self.forgery = forgery;
         self
     }
 
-    /// Writes it and waits for the relay's first answers. Gives the `ts`.
+    /// Writes the message and waits for the relay's first answers. Returns the `ts`.
     pub async fn send(self) -> String {
         let inner = self.stand_in.inner.clone();
         let (ts, event) = inner.change(|world| self.write(world));
@@ -153,7 +153,7 @@ impl Say {
         ts
     }
 
-    /// Puts the message into the workspace. Gives its `ts` and the event to deliver, if the app hears of it at all.
+    /// Adds the message to the workspace. Returns its `ts`, and its event if the app gets one.
     fn write(&self, world: &mut World) -> (String, Option<Event>) {
         let mut message = self.message.clone();
         message.ts = world.next_ts();
@@ -198,7 +198,7 @@ impl Say {
     }
 }
 
-/// A `ts` in the past that no message has yet.
+/// An unused `ts` in the past.
 fn aged_ts(world: &World, age: Duration) -> String {
     let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::ZERO);
     let mut micros = (world.now() - age).as_microsecond();
@@ -214,7 +214,7 @@ fn aged_ts(world: &World, age: Duration) -> String {
     }
 }
 
-/// The blocks Slack's own clients send along with a text; only the text is meant to be read.
+/// The blocks that Slack's clients send with a text. Only the text is meant to be read.
 fn as_blocks(text: &str, block_id: String) -> Value {
     let plain = text
         .replace("&lt;", "<")

@@ -1,4 +1,4 @@
-//! What people see: entities resolved, marks and codes turned into what they stand for.
+//! Renders messages as people see them: entities resolved, formatting marks and emoji codes replaced.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ impl World {
         }
     }
 
-    /// What a person sees of something only they see.
+    /// What a person sees of an ephemeral message.
     pub fn rendered_ephemeral(&self, ephemeral: &Ephemeral) -> String {
         match &ephemeral.blocks {
             Some(blocks) => self.rendered_blocks(blocks),
@@ -24,7 +24,7 @@ impl World {
         }
     }
 
-    /// What a person sees of blocks, a line each; buttons as `[label]`.
+    /// What a person sees of blocks, one line each, with buttons as `[label]`.
     pub fn rendered_blocks(&self, blocks: &Value) -> String {
         let lines: Vec<String> = blocks
             .as_array()
@@ -99,12 +99,12 @@ impl World {
         }
     }
 
-    /// What a person sees of mrkdwn: entities resolved, formatting marks gone, emoji codes as `(emoji name)`.
+    /// What a person sees of mrkdwn: entities resolved, formatting marks removed, emoji codes as `(emoji name)`.
     pub fn rendered_mrkdwn(&self, text: &str) -> String {
         self.resolve(text, |words| emoji_shown(&without_marks(words)))
     }
 
-    /// Renders a text that was sent with `mrkdwn: false`: marks stay as they are.
+    /// What a person sees of a text with `mrkdwn: false`: formatting marks stay.
     fn plain(&self, text: &str) -> String {
         self.resolve(text, emoji_shown)
     }
@@ -170,7 +170,7 @@ impl World {
     }
 }
 
-/// `:name:` as Slack turns it into a picture; a word of its own, so that a test sees that it is no longer what was typed.
+/// Replaces `:name:` by `(emoji name)`, so that a test sees that Slack shows a picture.
 fn emoji_shown(text: &str) -> String {
     let is_name = |name: &str| {
         !name.is_empty()
@@ -200,7 +200,7 @@ fn emoji_shown(text: &str) -> String {
     shown
 }
 
-/// Takes the marks of bold, italic, struck and code away where they pair within a line, and a quote's leading `>`.
+/// Removes the marks of bold, italic, strikethrough and code where they pair within a line, and a quote's leading `>`.
 fn without_marks(text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(line_without_marks).collect();
     lines.join("\n")

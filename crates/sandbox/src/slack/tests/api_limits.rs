@@ -127,7 +127,7 @@ async fn what_no_correct_app_asks_of_other_methods_is_a_violation() {
     }
 }
 
-/// Calls the method, expects this error (`""`: none), and these words in the violation.
+/// Calls the method, and expects this error (`""` for none) and a violation with these words.
 async fn expect_violation(
     slack: &SlackStandIn,
     method: &str,

@@ -1,4 +1,4 @@
-//! The stand-in, tried with plain HTTP on both sides.
+//! Tests of the stand-in, with plain HTTP on both sides.
 
 mod api;
 mod api_limits;
@@ -52,7 +52,7 @@ pub(super) fn http() -> reqwest::Client {
     reqwest::Client::new()
 }
 
-/// An app that keeps what it is sent and answers as it is told.
+/// An app that keeps the requests it gets and answers as the test says.
 #[derive(Clone, Default)]
 pub(super) struct Recorder(Arc<Mutex<Recorded>>);
 
@@ -72,7 +72,7 @@ impl Recorder {
         recorder
     }
 
-    /// The next requests are answered with these, in order; all others with an empty 200.
+    /// Sets the answers to the next requests, in order. All others get an empty 200.
     pub(super) fn will_answer(&self, answers: impl IntoIterator<Item = Response>) {
         let mut recorded = self.0.lock().unwrap();
         recorded.answers = answers.into_iter().collect();

@@ -1,4 +1,4 @@
-//! `<Dial>`: phones that ring at once, the first to be picked up wins. <https://www.twilio.com/docs/voice/twiml/dial>
+//! `<Dial>`: phones ring at once, and the first that is picked up wins. <https://www.twilio.com/docs/voice/twiml/dial>
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::twilio::xml::Element;
 /// How long the network takes to find out that a line is busy or cannot be reached.
 const SETUP: Duration = Duration::from_secs(1);
 
-/// What the action is told.
+/// The end of a `<Dial>`, which its action is told.
 #[derive(Debug)]
 struct Dialed {
     /// `DialCallStatus`
     status: &'static str,
-    /// The leg it is about: the one that was picked up, or the last.
+    /// The leg that was picked up, or the last one.
     leg: Option<LegId>,
     bridged: bool,
-    /// Why nothing may follow, if nothing may.
+    /// Why no more TwiML is carried out, if none is.
     over: Option<Over>,
 }
 
@@ -92,7 +92,7 @@ impl Call {
         }
     }
 
-    /// Whether anybody is called at all.
+    /// Checks the verb. Returns whether anybody is called at all.
     fn check_dial(&self, verb: &Element, nouns: &[Noun<'_>]) -> bool {
         if let Some(record) = verb.attribute("record")
             && !matches!(record, "do-not-record" | "false")
@@ -156,7 +156,7 @@ impl Call {
         }
     }
 
-    /// Waits until one of the phones is picked up: its index, or `None` if none was by `deadline` or none rings any more.
+    /// Waits until a phone is picked up and returns its index; `None` at `deadline`, or when no phone rings any more.
     async fn wait_for_pick_up(
         &mut self,
         phones: &mut [Rung],
@@ -226,7 +226,7 @@ impl Call {
         id
     }
 
-    /// How the phone behaves that is to ring now.
+    /// How the phone of `number` behaves in the ring that begins now.
     fn phone(&self, number: &str) -> Phone {
         if !is_dialable(number) {
             self.core
@@ -260,7 +260,7 @@ impl Call {
         self.call_back(leg, "completed", status).await;
     }
 
-    /// Somebody or something has picked up: the number's own TwiML first, then the two are put together.
+    /// Carries out the TwiML of the `<Number>` for the leg that was picked up, then connects it with the caller.
     async fn picked_up(
         &mut self,
         leg: LegId,

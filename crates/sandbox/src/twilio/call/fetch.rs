@@ -19,7 +19,7 @@ const MAX_DOCUMENTS: usize = 60;
 pub(super) struct Fetch {
     pub(super) url: String,
     method: String,
-    /// Beside those of every request.
+    /// Parameters in addition to those of every request.
     params: Vec<(String, String)>,
 }
 
@@ -39,7 +39,7 @@ impl Fetch {
 }
 
 impl Call {
-    /// The document that `fetch` brings, for the person of `leg`; for the caller the number's fallback is tried as well.
+    /// Requests a document for the person of `leg`. For the caller, the number's fallback URL is tried after a failure.
     pub(super) async fn fetch(&mut self, leg: LegId, fetch: &Fetch) -> Result<Element, Over> {
         let code = match self.fetch_once(leg, fetch).await {
             Ok(document) => return Ok(document),
@@ -92,7 +92,7 @@ impl Call {
         self.read(&answer?)
     }
 
-    /// Makes the request as often as told, and sees that all the answers are the same.
+    /// Makes the request as often as the test wants. Answers that differ are a violation.
     async fn ask(
         &self,
         url: &str,
@@ -142,7 +142,7 @@ impl Call {
         }
     }
 
-    /// Delivers a callback, in the way that the test wants callbacks to come.
+    /// Delivers a callback as the test wants callbacks to arrive.
     pub(super) async fn tell(&mut self, url: &str, method: &str, params: Vec<(String, String)>) {
         let webhook = Webhook::post(url, params).by(method);
         match self.callbacks {
@@ -169,7 +169,7 @@ impl Call {
         }
     }
 
-    /// When the call is over: recordings become available, what was kept back is delivered, and the number's own callback.
+    /// Makes recordings available after the call, and delivers the late callbacks and the number's own.
     pub(super) async fn make_late_callbacks(&mut self) {
         self.publish_recordings().await;
         let number = self
@@ -198,7 +198,7 @@ impl Call {
     }
 }
 
-/// What Twilio's own forwarding page answers.
+/// The answer of Twilio's own forwarding page.
 fn forwarding(url: &str) -> Option<Answer> {
     let (_, query) = url.split_once("://")?.1.split_once(FORWARD_TWIMLET)?;
     let query: Vec<(String, String)> = serde_urlencoded::from_str(query).ok()?;

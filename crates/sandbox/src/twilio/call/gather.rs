@@ -1,4 +1,4 @@
-//! `<Gather>`: keys that somebody presses. <https://www.twilio.com/docs/voice/twiml/gather>
+//! `<Gather>`: reads the keys that somebody presses. <https://www.twilio.com/docs/voice/twiml/gather>
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl Call {
         Ok(Then::Document(fetch))
     }
 
-    /// Listens until a key is pressed (then `true`) or the time has passed.
+    /// Listens until a key is pressed (`true`) or the time is over (`false`).
     async fn listen(&mut self, leg: LegId, keys: &mut Keys, time: Duration) -> Result<bool, Over> {
         let until = self.timeline.now() + time;
         while let Some((who, act)) = self.next(until).await? {
@@ -66,14 +66,14 @@ impl Call {
     }
 }
 
-/// What was pressed so far, and when that is enough.
+/// The keys pressed so far, and when they are enough.
 struct Keys {
     pressed: String,
     finished: bool,
     finished_on: Option<char>,
     finish_on_key: String,
     num_digits: usize,
-    /// `input` has `dtmf`.
+    /// Whether `input` has `dtmf`.
     wanted: bool,
 }
 

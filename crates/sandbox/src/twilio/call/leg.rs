@@ -11,10 +11,10 @@ pub(super) struct Leg {
     pub(super) sid: String,
     pub(super) number: String,
     pub(super) phone: Phone,
-    /// What will be pressed at one question after the other.
+    /// The keys that will be pressed at each question, and how long after it begins.
     pub(super) presses: VecDeque<(Duration, String)>,
     pub(super) picked_up: Option<Duration>,
-    /// When it was put together with the caller.
+    /// When it was connected with the caller.
     pub(super) bridged: Option<Duration>,
     pub(super) ended: Option<Duration>,
     pub(super) callback: Option<LegCallback>,
@@ -47,7 +47,7 @@ impl Leg {
         self.ended.is_none()
     }
 
-    /// From picking up to hanging up.
+    /// The time from the pick-up to the end.
     pub(super) fn talk_time(&self) -> Duration {
         match (self.picked_up, self.ended) {
             (Some(picked_up), Some(ended)) => ended.saturating_sub(picked_up),
@@ -57,7 +57,7 @@ impl Leg {
 }
 
 impl Call {
-    /// Tells the `statusCallback` of a leg, if it wants to hear of `event`.
+    /// Delivers the `statusCallback` of a leg, if it asks for `event`.
     pub(super) async fn call_back(&mut self, leg: LegId, event: &str, status: &str) {
         let duration = self.legs[leg].talk_time().as_secs();
         let mut params = self.leg_params(leg, status);

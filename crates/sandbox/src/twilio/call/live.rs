@@ -9,7 +9,7 @@ use super::timeline::{Act, LiveAct, Timeline};
 use super::{Call, CallStory, Calling, Event, Events, Happened, Party, lock};
 use crate::twilio::TwilioStandIn;
 
-/// A call that is going on; clones are the same one.
+/// A call in real time; clones are the same call.
 #[derive(Clone)]
 pub struct LiveCall {
     sid: String,
@@ -28,8 +28,8 @@ impl std::fmt::Debug for LiveCall {
 }
 
 impl Calling {
-    /// Begins the call in real time (`speed` 1.0; seconds pass `speed` times as fast). The caller, and every phone that
-    /// [`set_phone`](TwilioStandIn::set_phone) does not describe, do what is done with the returned handle.
+    /// Begins the call in real time, or `speed` times as fast. The returned handle acts for the caller and for every
+    /// phone that [`set_phone`](TwilioStandIn::set_phone) does not describe.
     pub fn start(mut self, speed: f64) -> LiveCall {
         let (acts, received) = mpsc::unbounded_channel();
         let (finished, story) = watch::channel(None);
@@ -56,17 +56,17 @@ impl Calling {
 }
 
 impl TwilioStandIn {
-    /// Begins a call in real time, with people at its ends.
+    /// Begins a call in real time.
     pub fn start_call(&self, from: &str, to: &str) -> LiveCall {
         self.calling(from, to).start(1.0)
     }
 
-    /// All the calls begun in real time, oldest first, also those that are over.
+    /// All calls in real time, oldest first, including those that are over.
     pub fn live_calls(&self) -> Vec<LiveCall> {
         self.core.lock().live_calls.clone()
     }
 
-    /// One of them.
+    /// The call in real time with this SID.
     pub fn live_call(&self, sid: &str) -> Option<LiveCall> {
         let state = self.core.lock();
         state
@@ -83,12 +83,12 @@ impl LiveCall {
         &self.sid
     }
 
-    /// Who calls.
+    /// The caller's number.
     pub fn from(&self) -> &str {
         &self.from
     }
 
-    /// Which of the account's numbers is called.
+    /// The account's number that is called.
     pub fn to(&self) -> &str {
         &self.to
     }
@@ -98,42 +98,42 @@ impl LiveCall {
         self.started
     }
 
-    /// The phone of `number`, which rings, is picked up.
+    /// Picks up the ringing phone of `number`.
     pub fn pick_up(&self, number: &str) {
         self.act(Some(number), Act::PickUp);
     }
 
-    /// The phone of `number`, which rings, is pressed away.
+    /// Declines the call on the ringing phone of `number`.
     pub fn decline(&self, number: &str) {
         self.act(Some(number), Act::Decline);
     }
 
-    /// The mailbox of `number`, whose phone rings, takes the call.
+    /// Lets the mailbox of `number`, whose phone rings, take the call.
     pub fn let_mailbox_answer(&self, number: &str) {
         self.act(Some(number), Act::Mailbox);
     }
 
-    /// Somebody presses keys.
+    /// Presses keys for `who`.
     pub fn press(&self, who: &Party, keys: &str) {
         self.act(number_of(who), Act::Press(keys.to_owned()));
     }
 
-    /// The caller speaks after the beep.
+    /// Lets the caller speak after the beep.
     pub fn speak(&self, words: &str) {
         self.act(None, Act::Speak(words.to_owned()));
     }
 
-    /// Somebody hangs up.
+    /// Hangs up for `who`.
     pub fn hang_up(&self, who: &Party) {
         self.act(number_of(who), Act::HangUp);
     }
 
-    /// What has happened so far; [`changes`](TwilioStandIn::changes) tells when there is more.
+    /// The events so far; [`changes`](TwilioStandIn::changes) tells when there are more.
     pub fn events(&self) -> Vec<Happened> {
         lock(&self.events).clone()
     }
 
-    /// The numbers of the phones that ring now.
+    /// The numbers of the phones that are ringing.
     pub fn ringing(&self) -> Vec<String> {
         let mut ringing: Vec<String> = Vec::new();
         for happened in lock(&self.events).iter() {
@@ -148,12 +148,12 @@ impl LiveCall {
         ringing
     }
 
-    /// The whole story, once the call is over.
+    /// The whole story; `None` until the call is over.
     pub fn story(&self) -> Option<Arc<CallStory>> {
         self.story.borrow().clone()
     }
 
-    /// Waits for the call to be over; `None` if it was broken off with the runtime.
+    /// Waits until the call is over; `None` if the runtime ended before.
     pub async fn finished(&self) -> Option<Arc<CallStory>> {
         let mut story = self.story.clone();
         story.wait_for(Option::is_some).await.ok()?.clone()

@@ -8,10 +8,10 @@ use crate::twilio::people::{AfterSpeech, Voicemail};
 use crate::twilio::state::RecordingRecord;
 use crate::twilio::xml::Element;
 
-/// What the recorder has when it stops.
+/// What was recorded, and why it stopped.
 #[derive(Default)]
 struct Heard {
-    /// When the caller stopped speaking, and what was said; `None` while nothing was.
+    /// When the caller stopped speaking, and the words; `None` if nothing was said.
     speech: Option<(Duration, String)>,
     /// The key that ended it, or `hangup`.
     digits: String,
@@ -63,7 +63,7 @@ impl Call {
         }
     }
 
-    /// The recording as the account has it, not yet available.
+    /// The recording's entry in the account, not available yet.
     fn recording(
         &self,
         verb: &Element,
@@ -156,7 +156,7 @@ impl Call {
         }
     }
 
-    /// Makes this call's recordings available and tells their callbacks.
+    /// Makes this call's recordings available and delivers their callbacks.
     pub(super) async fn publish_recordings(&mut self) {
         for recording in self.make_recordings_available() {
             let completed = self.completed_params(&recording);
@@ -194,7 +194,7 @@ impl Call {
         self.recording_params(recording, &params)
     }
 
-    /// Writes down the transcription, if one was asked for; the parameters of `transcribeCallback`.
+    /// The parameters of `transcribeCallback`. Saves the transcription, if one was asked for.
     fn transcribed_params(&self, recording: &RecordingRecord) -> Vec<(String, String)> {
         let sid = self.core.sid("TR");
         if recording.transcribe_callback.is_some() {
@@ -218,7 +218,7 @@ impl Call {
         self.recording_params(recording, &params)
     }
 
-    /// These parameters, and before them what every callback about a recording carries.
+    /// The parameters of every callback about a recording, followed by `params`.
     fn recording_params(
         &self,
         recording: &RecordingRecord,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// One end of the line.
+/// Who is at one end of the line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Party {
@@ -21,7 +21,7 @@ pub enum Party {
 pub enum Event {
     /// A phone begins to ring.
     Ringing { number: String },
-    /// It stops without having been picked up: `busy`, `no-answer`, `failed`, `canceled`.
+    /// It stops ringing and was not picked up: `busy`, `no-answer`, `failed`, `canceled`.
     StoppedRinging { number: String, status: String },
     /// It was picked up, by a person or a mailbox.
     PickedUp { number: String, mailbox: bool },
@@ -45,7 +45,7 @@ pub enum Event {
     Failed { code: u32 },
 }
 
-/// An event and when it happened, since the call came in.
+/// An event, and when it happened after the call came in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Happened {
     #[serde(serialize_with = "seconds")]
@@ -62,7 +62,7 @@ fn seconds<S: serde::Serializer>(at: &Duration, serializer: S) -> Result<S::Ok, 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// Talked to this phone (the last one, if to several), this long.
+    /// Talked to this phone (the last one, if to several) for this long.
     Bridged {
         with: String,
         seconds: u64,
@@ -75,17 +75,17 @@ pub enum Outcome {
     Rejected {
         reason: String,
     },
-    /// Hung up with nobody having been reached.
+    /// Hung up before anybody was reached.
     HungUpByCaller,
-    /// The TwiML came to its end with nobody having been reached.
+    /// The TwiML ended before anybody was reached.
     Ended,
-    /// Heard that an error has occurred; Twilio's code.
+    /// Heard that an error occurred; this is Twilio's code.
     Error {
         code: u32,
     },
 }
 
-/// A request that Twilio made in the course of a call for TwiML, and its answer.
+/// A request for TwiML during a call, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
     pub url: String,
@@ -93,19 +93,19 @@ pub struct Exchange {
     /// 0 when there was no answer.
     pub status: u16,
     pub body: String,
-    /// How long the answer really took, whatever clock the call has.
+    /// How long the answer took in real time, whatever the call's clock is.
     pub took: Duration,
 }
 
 impl Exchange {
-    /// A parameter of the request, or nothing.
+    /// A parameter of the request; empty if there is none.
     pub fn param(&self, name: &str) -> &str {
         let found = self.params.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value)
     }
 }
 
-/// A whole call.
+/// A call from its beginning to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallStory {
     pub sid: String,
@@ -113,18 +113,18 @@ pub struct CallStory {
     pub to: String,
     /// The answer to the first request.
     pub first_twiml: String,
-    /// Every request for TwiML, in order; the same one repeated stands here once.
+    /// Every request for TwiML, in order. A repeated one is listed once.
     pub exchanges: Vec<Exchange>,
     pub events: Vec<Happened>,
     pub outcome: Outcome,
-    /// How long phones rang, all steps together.
+    /// How long phones rang in all steps together.
     pub ring_time: Duration,
-    /// From beginning to end.
+    /// The time from beginning to end.
     pub lasted: Duration,
 }
 
 impl CallStory {
-    /// The numbers that rang, in order, each as often as it rang.
+    /// The numbers that rang, in order, once for each time.
     pub fn rang(&self) -> Vec<&str> {
         let events = self.events.iter();
         let rang = events.filter_map(|happened| match &happened.event {
@@ -134,7 +134,7 @@ impl CallStory {
         rang.collect()
     }
 
-    /// What was said to `party`, in order.
+    /// The words said to `party`, in order.
     pub fn heard(&self, party: &Party) -> Vec<&str> {
         let events = self.events.iter();
         let heard = events.filter_map(|happened| match &happened.event {

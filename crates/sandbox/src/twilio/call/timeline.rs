@@ -1,4 +1,4 @@
-//! The clock of a call: virtual, jumping to the next planned act, or real, with people acting.
+//! The clock of a call: virtual, which jumps to the next planned act, or real, with people who act.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
-/// Who acts: 0 is the caller, the others are the legs in the order in which they were called.
+/// The index of a leg: 0 is the caller, the others are in the order in which they were called.
 pub(super) type LegId = usize;
 
-/// Something a person does at one end of the line.
+/// Something that a person does at one end of the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Act {
     PickUp,
@@ -24,7 +24,7 @@ pub(super) enum Act {
     HangUp,
 }
 
-/// Somebody who acts while the call goes on.
+/// An act of a person during the call.
 #[derive(Debug, Clone)]
 pub(super) struct LiveAct {
     /// The number of the phone; `None` for the caller.
@@ -32,14 +32,14 @@ pub(super) struct LiveAct {
     pub(super) act: Act,
 }
 
-/// What comes next.
+/// What happens next.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// Somebody does what was planned.
+    /// A planned act.
     Planned(LegId, Act),
-    /// Somebody does what was not.
+    /// An act of a person, which was not planned.
     Live(LiveAct),
-    /// Nothing happened until then.
+    /// Nothing happened until the deadline.
     Deadline,
 }
 
@@ -53,12 +53,12 @@ pub(super) struct Timeline {
 struct Live {
     acts: UnboundedReceiver<LiveAct>,
     started: Instant,
-    /// How many seconds of the call pass in one.
+    /// How many seconds of the call pass in one real second.
     speed: f64,
 }
 
 impl Timeline {
-    /// A clock that jumps.
+    /// A virtual clock, which jumps from act to act.
     pub(super) fn of_plans() -> Self {
         Timeline {
             now: Duration::ZERO,
@@ -68,7 +68,7 @@ impl Timeline {
         }
     }
 
-    /// A clock that runs, `speed` times as fast as the real one.
+    /// A clock that runs `speed` times as fast as real time.
     pub(super) fn live(acts: UnboundedReceiver<LiveAct>, speed: f64) -> Self {
         let live = Live {
             acts,
@@ -85,7 +85,7 @@ impl Timeline {
         self.live.is_some()
     }
 
-    /// Since the call came in.
+    /// The time since the call came in.
     pub(super) fn now(&self) -> Duration {
         match &self.live {
             None => self.now,
@@ -93,14 +93,14 @@ impl Timeline {
         }
     }
 
-    /// Somebody will do this, `after` now.
+    /// Plans an act of this leg, `after` from now.
     pub(super) fn plan(&mut self, leg: LegId, after: Duration, act: Act) {
         self.count += 1;
         let key = (self.now() + after, self.count);
         self.plans.insert(key, (leg, act));
     }
 
-    /// What was planned for this leg does not happen.
+    /// Drops the planned acts of this leg.
     pub(super) fn forget(&mut self, leg: LegId) {
         self.plans.retain(|_, (planned, _)| *planned != leg);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Act, CALLER, Call, Event, Fetch, LegId, Over};
 use crate::twilio::xml::Element;
 
-/// What comes after a verb.
+/// What is carried out after a verb.
 pub(super) enum Then {
     NextVerb,
     Document(Fetch),
@@ -13,11 +13,11 @@ pub(super) enum Then {
 
 /// How many characters are spoken in a second.
 const SPEECH_RATE: usize = 15;
-/// How long a recording is taken to play; nobody listens to it here.
+/// How long playing a file takes; nobody listens to it here.
 const PLAY_TIME: Duration = Duration::from_secs(5);
 
 impl Call {
-    /// Carries out the document that `fetch` brings and those that follow from it, until one comes to its end.
+    /// Carries out the document of `first` and those that follow from it, until one ends.
     pub(super) async fn follow(&mut self, leg: LegId, first: Fetch) -> Result<(), Over> {
         let mut next = Some(first);
         while let Some(fetch) = next.take() {
@@ -85,7 +85,7 @@ impl Call {
         }
     }
 
-    /// Begins to say or play something to `leg`; gives how long it takes.
+    /// Begins to say or play something to `leg`. Returns how long that takes.
     pub(super) async fn prompt(&mut self, leg: LegId, verb: &Element, base: &str) -> Duration {
         let who = self.party(leg);
         let text = verb.text.trim();
@@ -132,14 +132,14 @@ impl Call {
     }
 }
 
-/// A whole number of seconds in an attribute.
+/// Reads an attribute that is a whole number of seconds.
 pub(super) fn seconds(verb: &Element, attribute: &str, default: u64) -> Duration {
     let value = verb.attribute(attribute);
     let value = value.and_then(|value| value.parse().ok());
     Duration::from_secs(value.unwrap_or(default))
 }
 
-/// The URL that `url` means in the document at `base`.
+/// Resolves `url` in the document at `base`.
 pub(super) fn resolve(base: &str, url: &str) -> String {
     if url.contains("://") {
         return url.to_owned();

@@ -12,7 +12,7 @@ use crate::twilio::state::CallRecord;
 
 /// The first bytes of an MP3 frame, enough to be recognised.
 const MP3: [u8; 4] = [0xff, 0xfb, 0x90, 0x00];
-/// Samples a second of the recordings, at one byte each.
+/// The sample rate of recordings in Hz; a sample has one byte.
 const SAMPLE_RATE: u32 = 8000;
 
 impl Core {
@@ -77,7 +77,8 @@ impl Core {
         })
     }
 
-    /// The sound (as WAV, or as MP3 by its ending), or with `.json` what is known of it.
+    /// The audio of a recording (as WAV, or as MP3 if the path ends in `.mp3`), or its data if the path ends in
+    /// `.json`.
     pub(super) fn fetch_recording(&self, file: &str, asked: &Asked) -> Answer {
         let (sid, kind) = file.split_once('.').unwrap_or((file, "wav"));
         let state = self.lock();
@@ -117,7 +118,7 @@ impl Core {
     }
 }
 
-/// A WAV file of this many seconds (ten at most) of nothing: 8-bit mono PCM.
+/// A WAV file with this many seconds of silence, ten at most: 8-bit mono PCM.
 fn silence(seconds: u64) -> Vec<u8> {
     let length = SAMPLE_RATE * u32::try_from(seconds.min(10)).unwrap_or(10);
     let mut wav = Vec::with_capacity(44 + length as usize);

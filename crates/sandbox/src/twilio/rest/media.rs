@@ -16,7 +16,7 @@ use crate::faults::{self, Fault};
 use crate::twilio::core::Core;
 use crate::twilio::state::MediaRecord;
 
-/// The host of the bytes themselves, which wants no credentials.
+/// The host that serves the bytes. It asks for no credentials.
 pub(in crate::twilio) fn router(core: Arc<Core>) -> Router {
     Router::new()
         .route("/{sid}", get(bytes_on_second_host))
@@ -87,7 +87,7 @@ impl Core {
         pages::answer("media_list", entries, asked, state.page_size_limit)
     }
 
-    /// What befalls a request for this file alone: "Media.fetch 1" is the first of any text.
+    /// The next fault of requests for this file alone: "Media.fetch 1" is the first file of any text.
     pub(super) fn fault_of_file(&self, endpoint: &Endpoint) -> Option<Fault> {
         let Endpoint::FetchMedia(message, sid) = endpoint else {
             return None;

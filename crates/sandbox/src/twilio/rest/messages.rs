@@ -30,9 +30,9 @@ const CREATE: [&str; 10] = [
 ];
 const MAX_BODY: usize = 1600;
 const MAX_MEDIA: usize = 10;
-/// All files of a text together.
+/// The most bytes that all files of a text have together.
 const MAX_MEDIA_BYTES: usize = 5_000_000;
-/// A file that Twilio does not make fit for the phone; carriers take little more.
+/// The most bytes of a file that Twilio does not convert for the phone. Carriers accept little more.
 const MAX_OTHER_BYTES: usize = 500_000;
 /// <https://www.twilio.com/docs/api/errors/11751>
 const MEDIA_TOO_LARGE: u32 = 11751;
@@ -51,7 +51,7 @@ const SENDABLE: [&str; 12] = [
     "text/calendar",
     "application/pdf",
 ];
-/// In seconds.
+/// The longest `ValidityPeriod`, in seconds.
 const MAX_VALIDITY: u32 = 36_000;
 
 impl Core {
@@ -106,7 +106,7 @@ impl Core {
         Ok((StatusCode::CREATED, Json(json)).into_response())
     }
 
-    /// What the client alone is answerable for.
+    /// Checks everything that depends on the client's request alone.
     fn check_create(&self, form: &[(String, String)]) -> Result<Created, Refusal> {
         let no = Refusal::bad_request;
         let to = parameter(form, "To").ok_or_else(|| no(21604, "A 'To' number is required"))?;
@@ -180,7 +180,7 @@ impl Core {
         Ok(())
     }
 
-    /// Gets the files before anything leaves; an error is the code that the message fails with.
+    /// Fetches the files before the message is sent. An error is the code that the message fails with.
     async fn fetch_outgoing_media(&self, created: &Created) -> Result<(), u32> {
         let mut together = 0;
         for url in &created.media_urls {
@@ -254,7 +254,7 @@ impl Core {
         Ok(Json(message.json(&self.settings.account_sid)).into_response())
     }
 
-    /// Empties the body, the only change that Twilio knows beside canceling what is scheduled.
+    /// Empties the body. Twilio has no other change, except that a scheduled message can be canceled.
     pub(super) fn update_message(&self, sid: &str, asked: &Asked) -> Answer {
         self.check_parameters("Messages.update", &asked.form, &["Body"], &[]);
         if asked.form.iter().any(|(_, value)| !value.is_empty()) {

@@ -1,4 +1,4 @@
-//! Lists a page at a time, and their filters by date.
+//! The pages of lists, and their filters by date.
 
 use axum::Json;
 use axum::response::IntoResponse;
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::{Answer, Asked, Refusal, parameter};
 
-/// The parameters every list knows.
+/// The parameters that every list accepts.
 pub(super) const PARAMETERS: [&str; 3] = ["PageSize", "Page", "PageToken"];
 const DEFAULT_PAGE_SIZE: usize = 50;
 const MAX_PAGE_SIZE: usize = 1000;
-/// A page's token is this and the SID of the last entry before it, so that entries that come in meanwhile shift nothing.
+/// A page's token is this and the SID of the entry before the page, so new entries do not shift the pages.
 const TOKEN_PREFIX: &str = "PA";
 
 /// Which page of a list was asked for.
@@ -129,7 +129,7 @@ impl DateFilter {
         })
     }
 
-    /// What has no date passes only when no date was asked for.
+    /// Whether an entry with this date passes. An entry without a date passes if no date was asked for.
     pub(super) fn allows(&self, at: Option<Timestamp>) -> bool {
         let whole_seconds = |at: Timestamp| at.as_second();
         match at {
@@ -145,7 +145,7 @@ impl DateFilter {
     }
 }
 
-/// A moment, or the first and last second of a day in UTC.
+/// Reads a moment, or a day as its first and last second in UTC.
 fn read_date(value: &str) -> Result<(Timestamp, Timestamp), Refusal> {
     if let Ok(at) = value.parse::<Timestamp>() {
         return Ok((at, at));

@@ -52,7 +52,7 @@ impl Core {
         Ok(StatusCode::NO_CONTENT.into_response())
     }
 
-    /// They outlive their recording.
+    /// Lists the transcriptions of a recording. They outlive their recording.
     pub(super) fn list_transcriptions(&self, recording: &str, asked: &Asked) -> Answer {
         self.check_parameters("Transcriptions.list", &asked.query, &pages::PARAMETERS, &[]);
         let state = self.lock();

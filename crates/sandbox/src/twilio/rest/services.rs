@@ -9,7 +9,7 @@ use super::{Answer, Asked, Refusal};
 use crate::twilio::TwilioStandIn;
 use crate::twilio::core::Core;
 
-/// What their lists know. <https://www.twilio.com/docs/usage/twilios-response#pagination>
+/// The parameters that lists accept. <https://www.twilio.com/docs/usage/twilios-response#pagination>
 const PARAMETERS: [&str; 3] = ["PageSize", "Page", "PageToken"];
 
 /// A Messaging Service of the account.

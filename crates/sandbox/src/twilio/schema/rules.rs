@@ -2,7 +2,7 @@
 
 use super::is_url;
 
-/// What an attribute may be.
+/// The values that an attribute accepts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Value {
     Url,
@@ -12,9 +12,9 @@ pub(super) enum Value {
     /// A whole number or `auto`.
     WholeOrAuto(u32, u32),
     OneOf(&'static [&'static str]),
-    /// Several of these, by spaces.
+    /// Several of these words, separated by spaces.
     SomeOf(&'static [&'static str]),
-    /// Characters of this set only.
+    /// Only characters of this set.
     Of(&'static str),
     /// Anything that is not empty.
     Words,
@@ -26,7 +26,7 @@ pub(super) enum Text {
     No,
     Maybe,
     Needed,
-    /// A URL is needed.
+    /// Needed, and it has to be a URL.
     Url,
 }
 
@@ -43,7 +43,7 @@ const TRACK: Value = OneOf(&["inbound", "outbound", "both"]);
 const TRIM: Value = OneOf(&["trim-silence", "do-not-trim"]);
 const MAX: u32 = u32::MAX;
 
-/// The verbs of a call.
+/// The verbs in the answer to a call.
 pub(super) const VOICE: &[Rule] = &[
     Rule {
         name: "Response",
@@ -199,7 +199,7 @@ pub(super) const VOICE: &[Rule] = &[
     },
 ];
 
-/// The verbs of a text's answer.
+/// The verbs in the answer to a text.
 pub(super) const MESSAGING: &[Rule] = &[
     Rule {
         name: "Response",

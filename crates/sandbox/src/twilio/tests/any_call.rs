@@ -1,4 +1,4 @@
-//! Whatever is planned and whatever people do, a call is followed to the end that a second, simpler reckoning finds.
+//! Random plans and people: each call ends as a second, simpler computation says.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use proptest::test_runner::{Config, TestRunner};
 use super::*;
 use crate::twilio::{CallStory, Event, Outcome, Phone};
 
-/// Seconds that a step rings, and the phones that ring in it.
+/// The seconds that a step rings, and the phones that ring in it.
 type Step = (u64, Vec<Phone>);
 
 fn number(step: usize, n: usize) -> String {
     format!("+1619555010{}", 1 + step * 3 + n)
 }
 
-/// The plan as TwiML: every step a `Dial` with screening, then a recording.
+/// Writes the plan as TwiML: a `Dial` with screening for every step, then a recording.
 fn relay_of(plan: Vec<Step>) -> impl Fn(&Seen) -> Response {
     let document = move |step: usize| match plan.get(step) {
         None => "<Response><Record action='/recorded'/></Response>".to_owned(),
