@@ -1,4 +1,4 @@
-//! What stories about backfill need: threads that are old, and rounds to wait for.
+//! Old threads for stories about backfill, and its rounds to wait for.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub const FORTY_DAYS: Duration = Duration::from_secs(40 * 24 * 3_600);
 const WATERMARKS: &str = "select value from kv where name like 'backfill.%' order by name";
 
 impl Desk {
-    /// A root of ours that was posted forty days ago.
+    /// Adds a message of ours that was posted forty days ago. Returns its `ts`.
     pub async fn aged_root(&self) -> String {
         self.slack
             .say("U0QDNBOT", CHANNEL, "an old conversation")
@@ -23,7 +23,7 @@ impl Desk {
             .await
     }
 
-    /// Alice's conversation stood in this thread before.
+    /// Records this thread as an earlier one of Alice's conversation.
     pub async fn had_thread(&self, channel: &str, root: &str) {
         self.change(format!(
             "insert into thread (channel, ts, conversation_id, opened_at)
@@ -45,12 +45,12 @@ impl Desk {
             .await
     }
 
-    /// Waits until a whole round of looking for calls has been made from now on.
+    /// Waits until backfill has made a whole round of looking for calls.
     pub async fn expect_watermarks_to_move(&self) {
         self.expect_to_move("calls").await;
     }
 
-    /// Waits for a whole round by the watermark of texts, which the same rounds read.
+    /// Waits until backfill has made a whole round of looking for texts.
     pub async fn expect_rounds_of_texts(&self) {
         self.expect_to_move("texts").await;
     }
@@ -73,7 +73,7 @@ impl Desk {
             .await
     }
 
-    /// Waits until backfill has looked through Twilio's log and Slack's threads that often from now on.
+    /// Waits until backfill has made this many more rounds through Twilio's log and Slack's threads.
     pub async fn expect_rounds(&self, rounds: usize) {
         for _ in 0..rounds {
             let before = self.words(WATERMARKS.to_owned()).await;
@@ -92,7 +92,7 @@ impl Desk {
         }
     }
 
-    /// Waits until that many more reads of Twilio's log have failed.
+    /// Waits until this many more reads of Twilio's log have failed.
     pub async fn expect_failed_rounds(&mut self, rounds: usize) {
         const FAILED: &str = "qdn_backfill_failed_total{what=\"texts\"}";
         let wanted = self.metric(FAILED).await + rounds as f64;

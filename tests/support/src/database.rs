@@ -1,7 +1,8 @@
-//! The databases a story runs on: a file of its own, or a Postgres database that is its own while it runs.
+//! The databases of stories: each has a file of its own, or a Postgres database while it runs.
 //!
-//! Postgres databases are named `qdn_test_1`, `qdn_test_2` … and stay for the next story and the next run, because to drop
-//! one makes Postgres write everything it holds to disk, which takes seconds. An advisory lock says which ones are in use.
+//! Postgres databases are named `qdn_test_1`, `qdn_test_2` … and are used again by the next story and the next run:
+//! dropping one takes seconds, because Postgres writes everything it holds to disk. An advisory lock says which ones
+//! are in use.
 
 use std::path::{Path, PathBuf};
 
@@ -10,25 +11,25 @@ use tokio::sync::OnceCell;
 
 use super::gate::skip;
 
-/// Which kind of database.
+/// The kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Database {
     Sqlite,
     Postgres,
 }
 
-/// A database made for one story.
+/// A database that was made for one story.
 #[derive(Debug)]
 pub enum Created {
     Sqlite(PathBuf),
     Postgres {
         name: String,
-        /// Holds the lock that keeps other stories off.
+        /// Holds the lock that keeps other stories away.
         _claim: Box<PgConnection>,
     },
 }
 
-/// Where Postgres is: QDN_TEST_POSTGRES, or the usual place.
+/// The URL of Postgres: QDN_TEST_POSTGRES, or the usual one.
 fn server() -> String {
     #[expect(
         clippy::disallowed_methods,
@@ -39,7 +40,7 @@ fn server() -> String {
 }
 
 impl Database {
-    /// Whether Postgres answers. Says so once if it does not, and fails where it has to be there.
+    /// Whether Postgres answers. If not, this is printed once, or fails where Postgres is required.
     pub async fn has_postgres() -> bool {
         static FOUND: OnceCell<bool> = OnceCell::const_new();
         *FOUND
@@ -65,13 +66,13 @@ impl Database {
     }
 }
 
-/// Of all advisory locks on this server, those of the stories have this as their first key.
+/// The first key of the stories' advisory locks.
 const LOCKS: i32 = 0x71_64_6e;
 
-/// More stories than this never run at once: Postgres has not enough connections for them.
+/// The most databases in use at once. Postgres has no connections for more.
 const MOST: i32 = 100;
 
-/// A database that no other story uses, empty.
+/// Takes an empty database that no other story uses.
 async fn claim_postgres() -> Created {
     let mut server = connect("postgres").await.unwrap();
     for number in 1..=MOST {
@@ -103,7 +104,7 @@ async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), sqlx:
     connection.execute(sqlx::AssertSqlSafe(sql)).await.map(drop)
 }
 
-/// Takes everything out of a database, if it is there and takes connections.
+/// Empties a database, if it exists and accepts connections.
 async fn empty(name: &str) -> Result<(), sqlx::Error> {
     let mut database = connect(name).await?;
     execute(&mut database, end_connections(name)).await?;
@@ -111,7 +112,7 @@ async fn empty(name: &str) -> Result<(), sqlx::Error> {
     execute(&mut database, all.to_owned()).await
 }
 
-/// Makes it anew, whatever an earlier story left of it.
+/// Creates a database, and drops what an earlier story left of it.
 async fn create(server: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     for old in [name.to_owned(), format!("{name}_away")] {
         execute(
@@ -133,7 +134,7 @@ fn end_connections(name: &str) -> String {
 }
 
 impl Created {
-    /// As QDN_DATABASE_URL takes it.
+    /// The value of QDN_DATABASE_URL.
     pub fn url(&self) -> String {
         match self {
             Created::Sqlite(file) => format!("sqlite://{}", file.display()),
@@ -141,7 +142,7 @@ impl Created {
         }
     }
 
-    /// Ends every connection and takes no new ones, as Postgres does while it restarts; or takes them again.
+    /// Ends every connection and refuses new ones, as Postgres does while it restarts; `false` accepts them again.
     pub async fn refuse_connections(&self, refuse: bool) {
         let Created::Postgres { name, .. } = self else {
             panic!("SQLite has no connections to refuse");
@@ -154,7 +155,7 @@ impl Created {
         }
     }
 
-    /// Takes a Postgres database away under another name, or brings it back with an empty one.
+    /// Takes a Postgres database away by adding a suffix to its name; an empty suffix brings it back.
     pub(crate) async fn rename(&self, suffix: &str) {
         let Created::Postgres { name, .. } = self else {
             panic!("only on Postgres")

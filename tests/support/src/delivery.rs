@@ -1,4 +1,4 @@
-//! What the stories of the delivery promise look at: conversations, the audit trail, the metrics.
+//! What stories about delivery look at: conversations, the audit trail, the metrics.
 
 use qdn_sandbox::slack::Message;
 use sqlx::Connection;
@@ -6,14 +6,14 @@ use sqlx::Connection;
 use super::{CHANNEL, DORA, Desk, LINE, PATIENCE};
 
 impl Desk {
-    /// A caller's first text; the thread it began.
+    /// Sends a caller's first text. Returns the root of its thread.
     pub async fn open(&self, caller: &str) -> Message {
         let known = self.slack.roots(CHANNEL).len();
         self.twilio.text(caller, LINE, "Help").await;
         self.expect_roots(known + 1).await.remove(known)
     }
 
-    /// Dora writes in a thread.
+    /// Writes a reply as Dora.
     pub async fn reply(&self, root: &Message, words: &str) -> String {
         self.slack
             .post_as(DORA, CHANNEL, Some(&root.ts), words)
@@ -29,7 +29,7 @@ impl Desk {
             .collect()
     }
 
-    /// Waits until `caller` has been sent these and nothing else.
+    /// Waits until exactly these texts were sent to `caller`.
     pub async fn expect_texted(&self, caller: &str, expected: &[&str]) {
         let reached = self
             .twilio
@@ -42,13 +42,13 @@ impl Desk {
         );
     }
 
-    /// How often the audit trail holds this decision.
+    /// How often the audit trail has this decision.
     pub async fn audited(&self, decision: &str) -> usize {
         let sql = format!("select seq from audit where decision = '{decision}'");
         self.numbers(sql).await.len()
     }
 
-    /// One column of numbers from the database.
+    /// Reads a column of numbers from the database.
     pub async fn numbers(&self, sql: String) -> Vec<i64> {
         sqlx::any::install_default_drivers();
         let mut connection = sqlx::AnyConnection::connect(&self.database.url())
@@ -62,7 +62,7 @@ impl Desk {
         numbers
     }
 
-    /// One column of words from the database.
+    /// Reads a column of words from the database.
     pub async fn words(&self, sql: String) -> Vec<String> {
         sqlx::any::install_default_drivers();
         let mut connection = sqlx::AnyConnection::connect(&self.database.url())
@@ -76,7 +76,7 @@ impl Desk {
         words
     }
 
-    /// Waits until the audit trail holds this decision that often.
+    /// Waits until the audit trail has this decision this often.
     pub async fn expect_audited(&self, decision: &str, times: usize) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -92,7 +92,7 @@ impl Desk {
         }
     }
 
-    /// Waits until a count in the database is this.
+    /// Waits until a count in the database has this value.
     pub async fn expect_count(&self, sql: &'static str, count: i64) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -108,7 +108,7 @@ impl Desk {
         }
     }
 
-    /// What `/metrics` says of one series; 0 if it does not name it.
+    /// The value of a series in `/metrics`; 0 if it is not there.
     pub async fn metric(&mut self, series: &str) -> f64 {
         let url = self.url("/metrics");
         let page = reqwest::get(url).await.unwrap().text().await.unwrap();

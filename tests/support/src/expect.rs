@@ -1,4 +1,4 @@
-//! What stories expect: each waits for its condition, and says what is there instead if it does not come.
+//! What stories expect. Each function waits for its condition, or fails and says what it saw.
 
 use qdn_sandbox::slack::Message;
 use qdn_sandbox::twilio::Created;
@@ -8,12 +8,12 @@ use sqlx::{AnyConnection, Connection, Executor};
 use super::{CHANNEL, Desk, PATIENCE};
 
 impl Desk {
-    /// The only thread in the channel.
+    /// Waits for the only thread in the channel.
     pub async fn expect_thread(&self) -> Message {
         self.expect_roots(1).await.remove(0)
     }
 
-    /// That many messages in the channel, oldest first.
+    /// Waits for exactly this many messages in the channel, oldest first.
     pub async fn expect_roots(&self, count: usize) -> Vec<Message> {
         let reached = self
             .slack
@@ -28,7 +28,7 @@ impl Desk {
         roots
     }
 
-    /// What stands in the thread under its root, oldest first, as people see it.
+    /// Waits until the thread has exactly these replies, oldest first, as people see them.
     pub async fn expect_in_thread(&self, root: &str, expected: &[&str]) {
         let reached = self
             .slack
@@ -44,7 +44,7 @@ impl Desk {
         );
     }
 
-    /// The thread under its root, as people see it.
+    /// The replies of a thread, as people see them.
     pub fn replies(&self, root: &str) -> Vec<String> {
         self.shown(&self.slack.thread(CHANNEL, root))
     }
@@ -56,7 +56,7 @@ impl Desk {
             .collect()
     }
 
-    /// A message that contains these words appears in the thread.
+    /// Waits for a reply in the thread that contains these words.
     pub async fn expect_words_in_thread(&self, root: &str, words: &str) -> Message {
         let found = |desk: &Desk| {
             desk.slack
@@ -85,7 +85,7 @@ impl Desk {
         }
     }
 
-    /// That many SMS were created at Twilio, in order.
+    /// Waits until exactly this many SMS are created at Twilio, in order.
     pub async fn expect_sms(&self, count: usize) -> Vec<Created> {
         let created = self.twilio.wait_for_created(count, PATIENCE).await.unwrap();
         assert_eq!(
@@ -97,7 +97,7 @@ impl Desk {
         created
     }
 
-    /// Exactly these marks on a message.
+    /// Waits until a message has exactly these marks.
     pub async fn expect_marks(&self, ts: &str, marks: &[&str]) {
         let reached = self
             .slack
@@ -110,7 +110,7 @@ impl Desk {
         );
     }
 
-    /// Nothing is left in the outbox: whatever was to happen has happened.
+    /// Waits until nothing is left to deliver in the outbox.
     pub async fn expect_quiet(&self) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -126,13 +126,13 @@ impl Desk {
         }
     }
 
-    /// How many deliveries wait to be tried at once.
+    /// The number of deliveries that are still to be tried.
     async fn pending(&self) -> i64 {
         // A mark that waits for the carrier's silence is no unfinished business.
         self.query_one("select count(*) from outbox where pending = 1 and (kind <> 'mark' or state <> 'waiting')").await
     }
 
-    /// One number from the database.
+    /// Reads one number from the database.
     pub async fn query_one(&self, sql: &'static str) -> i64 {
         let mut connection = self.connection().await;
         let number = sqlx::query_scalar(sql)
@@ -143,7 +143,7 @@ impl Desk {
         number
     }
 
-    /// Erases a number without being asked, once nothing of it is just being delivered: a mark may be.
+    /// Runs `erase --yes` once nothing of the number is being delivered; its last mark may be.
     pub async fn erase(&self, more: &[&str]) -> Result<String, String> {
         let arguments = [&["erase", "--yes"], more].concat();
         let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -157,14 +157,14 @@ impl Desk {
         }
     }
 
-    /// Changes the database behind the service's back.
+    /// Changes the database without the service.
     pub async fn execute(&self, sql: &'static str) {
         let mut connection = self.connection().await;
         connection.execute(sql).await.unwrap();
         connection.close().await.unwrap();
     }
 
-    /// A connection of the story's own.
+    /// A connection of the story's own to the database.
     pub async fn connection(&self) -> AnyConnection {
         sqlx::any::install_default_drivers();
         AnyConnection::connect(&self.database.url()).await.unwrap()

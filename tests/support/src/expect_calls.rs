@@ -1,4 +1,4 @@
-//! What stories of calls expect.
+//! What stories about calls expect.
 
 use qdn_sandbox::twilio::{Event, LiveCall};
 
@@ -11,7 +11,7 @@ impl Desk {
         self
     }
 
-    /// The ts of the first message in the channel, where a call begins its thread.
+    /// Waits for a call's thread: the `ts` of the first message in the channel.
     pub async fn expect_thread_of_call(&self) -> String {
         let reached = self
             .slack
@@ -21,7 +21,7 @@ impl Desk {
         self.slack.roots(CHANNEL).remove(0).ts
     }
 
-    /// A message of ours comes to contain these words.
+    /// Waits until a message of ours contains these words.
     pub async fn expect_root_words(&self, ts: &str, words: &str) {
         let says = |shown: Option<String>| shown.is_some_and(|shown| shown.contains(words));
         let reached = self
@@ -39,13 +39,13 @@ impl Desk {
         assert!(reached, "\"{words}\", but there is: {shown:#?}");
     }
 
-    /// This telephone rings in a call that is going on.
+    /// Waits until this phone rings in a call.
     pub async fn expect_ringing(&self, call: &LiveCall, number: &str) {
         self.until(|| call.ringing().iter().any(|rings| rings == number))
             .await;
     }
 
-    /// Something happens in a call that is going on.
+    /// Waits for an event of a call.
     pub async fn expect_event(&self, call: &LiveCall, is_it: impl Fn(&Event) -> bool) {
         self.until(|| call.events().iter().any(|happened| is_it(&happened.event)))
             .await;

@@ -1,7 +1,7 @@
-//! How many stories go on at once.
+//! Limits how many stories run at once.
 //!
-//! A story is real processes that mostly wait, so two a core are few enough for each to be answered in time and enough to
-//! keep the machine busy. `RUST_TEST_THREADS` (.cargo/config.toml) says how many may stand here and wait for their turn.
+//! A story is real processes that mostly wait. Two per core keep the machine busy, and each is still answered in time.
+//! `RUST_TEST_THREADS` (.cargo/config.toml) says how many can wait here for their turn.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -11,13 +11,13 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::{Database, Redis};
 
-/// How many stories go on at once on each core.
+/// How many stories run at once on each core.
 const ON_A_CORE: usize = 2;
 
-/// What all stories take on two cores with nothing else to do.
+/// How long all stories take on two idle cores.
 const USUALLY: &str = "all stories take about 15 minutes on two cores";
 
-/// A story may go on while it holds this.
+/// A story runs while it holds this.
 #[derive(Debug)]
 pub struct Turn {
     _places: OwnedSemaphorePermit,
@@ -27,7 +27,7 @@ pub struct Turn {
 struct Gate {
     places: Arc<Semaphore>,
     count: usize,
-    /// Held by the one story that keeps the whole machine busy.
+    /// Held by the story that keeps the whole machine busy.
     busy: Arc<Semaphore>,
 }
 
@@ -43,7 +43,7 @@ fn gate() -> &'static Gate {
     })
 }
 
-/// Waits until a story may go on. One that is `busy` has half of the places, and no other such beside it.
+/// Waits until a story may run. A `busy` one takes half of the places, and only one runs at a time.
 pub async fn turn(kind: &str) -> Turn {
     announce().await;
     let gate = gate();
@@ -62,7 +62,7 @@ async fn acquire(semaphore: &Arc<Semaphore>, places: usize) -> OwnedSemaphorePer
     permit.expect("nobody closes it")
 }
 
-/// Says once how long this takes and what is skipped, before the first story begins.
+/// Prints once how long this takes and what is skipped, before the first story begins.
 async fn announce() {
     static SAID: OnceCell<()> = OnceCell::const_new();
     SAID.get_or_init(|| async {
@@ -76,7 +76,7 @@ async fn announce() {
     .await;
 }
 
-/// Why there is no browser to look through, if there is none.
+/// Why there is no browser, if there is none.
 fn no_browser() -> Option<&'static str> {
     let answers = |program: &str| {
         let mut command = Command::new(program);
@@ -87,7 +87,7 @@ fn no_browser() -> Option<&'static str> {
     (!answers("chromedriver")).then_some("chromedriver is missing: install chromium-driver")
 }
 
-/// Says what is not tried here; fails where it has to be.
+/// Prints what is skipped; fails where nothing may be skipped.
 pub fn skip(what: &str, why: &str) {
     #[expect(
         clippy::disallowed_methods,
@@ -98,7 +98,7 @@ pub fn skip(what: &str, why: &str) {
     say(&format!("SKIPPED: {what}: {why}"));
 }
 
-/// Straight to the terminal: the test harness hides what passing tests print.
+/// Prints straight to the terminal, because the test harness hides what passing tests print.
 fn say(words: &str) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }

@@ -1,8 +1,9 @@
-//! A desk for one story or for one cell of the fault matrix: the real binary as a process of its own, its database, and the stand-ins for Twilio and Slack.
+//! A desk for one story or one cell of the fault matrix: the real binary as a process, its database, and the stand-ins
+//! for Twilio and Slack.
 //!
-//! A story ends with [`Desk::close`], which fails on anything unexpected: a request the vendors would not accept, an
-//! error in the log, a text or a number or a secret in it, an audit chain that does not hold, a process that does not
-//! stop by itself.
+//! A story ends with [`Desk::close`], which fails on anything unexpected: a request that the vendors would not accept,
+//! an error in the log, a text, a number or a secret in it, a broken audit chain, a process that does not stop by
+//! itself.
 
 #![expect(
     clippy::unwrap_used,
@@ -58,15 +59,15 @@ pub const CHANNEL: &str = "C0DISPATCH";
 pub const SERGIO: &str = "U0SERGIO";
 /// A dispatcher.
 pub const DORA: &str = "U0DORA";
-/// Somebody who is in the workspace but not in the channel.
+/// A member of the workspace who is not in the channel.
 pub const STRANGER: &str = "U0STRANGER";
-/// Where Twilio and Slack think the service is.
+/// The public URL of the service that Twilio and Slack know.
 pub const PUBLIC_URL: &str = "https://desk.example.com";
 
-/// How long a condition may take to come true. Generous: it is only used up by a failing test.
+/// How long to wait for a condition. Only a failing test waits this long.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What a desk is made of before it starts.
+/// The settings of a desk that is not started yet.
 pub struct Builder {
     database: Database,
     toml: String,
@@ -74,13 +75,13 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// More lines for `qdn.toml`, after those that every desk has.
+    /// Appends lines to `qdn.toml`.
     pub fn toml(mut self, more: &str) -> Builder {
         self.toml.push_str(more);
         self
     }
 
-    /// Another part of `qdn.toml` in place of the one every desk has.
+    /// Replaces a part of `qdn.toml`.
     pub fn replace(mut self, from: &str, to: &str) -> Builder {
         assert!(
             self.toml.contains(from),
@@ -90,13 +91,13 @@ impl Builder {
         self
     }
 
-    /// One more variable.
+    /// Adds a variable to the environment of the service.
     pub fn variable(mut self, name: &str, value: &str) -> Builder {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Starts the stand-ins and the service; back when it is ready.
+    /// Starts the stand-ins and the service, and waits until it is ready.
     pub async fn start(self) -> Desk {
         let desk = self.prepare().await;
         desk.started().await
@@ -140,8 +141,9 @@ impl Builder {
     }
 }
 
-/// Where this desk's services listen. What is sent to one that is gone must not reach the service of another desk, which can
-/// have its port by then. Linux has a whole network for loopback, other systems a single address.
+/// The address on which this desk's services listen. A request to one that is gone must not reach the service of
+/// another desk, which may have its port by then. Linux has a whole network for loopback, other systems a single
+/// address.
 fn own_address() -> Ipv4Addr {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     if !cfg!(target_os = "linux") {
@@ -153,7 +155,7 @@ fn own_address() -> Ipv4Addr {
     Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254))
 }
 
-/// For requests of a story's own. Every story has a runtime of its own, so no connection is kept from one to the next.
+/// A client for a story's own requests. It keeps no connections, because every story has a runtime of its own.
 pub fn http() -> &'static reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     CLIENT.get_or_init(|| {
@@ -167,7 +169,7 @@ pub struct Desk {
     pub twilio: TwilioStandIn,
     pub slack: SlackStandIn,
     _folder: tempfile::TempDir,
-    /// The program that this desk runs: the one that was built with the tests, unless a test puts another here.
+    /// The program that this desk runs: the one built with the tests, unless a test sets another.
     pub program: PathBuf,
     pub config: PathBuf,
     pub database: database::Created,
@@ -176,7 +178,7 @@ pub struct Desk {
     expected_errors: Vec<String>,
 }
 
-/// The account at Twilio: it has two numbers, of which most desks use one.
+/// The account at Twilio. It has two numbers; most desks use one.
 fn twilio_settings() -> twilio::Settings {
     let numbers = [LINE, SECOND_LINE].map(str::to_owned).to_vec();
     twilio::Settings {
@@ -185,7 +187,7 @@ fn twilio_settings() -> twilio::Settings {
     }
 }
 
-/// The app at Slack has what the manifest asks for and nothing else, so a scope or an event that it lacks fails stories.
+/// The app at Slack. It has only what the manifest asks for, so a missing scope or event fails stories.
 fn slack_settings() -> slack::Settings {
     slack::Settings {
         scopes: manifest::list("bot"),
@@ -194,7 +196,7 @@ fn slack_settings() -> slack::Settings {
     }
 }
 
-/// The configuration that every desk has: QDN with Sergio and a backup dispatcher, timers scaled down.
+/// The configuration of every desk: QDN with Sergio and a backup dispatcher, and with short timers.
 pub const TOML: &str = r##"
 public_url = "https://desk.example.com"
 listen = "127.0.0.1:0"
@@ -226,7 +228,7 @@ stale_reply = "10m"
 "##;
 
 impl Desk {
-    /// A desk on this database.
+    /// The settings of a desk on this database.
     pub fn on(database: Database) -> Builder {
         Builder {
             database,
@@ -241,35 +243,35 @@ impl Desk {
         self
     }
 
-    /// Starts the service, again or for the first time, and leads Twilio's and Slack's requests to it.
+    /// Starts the service, again or for the first time, and directs Twilio's and Slack's requests to it.
     pub async fn start_relay(&mut self) {
         let relay = Relay::start(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
-    /// Starts the service on a socket that outlives it, handed over as systemd does.
+    /// Starts the service on a socket that outlives it and is passed as systemd does.
     pub async fn start_relay_on(&mut self, socket: &std::net::TcpListener) {
         let relay = Relay::start_on(socket, &self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
-    /// Starts a service that survives a full disk: a write fails instead of killing it.
+    /// Starts the service so that a full disk fails writes instead of killing it.
     pub async fn start_relay_that_may_run_out_of_room(&mut self) {
         let relay = Relay::start_without_xfsz(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
-    /// Starts a service that can have no more than 160 open files.
+    /// Starts the service with a limit of 160 open files.
     pub async fn start_relay_with_few_files(&mut self) {
         let relay = Relay::start_with_few_files(&self.launch()).await;
         self.lead_to(relay.address);
         self.relay = Some(relay);
     }
 
-    /// Twilio and Slack know the service by its public address; the way there ends at this one.
+    /// Directs the requests of Twilio and Slack, which know the public URL, to this address.
     pub fn lead_to(&self, address: SocketAddr) {
         self.twilio.set_relay(PUBLIC_URL, Some(address));
         self.slack.set_relay(PUBLIC_URL, Some(address));
@@ -282,17 +284,17 @@ impl Desk {
         self.relay = Some(relay);
     }
 
-    /// The service's process.
+    /// The running service.
     pub fn relay(&mut self) -> &mut Relay {
         self.relay.as_mut().expect("the service runs")
     }
 
-    /// Its address for a request of our own.
+    /// The address of the service, for a request of the story's own.
     pub fn url(&mut self, path: &str) -> String {
         format!("http://{}{path}", self.relay().address)
     }
 
-    /// Asks the service; status, content type and body.
+    /// Sends a GET request; returns status, content type and body.
     pub async fn get(&mut self, path: &str) -> (u16, String, String) {
         let response = http().get(self.url(path)).send().await.unwrap();
         let content_type = response.headers().get("content-type");
@@ -311,12 +313,12 @@ impl Desk {
         (status, content_type, bytes)
     }
 
-    /// Takes the story's Postgres database away, or brings it back with an empty suffix.
+    /// Takes the story's Postgres database away; an empty suffix brings it back.
     pub async fn rename_database(&self, suffix: &str) {
         self.database.rename(suffix).await;
     }
 
-    /// Everything in the environment of the service.
+    /// The environment of the service.
     pub fn variables(&self) -> Vec<(String, String)> {
         let twilio = twilio_settings();
         let slack = slack::Settings::default();
@@ -343,12 +345,12 @@ impl Desk {
         }
     }
 
-    /// An error line with these words may stand in the log.
+    /// Allows an error line with these words in the log.
     pub fn expect_error(&mut self, words: &str) {
         self.expected_errors.push(words.to_owned());
     }
 
-    /// Runs another command of the program beside the service; its standard output if it succeeds.
+    /// Runs another command of the program beside the service. Returns its standard output if it succeeds.
     pub async fn run(&self, arguments: &[&str]) -> Result<String, String> {
         process::run(&self.launch(), arguments).await
     }
@@ -400,7 +402,7 @@ impl Desk {
         );
     }
 
-    /// Everything that was said and must not stand in a log.
+    /// Everything that people said. The log must not contain it.
     fn said(&self) -> Vec<String> {
         let texts = self
             .twilio
@@ -420,7 +422,7 @@ impl Desk {
     }
 }
 
-/// Makes each story a test on SQLite, and one on Postgres. One that keeps every core busy is marked `[busy]`.
+/// Makes each story two tests, on SQLite and on Postgres. `[busy]` marks one that keeps every core busy.
 #[macro_export]
 macro_rules! stories {
     ($($story:ident $([$kind:ident])?),* $(,)?) => {

@@ -1,10 +1,10 @@
-//! What a log may not hold.
+//! Checks what the log may not contain.
 
 use serde_json::Value;
 
 use super::{ALICE, BACKUP_PHONE, BOB, LINE, SERGIO_PHONE};
 
-/// Credentials of the stand-ins, as they would look in a log.
+/// The credentials of the stand-ins, as they would look in a log.
 const SECRETS: [&str; 4] = [
     qdn_sandbox::twilio::AUTH_TOKEN,
     "not-a-real-api-secret",
@@ -12,7 +12,7 @@ const SECRETS: [&str; 4] = [
     qdn_sandbox::slack::SIGNING_SECRET,
 ];
 
-/// Fails on an error that was not expected, on a secret, a full number or the words of a text.
+/// Fails on an unexpected error, a secret, a full number or the words of a text.
 pub(crate) fn check(log: &[String], expected_errors: &[String], said: &[String]) {
     for line in log {
         let parsed: Value = serde_json::from_str(line)

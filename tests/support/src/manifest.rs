@@ -1,9 +1,9 @@
-//! The Slack app's manifest, as far as the suite reads it.
+//! The parts of the Slack app's manifest that the suite reads.
 
-/// The whole file.
+/// The text of the file.
 pub const TEXT: &str = include_str!("../../../manifest.yaml");
 
-/// The list under a key.
+/// The list below a key.
 pub fn list(key: &str) -> Vec<String> {
     let heading = format!("{key}:");
     let below = TEXT.lines().skip_while(|line| line.trim() != heading);

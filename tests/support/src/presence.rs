@@ -1,4 +1,4 @@
-//! Where availability comes from besides the slash command: a real Redis, and pages that stand in for people's own.
+//! The sources of availability besides the slash command: a real Redis, and pages that stand in for people's own.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Whether one answers. Says so once if none does, and fails where it has to be there.
+    /// Whether Redis answers. If not, this is printed once, or fails where Redis is required.
     pub(crate) async fn is_there() -> bool {
         static FOUND: OnceCell<bool> = OnceCell::const_new();
         *FOUND
@@ -38,7 +38,7 @@ impl Redis {
             .await
     }
 
-    /// Connects, if one answers.
+    /// Connects, if Redis answers.
     pub async fn connect() -> Option<Redis> {
         if !Redis::is_there().await {
             return None;
@@ -58,33 +58,33 @@ impl Redis {
         Ok(Redis { connection, url })
     }
 
-    /// As QDN_REDIS_URL takes it.
+    /// The value of QDN_REDIS_URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A name that nobody else has.
+    /// A name that no other story uses.
     pub fn name(&self, begins: &str) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         format!("{begins}-{}-{count}", std::process::id())
     }
 
-    /// Writes somebody's presence as their telephone would.
+    /// Writes somebody's presence as their phone does.
     pub async fn set(&self, name: &str, presence: &str) {
         let mut connection = self.connection.clone();
         let key = format!("qdn:availability:{name}");
         let _: () = connection.set_ex(key, presence, 300).await.unwrap();
     }
 
-    /// Lets it expire.
+    /// Removes somebody's presence, as if it had expired.
     pub async fn expire(&self, name: &str) {
         let mut connection = self.connection.clone();
         let key = format!("qdn:availability:{name}");
         let _: () = connection.del(key).await.unwrap();
     }
 
-    /// Begins to lead connections to `address` to Redis.
+    /// Begins to forward connections from `address` to Redis.
     pub async fn lead_here(&self, address: SocketAddr) {
         let there = self.url.trim_start_matches("redis://").to_owned();
         let listener = TcpListener::bind(address).await.unwrap();
@@ -99,7 +99,7 @@ impl Redis {
     }
 }
 
-/// An address at which somebody listens and never answers.
+/// An address where something listens and never answers.
 pub async fn silence() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -112,7 +112,7 @@ pub async fn silence() -> SocketAddr {
     address
 }
 
-/// A page that says whether somebody can be rung.
+/// A page that says whether somebody is available.
 #[derive(Clone)]
 pub struct StatusPage {
     address: SocketAddr,
@@ -147,7 +147,7 @@ impl StatusPage {
         format!("http://{}/presence", self.address)
     }
 
-    /// From now on it says this.
+    /// Sets the status that it says.
     pub fn says(&self, status: &str) {
         self.answers(
             200,
@@ -156,12 +156,12 @@ impl StatusPage {
         );
     }
 
-    /// From now on it answers this, this much later.
+    /// Sets its answer, and how long it waits before it answers.
     pub fn answers(&self, status: u16, body: &str, after: Duration) {
         *self.answer.lock().unwrap() = (status, body.to_owned(), after);
     }
 
-    /// How often it was asked.
+    /// The number of requests so far.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

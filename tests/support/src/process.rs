@@ -14,16 +14,16 @@ use tokio::sync::watch;
 
 use super::PATIENCE;
 
-/// The program that cargo built for the tests: it lies in the folder above that of the running test.
+/// The program that cargo built for the tests, from the folder above the running test's.
 pub(crate) fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().unwrap().with_file_name("qdn-relay")
 }
 
-/// How long SIGTERM may take, as the command promises.
+/// How long a stop by SIGTERM may take, as the command promises.
 const GRACE: Duration = Duration::from_secs(25);
 
-/// What is started: the program, with its configuration file and everything in its environment.
+/// How the program is started: its path, its configuration file and its environment.
 #[derive(Debug, Clone)]
 pub struct Launch {
     pub program: PathBuf,
@@ -47,7 +47,7 @@ impl Launch {
         self.complete(command)
     }
 
-    /// `serve` in the place of a shell that has made something ready for it.
+    /// A shell that runs `script` and then becomes `serve`.
     fn through_shell(&self, script: &str) -> Command {
         let mut command = Command::new("sh");
         command.arg("-c").arg(script).arg(&self.program);
@@ -67,7 +67,7 @@ impl Launch {
     }
 }
 
-/// Runs a command to its end: its standard output, or its status, its standard error and what it had printed by then.
+/// Runs a command to its end. Returns its standard output; an error has its status, standard error and standard output.
 pub async fn run(launch: &Launch, arguments: &[&str]) -> Result<String, String> {
     let output = launch
         .command(arguments)
@@ -101,7 +101,7 @@ impl Relay {
         Relay::watch(launch.command(&["serve"])).await
     }
 
-    /// Starts it with SIGXFSZ ignored, so that a write beyond the file size limit fails as one to a full disk does.
+    /// Starts it with SIGXFSZ ignored, so that a write beyond the file size limit fails like one to a full disk.
     pub(crate) async fn start_without_xfsz(launch: &Launch) -> Relay {
         Relay::watch(launch.through_shell("trap '' XFSZ; exec \"$0\" \"$@\"")).await
     }
@@ -112,13 +112,13 @@ impl Relay {
         Relay::watch(launch.through_shell(&script)).await
     }
 
-    /// Starts it where no more than 160 files can be open.
+    /// Starts it with a limit of 160 open files.
     pub(crate) async fn start_with_few_files(launch: &Launch) -> Relay {
         let script = "ulimit -n 160; exec \"$0\" \"$@\"";
         Relay::watch(launch.through_shell(script)).await
     }
 
-    /// Starts it on a socket that is there already, as its third open file.
+    /// Starts it with a socket that already exists as its third open file.
     pub(crate) async fn start_on(socket: &std::net::TcpListener, launch: &Launch) -> Relay {
         // For whom the socket is meant: the shell and what takes its place are one process.
         let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
@@ -181,28 +181,28 @@ impl Relay {
         }
     }
 
-    /// Every line so far.
+    /// Every line of the log so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
 
-    /// The process's id.
+    /// The id of the process.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("it runs")
     }
 
-    /// Sends it a signal by its name.
+    /// Sends it the signal of this name.
     pub async fn signal(&self, name: &str) {
         signal(self.pid(), name).await;
     }
 
-    /// SIGTERM; the exit code.
+    /// Stops it by SIGTERM. Returns the exit code.
     pub async fn terminate(&mut self) -> Option<i32> {
         self.signal("TERM").await;
         self.ended().await
     }
 
-    /// Waits until it has ended; the exit code.
+    /// Waits until it has ended. Returns the exit code.
     pub async fn ended(&mut self) -> Option<i32> {
         let status = tokio::time::timeout(GRACE, self.child.wait())
             .await
@@ -213,7 +213,7 @@ impl Relay {
         status.code()
     }
 
-    /// SIGKILL.
+    /// Ends it by SIGKILL.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
@@ -227,7 +227,7 @@ impl Drop for Relay {
     }
 }
 
-/// Sends a signal by its name.
+/// Sends a process the signal of this name.
 pub async fn signal(pid: u32, name: &str) {
     let status = Command::new("kill")
         .arg(format!("-{name}"))

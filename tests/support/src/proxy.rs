@@ -1,4 +1,4 @@
-//! A way to a database or a Redis that can be cut, or can fall silent.
+//! A proxy for a database or a Redis that can cut connections or fall silent.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ enum Way {
     Open,
     /// Connections are cut and refused.
     Cut,
-    /// Connections are kept and taken, and nothing comes through.
+    /// Connections are kept and accepted, and nothing passes.
     Silent,
 }
 
-/// Leads connections on, as long as it is let.
+/// Forwards connections, unless it is cut or silent.
 #[derive(Debug, Clone)]
 pub struct Proxy {
     pub address: SocketAddr,

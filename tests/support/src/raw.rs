@@ -1,4 +1,4 @@
-//! HTTP by hand, for what no client does: half a request, a body that never ends, a connection that says nothing.
+//! HTTP by hand, for what no client does: half a request, an endless body, a silent connection.
 
 use std::net::SocketAddr;
 
@@ -25,12 +25,12 @@ impl Raw {
         })
     }
 
-    /// Sends these bytes; whether the other side still takes them.
+    /// Sends these bytes; `false` if the other side does not take them.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).await.is_ok()
     }
 
-    /// The next answer's head and body; `None` if the connection ends before.
+    /// Reads the head and body of the next answer; `None` if the connection ends before.
     pub async fn answer(&mut self) -> Option<(String, String)> {
         let answered = tokio::time::timeout(PATIENCE, self.read_answer());
         answered.await.expect("an answer or the end")
@@ -56,7 +56,7 @@ impl Raw {
         }
     }
 
-    /// The status of the next answer; 0 if the connection ends before.
+    /// Reads the status of the next answer; 0 if the connection ends before.
     pub async fn status(&mut self) -> u16 {
         let Some((head, _)) = self.answer().await else {
             return 0;
@@ -77,7 +77,7 @@ impl Raw {
     }
 }
 
-/// The head of a form's POST, and then the body.
+/// The head of a form's POST request.
 pub fn post(path: &str, headers: &[(&str, &str)], length: usize) -> String {
     let mut head = format!("POST {path} HTTP/1.1\r\nhost: desk.example.com\r\n");
     for (name, value) in headers {

@@ -1,4 +1,4 @@
-//! What people do in Slack, and what they alone are shown.
+//! What people do in Slack, and what only they see.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use qdn_sandbox::slack::{Ephemeral, Message, World};
 use super::{CHANNEL, DORA, Desk, PATIENCE};
 
 impl Desk {
-    /// A message that only this person sees, with these words in it.
+    /// Waits for an ephemeral message of this person that contains these words.
     pub async fn expect_ephemeral(&self, user: &str, words: &str) -> Ephemeral {
         self.expect_newer_ephemeral(user, words, None).await
     }
 
-    /// Such a message that came after this one, which has the same words.
+    /// Waits for an ephemeral message of this person that contains these words and is newer than `than`.
     pub async fn expect_newer_ephemeral(
         &self,
         user: &str,
@@ -46,7 +46,7 @@ impl Desk {
         self.slack.command(user, CHANNEL, "/qdn", text).await.text
     }
 
-    /// A person's home as they see it, once it shows these words.
+    /// Waits until a person's Home tab shows these words. Returns what it shows.
     pub async fn expect_home(&self, user: &str, words: &str) -> String {
         let shown = |world: &World| {
             let home = world.home(user)?;
@@ -69,7 +69,7 @@ impl Desk {
         assert!(self.slack.wait_until_delivered(PATIENCE).await);
     }
 
-    /// A reply that Twilio asks us to send later, so that what is written now waits behind it for a while.
+    /// Sends a reply that Twilio asks us to send later, so that further replies wait behind it.
     pub async fn hold_back(&self, root: &Message) {
         let wait = Effect::RateLimited {
             retry_after: Some(6),

@@ -1,18 +1,18 @@
-//! What stories expect of the root of a thread, and of its buttons.
+//! What stories expect of a thread's root and its buttons.
 
 use qdn_sandbox::slack::Message;
 
 use super::{CHANNEL, Desk, PATIENCE};
 
 impl Desk {
-    /// The root as people see it, once it shows these words.
+    /// Waits until the root shows these words. Returns what people see of it.
     pub async fn expect_root(&self, root: &Message, words: &str) -> String {
         self.expect_root_words(&root.ts, words).await;
         let root = self.slack.message(CHANNEL, &root.ts).unwrap();
         self.slack.rendered(&root)
     }
 
-    /// Types a command until it is answered so: on a busy machine Slack may not say in time who may type it.
+    /// Types a command until its answer has these words. On a busy machine Slack may not say in time who may type it.
     pub async fn type_until(&self, user: &str, text: &str, answered: &str) {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -30,7 +30,7 @@ impl Desk {
         assert_eq!(answer.status, 200, "{action}: {answer:?}");
     }
 
-    /// The person alone is told something that contains these words.
+    /// Waits for an ephemeral message of this person that contains these words.
     pub async fn expect_told(&self, user: &str, words: &str) {
         let reached = self
             .slack
