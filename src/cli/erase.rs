@@ -16,9 +16,11 @@ use crate::config::{Config, Environment, Secrets};
 use crate::phone::Address;
 use crate::private_files;
 use crate::store::audit::NewEntry;
+use crate::store::conversations::Conversation;
 use crate::store::forget::{self, Forgotten};
 use crate::store::scrub::{self, Scrubbed};
 use crate::store::{Store, conversations, escalations};
+use crate::twilio::client::Client;
 use crate::vocabulary::Decision;
 
 /// How often to try to truncate the write-ahead log before leaving that to the service.
@@ -51,23 +53,10 @@ pub(super) async fn run(
     } else {
         None
     };
-    let number = Address::new(erase.number.trim());
-    let is_number = |it: &str| it.starts_with('+') || it.bytes().all(|it| it.is_ascii_digit());
-    if !is_number(number.as_str()) && number.channel().is_none() {
-        return Err(Failed::Usage(format!(
-            "{} is no number: write it with the country code, such as +16195550142",
-            erase.number
-        )));
-    }
+    let number = number_of(&erase)?;
     let store = open_existing(&config).await?;
-    let mut tx = store.begin().await?;
-    let known = conversations::all_of_caller(&mut tx, number.as_str()).await?;
-    let mut about = Vec::new();
-    for conversation in &known {
-        about.extend(escalations::sids_about(&mut tx, &conversation.id).await?);
-    }
-    drop(tx);
-    if known.is_empty() && twilio.is_none() {
+    let known = Known::of(&store, &number).await?;
+    if known.conversations.is_empty() && twilio.is_none() {
         return Err(anyhow::anyhow!(
             "nothing is kept of {}: is that how `qdn-relay audit` shows it?",
             number.display()
@@ -78,35 +67,86 @@ pub(super) async fn run(
     if !erase.yes && !confirm("Erase them?")? {
         return Err(anyhow::anyhow!("nothing was changed").into());
     }
-    let forgotten = forget_all(&store, &config, &number).await?;
-    remove_media(&store, &config).await?;
+    erase_here(&store, &config, &number).await?;
+    match twilio {
+        Some(twilio) => {
+            let lines = known.lines(&config);
+            let of = at_twilio::Of {
+                number: &number,
+                lines,
+                about: known.about,
+            };
+            erase_at_twilio(&store, &twilio, &of).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// Parses the number. Twilio also sends texts from short codes and from channel addresses such as `whatsapp:+1…`.
+fn number_of(erase: &Erase) -> Result<Address, Failed> {
+    let number = Address::new(erase.number.trim());
+    let is_number = |it: &str| it.starts_with('+') || it.bytes().all(|it| it.is_ascii_digit());
+    if !is_number(number.as_str()) && number.channel().is_none() {
+        return Err(Failed::Usage(format!(
+            "{} is no number: write it with the country code, such as +16195550142",
+            erase.number
+        )));
+    }
+    Ok(number)
+}
+
+/// What the database has of a number before it is erased.
+struct Known {
+    conversations: Vec<Conversation>,
+    /// The SIDs of texts to people of the desk that quote the number's texts.
+    about: Vec<String>,
+}
+
+impl Known {
+    async fn of(store: &Store, number: &Address) -> anyhow::Result<Known> {
+        let mut tx = store.begin().await?;
+        let conversations = conversations::all_of_caller(&mut tx, number.as_str()).await?;
+        let mut about = Vec::new();
+        for conversation in &conversations {
+            about.extend(escalations::sids_about(&mut tx, &conversation.id).await?);
+        }
+        Ok(Known {
+            conversations,
+            about,
+        })
+    }
+
+    /// Returns the lines of the configuration, and those that are no longer in it: they have had texts and calls, too.
+    fn lines(&self, config: &Config) -> BTreeSet<String> {
+        let earlier = self.conversations.iter().map(|it| it.line.clone());
+        let current = config.lines.iter().map(|it| it.number.as_str().to_owned());
+        earlier.chain(current).collect()
+    }
+}
+
+/// Erases the number from the database and the media folder.
+async fn erase_here(store: &Store, config: &Config, number: &Address) -> Result<(), Failed> {
+    let forgotten = forget_all(store, config, number).await?;
+    remove_media(store, config).await?;
     println!(
         "Erased: {} messages; {} deliveries that had not been made were given up.",
         forgotten.messages, forgotten.given_up
     );
-    if let Some(sentence) = leave_the_files(&store, &config).await? {
+    if let Some(sentence) = leave_the_files(store, config).await? {
         println!("{sentence}");
     }
-    let Some(twilio) = twilio else {
-        return Ok(());
-    };
-    // Include lines that are no longer in the configuration: they have had texts and calls, too.
-    let mut lines: BTreeSet<String> = known.into_iter().map(|it| it.line).collect();
-    lines.extend(
-        config
-            .lines
-            .iter()
-            .map(|line| line.number.as_str().to_owned()),
-    );
-    let of = at_twilio::Of {
-        number: &number,
-        lines,
-        about,
-    };
+    Ok(())
+}
+
+async fn erase_at_twilio(
+    store: &Store,
+    twilio: &Client,
+    of: &at_twilio::Of<'_>,
+) -> Result<(), Failed> {
     let mut deleted = Deleted::default();
-    let done = at_twilio::delete(&twilio, &of, &mut deleted).await;
+    let done = at_twilio::delete(twilio, of, &mut deleted).await;
     // Audit what was deleted even if a list could not be read to its end.
-    report_deleted(&store, &number, deleted).await?;
+    report_deleted(store, of.number, deleted).await?;
     Ok(done?)
 }
 
