@@ -108,43 +108,16 @@ fn workspace(world: &World, demo: &Demo) -> Value {
         .map(|id| json!({"id": id, "name": users.get(id)}))
         .collect();
     let skipped = channel.messages.len().saturating_sub(MESSAGES);
-    let messages: Vec<Value> = channel
+    let messages: Value = channel
         .messages
         .values()
         .skip(skipped)
         .map(|message| shown(world, message))
         .collect();
-    let ephemerals: Vec<Value> = world
-        .all_ephemerals()
-        .iter()
-        .map(|one| {
-            json!({
-                "ts": one.ts,
-                "user": one.user,
-                "thread_ts": one.thread_ts,
-                "text": one.text,
-                "blocks": one.blocks,
-            })
-        })
-        .collect();
-    let homes: Map<String, Value> = demo
-        .dispatchers
-        .iter()
-        .filter_map(|id| world.home(id))
-        .map(|home| (home.user.clone(), home.view.clone()))
-        .collect();
-    let modals: Vec<Value> = world
-        .modals()
-        .iter()
-        .map(|modal| json!({"user": modal.user, "view": modal.view}))
-        .collect();
+    let (ephemerals, modals) = (ephemerals(world), modals(world));
+    let homes = homes(world, &demo.dispatchers);
     let mut names = BTreeMap::new();
-    for shown in [
-        &json!(messages),
-        &json!(ephemerals),
-        &json!(homes),
-        &json!(modals),
-    ] {
+    for shown in [&messages, &ephemerals, &homes, &modals] {
         collect_emoji(shown, &mut names);
     }
     json!({
@@ -158,6 +131,40 @@ fn workspace(world: &World, demo: &Demo) -> Value {
         "homes": homes,
         "emoji": names,
     })
+}
+
+fn ephemerals(world: &World) -> Value {
+    world
+        .all_ephemerals()
+        .iter()
+        .map(|one| {
+            json!({
+                "ts": one.ts,
+                "user": one.user,
+                "thread_ts": one.thread_ts,
+                "text": one.text,
+                "blocks": one.blocks,
+            })
+        })
+        .collect()
+}
+
+/// Returns the dispatchers' Home tabs by user id.
+fn homes(world: &World, dispatchers: &[String]) -> Value {
+    let homes: Map<String, Value> = dispatchers
+        .iter()
+        .filter_map(|id| world.home(id))
+        .map(|home| (home.user.clone(), home.view.clone()))
+        .collect();
+    Value::Object(homes)
+}
+
+fn modals(world: &World) -> Value {
+    world
+        .modals()
+        .iter()
+        .map(|modal| json!({"user": modal.user, "view": modal.view}))
+        .collect()
 }
 
 fn shown(world: &World, message: &Message) -> Value {
