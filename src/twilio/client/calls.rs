@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::request::filter_time;
+use super::request::{List, filter_time};
 use super::{Client, json};
 use crate::phone::Address;
 use crate::remote::Failure;
@@ -53,8 +53,12 @@ impl Client {
         if let Some(parent) = &filter.parent_call_sid {
             query.push(("ParentCallSid", parent.as_str().to_owned()));
         }
-        self.list("/Calls.json", query, "calls", read, |_| false)
-            .await
+        let list = List {
+            path: "/Calls.json",
+            query,
+            key: "calls",
+        };
+        self.list(list, read, |_| false).await
     }
 }
 

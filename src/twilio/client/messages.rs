@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::media::{Media, refused};
-use super::request::filter_time;
+use super::request::{List, filter_time};
 use super::{Client, json};
 use crate::phone::{Address, PhoneNumber};
 use crate::remote::Failure;
@@ -104,14 +104,12 @@ impl Client {
             (Some(created), Some(stop)) => created < stop,
             _ => false,
         };
-        self.list(
-            "/Messages.json",
+        let list = List {
+            path: "/Messages.json",
             query,
-            "messages",
-            Message::from_json,
-            is_earlier,
-        )
-        .await
+            key: "messages",
+        };
+        self.list(list, Message::from_json, is_earlier).await
     }
 
     /// Lists the files of a message.
@@ -124,8 +122,12 @@ impl Client {
             })
         };
         let path = format!("/Messages/{sid}/Media.json");
-        self.list(&path, Vec::new(), "media_list", read, |_| false)
-            .await
+        let list = List {
+            path: &path,
+            query: Vec::new(),
+            key: "media_list",
+        };
+        self.list(list, read, |_| false).await
     }
 }
 

@@ -1,5 +1,6 @@
 use serde_json::Value;
 
+use super::request::List;
 use super::{Client, json};
 use crate::phone::PhoneNumber;
 use crate::remote::Failure;
@@ -42,21 +43,17 @@ impl Client {
         &self,
         number: &PhoneNumber,
     ) -> Result<Option<IncomingPhoneNumber>, Failure> {
-        let query = vec![("PhoneNumber", number.as_str().to_owned())];
+        let list = List {
+            path: "/IncomingPhoneNumbers.json",
+            query: vec![("PhoneNumber", number.as_str().to_owned())],
+            key: "incoming_phone_numbers",
+        };
         // Twilio's filter also matches numbers that contain this one.
         let read = |value: &Value| {
             let is_it = json::text(value, "phone_number") == Some(number.as_str());
             read(value).map(|found| is_it.then_some(found))
         };
-        let found = self
-            .list(
-                "/IncomingPhoneNumbers.json",
-                query,
-                "incoming_phone_numbers",
-                read,
-                |_| false,
-            )
-            .await?;
+        let found = self.list(list, read, |_| false).await?;
         Ok(found.into_iter().flatten().next())
     }
 

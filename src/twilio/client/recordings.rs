@@ -1,4 +1,5 @@
 use super::media::refused;
+use super::request::List;
 use super::{Client, json};
 use crate::remote::Failure;
 use crate::twilio::CallSid;
@@ -20,8 +21,12 @@ impl Client {
     pub async fn recordings_of(&self, call: &CallSid) -> Result<Vec<String>, Failure> {
         let path = format!("/Calls/{call}/Recordings.json");
         let sid = |value: &_| json::string(value, "sid");
-        self.list(&path, Vec::new(), "recordings", sid, |_| false)
-            .await
+        let list = List {
+            path: &path,
+            query: Vec::new(),
+            key: "recordings",
+        };
+        self.list(list, sid, |_| false).await
     }
 
     /// Deletes a recording (<https://www.twilio.com/docs/voice/api/recording#delete-a-recording-resource>). Its transcriptions
@@ -37,8 +42,12 @@ impl Client {
         check(recording, "RE")?;
         let path = format!("/Recordings/{recording}/Transcriptions.json");
         let sid = |value: &_| json::string(value, "sid");
-        self.list(&path, Vec::new(), "transcriptions", sid, |_| false)
-            .await
+        let list = List {
+            path: &path,
+            query: Vec::new(),
+            key: "transcriptions",
+        };
+        self.list(list, sid, |_| false).await
     }
 
     /// Deletes a transcription.

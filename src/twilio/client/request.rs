@@ -24,6 +24,14 @@ const MAX_PAGES: usize = 400;
 /// The error code of the account's daily limit. It comes with status 429, but waiting a few seconds does not help.
 const DAILY_LIMIT: u32 = 63038;
 
+/// A list of Twilio's API, which comes in pages.
+pub(super) struct List<'a> {
+    pub(super) path: &'a str,
+    pub(super) query: Vec<(&'a str, String)>,
+    /// The field of a page that holds its entries.
+    pub(super) key: &'a str,
+}
+
 impl Client {
     pub(super) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
         let mut url = self.url(path);
@@ -47,16 +55,19 @@ impl Client {
         self.body(self.http.delete(url)).await.map(drop)
     }
 
-    /// Returns all entries that `path` lists under `key`, over all pages, each parsed by `read`. An unreadable entry or an
-    /// incomplete list is an error, never a shorter list. Stops after a page on which `enough` holds for every entry.
+    /// Returns all entries of a list, over all pages, each parsed by `read`. An unreadable entry or an incomplete list is an
+    /// error, never a shorter list. Stops after a page on which `enough` holds for every entry.
     pub(super) async fn list<T>(
         &self,
-        path: &str,
-        mut query: Vec<(&str, String)>,
-        key: &str,
+        list: List<'_>,
         read: impl Fn(&Value) -> Option<T>,
         enough: impl Fn(&T) -> bool,
     ) -> Result<Vec<T>, Failure> {
+        let List {
+            path,
+            mut query,
+            key,
+        } = list;
         query.push(("PageSize", PAGE_SIZE.to_owned()));
         let mut found = Vec::new();
         let mut page = self.get(path, &query).await?;
