@@ -44,6 +44,20 @@ pub(super) struct Setting {
 }
 
 impl Setting {
+    fn new(
+        name: &'static str,
+        parameter: &'static str,
+        before: &Option<String>,
+        after: &str,
+    ) -> Setting {
+        Setting {
+            name,
+            parameter,
+            before: before.clone().unwrap_or_default(),
+            after: after.to_owned(),
+        }
+    }
+
     pub(super) fn is_right(&self) -> bool {
         self.before == self.after
     }
@@ -99,67 +113,77 @@ pub(super) async fn run(
 /// Returns all settings of a number with their required values.
 pub(super) fn settings(config: &Config, line: &Line, number: &IncomingPhoneNumber) -> Vec<Setting> {
     let route = format!("{}/api/twilio/dispatch-route", config.public_url);
-    let (sms, voice) = (
-        format!("{route}{SMS_OVERRIDES}"),
-        format!("{route}{VOICE_OVERRIDES}"),
-    );
-    let forward = backup(config, line).map_or_else(String::new, |phone| {
-        let query: String = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("PhoneNumber", phone.as_str())
-            .finish();
-        format!("{FORWARD}?{query}")
-    });
-    let is = |value: &Option<String>| value.clone().unwrap_or_default();
-    let setting = |name, parameter, before: &Option<String>, after: &str| Setting {
-        name,
-        parameter,
-        before: is(before),
-        after: after.to_owned(),
-    };
-    let mut settings = vec![
-        setting("SMS URL", "SmsUrl", &number.sms_url, &sms),
-        setting("SMS method", "SmsMethod", &number.sms_method, "POST"),
+    let mut settings = Vec::new();
+    settings.extend(sms_settings(&route, number));
+    settings.extend(voice_settings(&route, &fallback_url(config, line), number));
+    settings.extend(overriding_settings(number));
+    settings
+}
+
+fn sms_settings(route: &str, number: &IncomingPhoneNumber) -> [Setting; 3] {
+    let sms = format!("{route}{SMS_OVERRIDES}");
+    [
+        Setting::new("SMS URL", "SmsUrl", &number.sms_url, &sms),
+        Setting::new("SMS method", "SmsMethod", &number.sms_method, "POST"),
         // No fallback for texts: Twilio stores a text that nobody accepts, and the backfill finds it.
-        setting(
+        Setting::new(
             "SMS fallback URL",
             "SmsFallbackUrl",
             &number.sms_fallback_url,
             "",
         ),
-        setting("voice URL", "VoiceUrl", &number.voice_url, &voice),
-        setting("voice method", "VoiceMethod", &number.voice_method, "POST"),
-        setting(
+    ]
+}
+
+fn voice_settings(route: &str, fallback: &str, number: &IncomingPhoneNumber) -> [Setting; 4] {
+    let voice = format!("{route}{VOICE_OVERRIDES}");
+    [
+        Setting::new("voice URL", "VoiceUrl", &number.voice_url, &voice),
+        Setting::new("voice method", "VoiceMethod", &number.voice_method, "POST"),
+        Setting::new(
             "voice fallback URL",
             "VoiceFallbackUrl",
             &number.voice_fallback_url,
-            &forward,
+            fallback,
         ),
-        setting(
+        Setting::new(
             "voice fallback method",
             "VoiceFallbackMethod",
             &number.voice_fallback_method,
             "GET",
         ),
-    ];
-    // Each of these overrides the URLs if it is set.
-    for (name, parameter, before) in [
-        (
+    ]
+}
+
+/// Returns the settings that override the URLs, as far as they are set. None may be.
+fn overriding_settings(number: &IncomingPhoneNumber) -> impl Iterator<Item = Setting> {
+    [
+        Setting::new(
             "SMS application",
             "SmsApplicationSid",
             &number.sms_application_sid,
+            "",
         ),
-        (
+        Setting::new(
             "voice application",
             "VoiceApplicationSid",
             &number.voice_application_sid,
+            "",
         ),
-        ("SIP trunk", "TrunkSid", &number.trunk_sid),
-    ] {
-        if before.as_ref().is_some_and(|sid| !sid.is_empty()) {
-            settings.push(setting(name, parameter, before, ""));
-        }
-    }
-    settings
+        Setting::new("SIP trunk", "TrunkSid", &number.trunk_sid, ""),
+    ]
+    .into_iter()
+    .filter(|setting| !setting.is_right())
+}
+
+/// Returns the URL that forwards calls to the backup phone, or "" if there is none.
+fn fallback_url(config: &Config, line: &Line) -> String {
+    backup(config, line).map_or_else(String::new, |phone| {
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("PhoneNumber", phone.as_str())
+            .finish();
+        format!("{FORWARD}?{query}")
+    })
 }
 
 /// Returns the phone that takes calls while the service is down: the first person's of the last ring step.
