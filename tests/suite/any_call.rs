@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use qdn_sandbox::twilio::{CallCallbacks, CallStory, Event, Outcome, Phone};
 
-use crate::desk::{ALICE, CHANNEL, DORA, Database, Desk, LINE};
+use crate::desk::{ALICE, DORA, Database, Desk, LINE};
 
 /// How many people there are.
 const PEOPLE: usize = 4;
@@ -278,7 +278,8 @@ async fn play(plan: &Plan) -> CallStory {
         desk.twilio.set_phones(&number(person), phones);
         let words = format!("{} {}", plan.said[person], name(person));
         if plan.said[person] != "available" {
-            desk.slack.command(DORA, CHANNEL, "/qdn", &words).await;
+            let answered = format!("{} is ", name(person));
+            desk.type_until(DORA, &words, &answered).await;
         }
     }
     let callbacks = match plan.doubled {

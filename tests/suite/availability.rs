@@ -117,18 +117,16 @@ async fn what_was_said_counts_before_redis_and_redis_before_the_status_page(data
     assert_eq!(rang, [SERGIO_PHONE]);
     assert!(is(&person, "available", &json!({"source": "redis"})));
 
-    desk.slack
-        .command(DORA, CHANNEL, "/qdn", &format!("away {name} 1h"))
-        .await;
+    let (away, is_away) = (format!("away {name} 1h"), format!("{name} is away"));
+    desk.type_until(DORA, &away, &is_away).await;
     let (rang, person) = first(&desk).await;
     assert_eq!(rang, [BACKUP_PHONE]);
     assert!(is(&person, "away", &json!({"source": "said", "by": DORA})));
 
     // Said to be available, whatever the signals say.
     redis.set(&name, "dnd").await;
-    desk.slack
-        .command(DORA, CHANNEL, "/qdn", &format!("available {name}"))
-        .await;
+    let (available, is_available) = (format!("available {name}"), format!("{name} is available"));
+    desk.type_until(DORA, &available, &is_available).await;
     let (rang, person) = first(&desk).await;
     assert_eq!(rang, [SERGIO_PHONE]);
     assert!(is(
@@ -286,7 +284,8 @@ async fn who_tells_whom_a_call_would_ring(database: Database) {
          • Sergio: available, assumed: nobody has said otherwise\n\
          • Backup: rung in any case (available, assumed: nobody has said otherwise)"
     );
-    qdn(&desk, DORA, "away Sergio 1h").await;
+    desk.type_until(DORA, "away Sergio 1h", "Sergio is away")
+        .await;
     assert_eq!(
         qdn(&desk, DORA, "who").await,
         "A call would ring now:\n\
@@ -307,7 +306,8 @@ async fn why_tells_where_the_last_call_went(database: Database) {
         .set_phone(BACKUP_PHONE, Phone::pick_up(4).pressing("1").talking(30));
     let story = desk.twilio.call(ALICE, LINE).await;
     assert!(matches!(story.outcome, Outcome::Bridged { .. }));
-    qdn(&desk, DORA, "dnd Sergio 1h").await;
+    desk.type_until(DORA, "dnd Sergio 1h", "Sergio is not")
+        .await;
     let patience = Caller::hanging_up_after(2);
     desk.twilio
         .calling(BOB, LINE)

@@ -4,9 +4,7 @@ use qdn_sandbox::twilio::signature;
 use qdn_sandbox::twilio::{CallStory, Event, Party, Phone};
 use serde_json::{Value, json};
 
-use crate::desk::{
-    ALICE, BACKUP_PHONE, CHANNEL, DORA, Database, Desk, LINE, PUBLIC_URL, SERGIO_PHONE,
-};
+use crate::desk::{ALICE, BACKUP_PHONE, DORA, Database, Desk, LINE, PUBLIC_URL, SERGIO_PHONE};
 
 stories! {
     the_audit_tells_the_whole_call,
@@ -113,8 +111,9 @@ async fn the_same_request_gets_the_same_answer_after_a_restart(database: Databas
     desk.twilio.set_phone(BACKUP_PHONE, Phone::NoAnswer);
     let missed = desk.twilio.call(ALICE, LINE).await;
     // By now everything would be decided otherwise.
-    for words in ["away Sergio", "away Backup"] {
-        desk.slack.command(DORA, CHANNEL, "/qdn", words).await;
+    for name in ["Sergio", "Backup"] {
+        desk.type_until(DORA, &format!("away {name}"), &format!("{name} is away"))
+            .await;
     }
     let before = [
         rows(&desk, &answered.sid).await,

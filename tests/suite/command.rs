@@ -282,8 +282,8 @@ async fn expect_status(desk: &Desk, words: &str) {
 
 async fn it_expires_by_itself(database: Database) {
     let desk = Desk::on(database).start().await;
-    qdn(&desk, SERGIO, "away 2s").await;
-    expect_status(&desk, "*Sergio*: away").await;
+    desk.type_until(SERGIO, "away 2s", "Sergio is away until ")
+        .await;
     expect_status(&desk, "*Sergio*: available, assumed").await;
     desk.close().await;
 }
@@ -488,7 +488,8 @@ ring = [{ people = ["Maria", "Backup"], seconds = 15 }]
 
 async fn an_answer_comes_in_time_when_slack_or_the_database_does_not(database: Database) {
     let desk = Desk::on(database).start().await;
-    qdn(&desk, SERGIO, "available").await;
+    desk.type_until(SERGIO, "available", "Sergio is available")
+        .await;
     expect_told(&desk, 1).await;
     // Slack does not say who is a member. (A command without an answer within three seconds fails the story.)
     desk.slack
@@ -532,7 +533,7 @@ async fn an_answer_comes_in_time_when_slack_or_the_database_does_not(database: D
     desk.expect_audited("availability_changed", kept).await;
     desk.expect_quiet().await;
     assert_eq!(changes(&desk).await.len(), kept);
-    assert!(qdn(&desk, SERGIO, "away").await.starts_with("Sergio is"));
+    desk.type_until(SERGIO, "away", "Sergio is").await;
     expect_told(&desk, 2).await;
     desk.close().await;
 }
@@ -545,7 +546,8 @@ async fn how_people_are_is_told_without_reasons_when_slack_is_slow(database: Dat
         .toml(second)
         .start()
         .await;
-    qdn(&desk, SERGIO, "away 30m dentist").await;
+    desk.type_until(SERGIO, "away 30m dentist", "Sergio is away")
+        .await;
     desk.slack.join(CHANNEL, STRANGER);
     desk.slack
         .faults()

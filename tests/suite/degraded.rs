@@ -7,7 +7,7 @@ use qdn_sandbox::twilio::{CallStory, Caller, Outcome, Phone};
 use sqlx::{AnyConnection, Connection, Executor};
 
 use crate::desk::{
-    BACKUP_PHONE, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, Proxy, SERGIO_PHONE, silence,
+    BACKUP_PHONE, DORA, Database, Desk, LINE, PATIENCE, Proxy, SERGIO_PHONE, silence,
 };
 
 stories! {
@@ -104,9 +104,7 @@ async fn expect_calls(desk: &Desk, count: i64) {
 
 async fn calls_while_all_stands_still(database: Database, count: usize) -> (Desk, Vec<CallStory>) {
     let desk = desk_with_silent_sources(database).await;
-    desk.slack
-        .command(DORA, CHANNEL, "/qdn", "away Sergio")
-        .await;
+    desk.type_until(DORA, "away Sergio", "Sergio is away").await;
     let mut holder = lock(&desk, database).await;
     desk.slack.down().await;
     let stories = calls(&desk, count).await;
