@@ -100,6 +100,15 @@ async fn a_post_that_was_not_made_is_made_after_all(database: Database) {
     desk.close().await;
 }
 
+/// A desk where the second try is answered in time on a busy machine too, and not looked for at once.
+async fn patient(database: Database) -> Desk {
+    Desk::on(database)
+        .replace("request_timeout = \"500ms\"", "request_timeout = \"3s\"")
+        .replace("settle_after = \"2s\"", "settle_after = \"12s\"")
+        .start()
+        .await
+}
+
 /// Slack cuts a post off and accepts it after it has been looked for in vain and made again.
 fn accepted_late(desk: &Desk) {
     let late = Effect::Late(Duration::from_millis(500));
@@ -109,11 +118,10 @@ fn accepted_late(desk: &Desk) {
 }
 
 async fn a_copy_that_is_accepted_late_is_taken_away(database: Database) {
-    let desk = Desk::on(database).start().await;
+    let desk = patient(database).await;
     let root = desk.open(ALICE).await;
     accepted_late(&desk);
     desk.twilio.text(ALICE, LINE, "only once").await;
-    desk.expect_in_thread(&root.ts, &["only once"]).await;
     let both = |world: &World| world.thread(CHANNEL, &root.ts).len() == 2;
     assert!(desk.slack.wait_until(both, PATIENCE).await, "a copy");
     let known =
@@ -130,12 +138,10 @@ async fn a_copy_that_is_accepted_late_is_taken_away(database: Database) {
 }
 
 async fn a_root_that_is_accepted_late_and_answered_stays(database: Database) {
-    let desk = Desk::on(database).start().await;
+    let desk = patient(database).await;
     accepted_late(&desk);
     desk.twilio.text(ALICE, LINE, "Help").await;
-    let first = desk.expect_thread().await;
     let copy = desk.expect_roots(2).await.remove(1);
-    assert_ne!(first.ts, copy.ts);
     desk.reply(&copy, "On our way").await;
     desk.expect_texted(ALICE, &["On our way"]).await;
     desk.expect_quiet().await;
@@ -144,18 +150,18 @@ async fn a_root_that_is_accepted_late_and_answered_stays(database: Database) {
 }
 
 async fn a_copy_that_a_look_finds_answered_stays(database: Database) {
-    let desk = Desk::on(database).start().await;
+    let desk = patient(database).await;
     let faults = desk.slack.faults();
     let late = Effect::Late(Duration::from_millis(400));
     faults.push("chat.postMessage", late.not_accepted());
     // Where the second try has come to nobody knows either.
     faults.push("chat.postMessage", Effect::Hang.accepted());
     desk.twilio.text(ALICE, LINE, "Help").await;
-    let first = desk.expect_thread().await;
+    let first = |world: &World| !world.roots(CHANNEL).is_empty();
+    assert!(desk.slack.wait_until(first, PATIENCE).await, "a root");
     let unreadable = Effect::Status(500).not_accepted();
     faults.always("conversations.history", unreadable);
     let copy = desk.expect_roots(2).await.remove(1);
-    assert_ne!(first.ts, copy.ts);
     desk.reply(&copy, "On our way").await;
     faults.clear("conversations.history");
     desk.expect_texted(ALICE, &["On our way"]).await;
