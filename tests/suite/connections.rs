@@ -10,6 +10,9 @@ use crate::desk::{ALICE, Database, Desk, LINE, PATIENCE, PUBLIC_URL, Raw, post};
 /// Few and short, so that a story reaches them.
 const FEW: &str = "\n[connections]\nmax = 40\nheader_timeout = \"1s\"\n";
 
+/// Few, and none of them is closed by time.
+const FEW_AND_PATIENT: &str = "\n[connections]\nmax = 40\nheader_timeout = \"60s\"\n";
+
 const ROUTE: &str = "/api/twilio/dispatch-route";
 const EVENTS: &str = "/api/slack/events";
 
@@ -62,8 +65,11 @@ pub(crate) fn memory(pid: u32) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silent_connections_give_way_and_are_closed() {
-    let mut desk = Desk::on(Database::Sqlite).toml(FEW).start().await;
+async fn silent_connections_give_way() {
+    let mut desk = Desk::on(Database::Sqlite)
+        .toml(FEW_AND_PATIENT)
+        .start()
+        .await;
     let address = desk.relay().address;
     let mut silent = Vec::new();
     for n in 0..120 {
@@ -81,10 +87,28 @@ async fn silent_connections_give_way_and_are_closed() {
             assert_eq!(receipt.status, 200);
         }
     }
+    assert!(desk.metric("qdn_connections_displaced_total").await >= 60.0);
+    drop(silent);
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_connections_are_closed() {
+    let mut desk = Desk::on(Database::Sqlite).toml(FEW).start().await;
+    let address = desk.relay().address;
+    let mut silent = Vec::new();
+    for begun in [
+        "",
+        "POST /api/twilio/dispatch-route HT",
+        "PRI * HTTP/2.0\r\n\r",
+    ] {
+        let mut one = Raw::connect(address).await;
+        assert!(one.send(begun).await);
+        silent.push(one);
+    }
     for one in &mut silent {
         one.closed().await;
     }
-    assert!(desk.metric("qdn_connections_displaced_total").await >= 60.0);
     desk.close().await;
 }
 
