@@ -160,12 +160,9 @@ async fn a_broken_list_of_calls_is_read_again(database: Database) {
     desk.twilio
         .faults()
         .always("Calls.list", Effect::Status(500).not_accepted());
-    const FAILED: &str = "qdn_backfill_failed_total{what=\"calls\"}";
     let mut stands = Vec::new();
-    for wanted in [5.0, 7.0] {
-        while desk.metric(FAILED).await < wanted {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    for failed in [1, 2] {
+        desk.expect_failed_rounds_of("calls", failed).await;
         stands.push(desk.watermark_of_calls().await);
     }
     assert_eq!(stands[0], stands[1], "a broken read moves nothing");

@@ -94,10 +94,15 @@ impl Desk {
 
     /// Waits until this many more reads of Twilio's log have failed.
     pub async fn expect_failed_rounds(&mut self, rounds: usize) {
-        const FAILED: &str = "qdn_backfill_failed_total{what=\"texts\"}";
-        let wanted = self.metric(FAILED).await + rounds as f64;
+        self.expect_failed_rounds_of("texts", rounds).await;
+    }
+
+    /// Waits until this many more reads of Twilio's texts or calls have failed.
+    pub async fn expect_failed_rounds_of(&mut self, what: &str, rounds: usize) {
+        let failed = format!("qdn_backfill_failed_total{{what=\"{what}\"}}");
+        let wanted = self.metric(&failed).await + rounds as f64;
         let deadline = tokio::time::Instant::now() + PATIENCE;
-        while self.metric(FAILED).await < wanted {
+        while self.metric(&failed).await < wanted {
             assert!(tokio::time::Instant::now() < deadline, "backfill goes on");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
