@@ -4,11 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-use crate::desk::{CHANNEL, Database, Desk, LINE, Redis, StatusPage};
+use crate::desk::{CHANNEL, Database, Desk, LINE, Redis, StatusPage, own_address};
 
 /// A desk that is reached at `public_url` as it really is, with everything set up.
 async fn well_kept(more: &str) -> Desk {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = std::net::TcpListener::bind((own_address(), 0)).unwrap();
     let address = port.local_addr().unwrap();
     drop(port);
     let desk = Desk::on(Database::Sqlite)

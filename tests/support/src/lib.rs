@@ -144,7 +144,7 @@ impl Builder {
 /// The address on which this desk's services listen. A request to one that is gone must not reach the service of
 /// another desk, which may have its port by then. Linux has a whole network for loopback, other systems a single
 /// address.
-fn own_address() -> Ipv4Addr {
+pub fn own_address() -> Ipv4Addr {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     if !cfg!(target_os = "linux") {
         return Ipv4Addr::LOCALHOST;
