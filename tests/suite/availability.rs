@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::desk::{
     ALICE, BACKUP_PHONE, BOB, Builder, CHANNEL, DORA, Database, Desk, LINE, PATIENCE, Redis,
-    SERGIO_PHONE, STRANGER, StatusPage, silence,
+    SERGIO_PHONE, STRANGER, StatusPage, own_address, silence,
 };
 
 stories! {
@@ -48,6 +48,18 @@ async fn first(desk: &Desk) -> (Vec<String>, Value) {
     (rung, rows[0]["detail"]["people"][0].clone())
 }
 
+/// Calls until this source has answered in time, which it may not on a busy machine. Returns what `first` does.
+async fn first_from(desk: &Desk, source: &Value) -> (Vec<String>, Value) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let (rang, person) = first(desk).await;
+        if person["source"] == *source {
+            return (rang, person);
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{person}");
+    }
+}
+
 fn is(person: &Value, availability: &str, source: &Value) -> bool {
     person["availability"] == availability && person["source"] == *source
 }
@@ -74,7 +86,7 @@ async fn redis_says_who_can_be_rung(database: Database) {
         ("", SERGIO_PHONE, "available", &assumed),
     ] {
         redis.set(&name, presence).await;
-        let (rang, person) = first(&desk).await;
+        let (rang, person) = first_from(&desk, source).await;
         assert_eq!(rang, [rung], "{presence}");
         assert!(is(&person, availability, source), "{presence}: {person}");
     }
@@ -104,18 +116,15 @@ async fn what_was_said_counts_before_redis_and_redis_before_the_status_page(data
         .set_phone(SERGIO_PHONE, Phone::pick_up(1).pressing("1"));
     desk.twilio
         .set_phone(BACKUP_PHONE, Phone::pick_up(1).pressing("1"));
-    let (rang, person) = first(&desk).await;
+    let (rang, person) = first_from(&desk, &json!({"source": "status_url"})).await;
     assert_eq!(rang, [BACKUP_PHONE]);
-    assert!(
-        is(&person, "away", &json!({"source": "status_url"})),
-        "{person}"
-    );
+    assert_eq!(person["availability"], "away", "{person}");
     assert!(person["age_seconds"].is_i64(), "{person}");
 
     redis.set(&name, "online").await;
-    let (rang, person) = first(&desk).await;
+    let (rang, person) = first_from(&desk, &json!({"source": "redis"})).await;
     assert_eq!(rang, [SERGIO_PHONE]);
-    assert!(is(&person, "available", &json!({"source": "redis"})));
+    assert_eq!(person["availability"], "available", "{person}");
 
     let (away, is_away) = (format!("away {name} 1h"), format!("{name} is away"));
     desk.type_until(DORA, &away, &is_away).await;
@@ -139,7 +148,9 @@ async fn what_was_said_counts_before_redis_and_redis_before_the_status_page(data
 
 async fn a_redis_that_is_gone_or_hangs_holds_no_call_up(database: Database) {
     let gone = {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = tokio::net::TcpListener::bind((own_address(), 0))
+            .await
+            .unwrap();
         listener.local_addr().unwrap()
     };
     for address in [gone, silence().await] {
@@ -165,7 +176,9 @@ async fn a_redis_that_comes_back_is_heard_again(database: Database) {
     let name = redis.name("Sergio");
     redis.set(&name, "offline").await;
     let address = {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = tokio::net::TcpListener::bind((own_address(), 0))
+            .await
+            .unwrap();
         listener.local_addr().unwrap()
     };
     let desk = with_name(database, &name)
@@ -201,9 +214,9 @@ async fn a_status_page_is_believed_for_a_while(database: Database) {
         .set_phone(SERGIO_PHONE, Phone::pick_up(1).pressing("1"));
     desk.twilio
         .set_phone(BACKUP_PHONE, Phone::pick_up(1).pressing("1"));
-    let (rang, person) = first(&desk).await;
+    let (rang, person) = first_from(&desk, &json!({"source": "status_url"})).await;
     assert_eq!(rang, [BACKUP_PHONE]);
-    assert!(is(&person, "dnd", &json!({"source": "status_url"})));
+    assert_eq!(person["availability"], "dnd", "{person}");
     desk.twilio.call(BOB, LINE).await;
     assert!(page.asked() <= 2, "it was asked {} times", page.asked());
     // For a while only.
@@ -244,7 +257,8 @@ async fn a_status_page_that_hangs_or_fails_holds_no_call_up(database: Database) 
     desk.close().await;
 
     // An answer that comes too late for one call is there for the next.
-    page.answers(200, "{\"status\": \"offline\"}", Duration::from_millis(700));
+    page.says("offline");
+    page.hold(true);
     let desk = Desk::on(database)
         .toml(&format!(
             "\n[availability.status_urls]\nSergio = \"{}\"\n",
@@ -257,6 +271,7 @@ async fn a_status_page_that_hangs_or_fails_holds_no_call_up(database: Database) 
     desk.twilio
         .set_phone(BACKUP_PHONE, Phone::pick_up(1).pressing("1"));
     assert_eq!(first(&desk).await.0, [SERGIO_PHONE]);
+    page.hold(false);
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while first(&desk).await.0 != [BACKUP_PHONE] {
         assert!(

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use super::gate::skip;
 
@@ -118,6 +118,7 @@ pub struct StatusPage {
     address: SocketAddr,
     answer: Arc<Mutex<(u16, String, Duration)>>,
     asked: Arc<AtomicUsize>,
+    held: Arc<watch::Sender<bool>>,
 }
 
 impl StatusPage {
@@ -127,6 +128,7 @@ impl StatusPage {
             address: listener.local_addr().unwrap(),
             answer: Arc::default(),
             asked: Arc::default(),
+            held: Arc::default(),
         };
         page.says(status);
         let handler = page.clone();
@@ -139,6 +141,8 @@ impl StatusPage {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let (status, body, after) = self.answer.lock().unwrap().clone();
         tokio::time::sleep(after).await;
+        let mut held = self.held.subscribe();
+        held.wait_for(|held| !held).await.unwrap();
         let status = axum::http::StatusCode::from_u16(status).unwrap();
         (status, body).into_response()
     }
@@ -159,6 +163,11 @@ impl StatusPage {
     /// Sets its answer, and how long it waits before it answers.
     pub fn answers(&self, status: u16, body: &str, after: Duration) {
         *self.answer.lock().unwrap() = (status, body.to_owned(), after);
+    }
+
+    /// Holds its answers back until it is called with `false`.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     /// The number of requests so far.
