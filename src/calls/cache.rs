@@ -3,7 +3,7 @@
 //! The database has the same and for longer; this is for when it is late, locked or gone, and for the second of two
 //! requests that come at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dashmap::DashMap;
@@ -43,9 +43,18 @@ struct Remembered {
 struct Facts {
     answers: HashMap<String, Arc<OnceCell<String>>>,
     legs: HashMap<String, Leg>,
-    /// Who has put the phone down, which the database may not know yet.
-    hung_up: HashSet<String>,
+    /// Who has put the phone down, and when: the database may not know it yet.
+    hung_up: HashMap<String, Timestamp>,
     is_over: bool,
+}
+
+/// Somebody talks with a caller, as the database has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Talk {
+    pub(crate) person: String,
+    pub(crate) call: String,
+    /// When that was written.
+    pub(crate) since: Timestamp,
 }
 
 /// One person's telephone in a call.
@@ -139,7 +148,7 @@ impl CallCache {
     pub(crate) fn has_hung_up(&self, person: &str, call: &str, now: Timestamp) {
         facts(&self.remembered(call, now))
             .hung_up
-            .insert(person.to_owned());
+            .insert(person.to_owned(), now);
         self.0
             .talking
             .remove_if(person, |_, (talks_in, _)| talks_in == call);
@@ -156,8 +165,9 @@ impl CallCache {
         {
             let remembered = self.remembered(call, now);
             let mut facts = facts(&remembered);
-            let persons: Vec<String> = facts.legs.values().map(|leg| leg.person.clone()).collect();
-            facts.hung_up.extend(persons);
+            let of_legs = facts.legs.values().map(|leg| (leg.person.clone(), now));
+            let of_legs: Vec<(String, Timestamp)> = of_legs.collect();
+            facts.hung_up.extend(of_legs);
         }
         self.0.talking.retain(|_, (of, _)| of != call);
     }
@@ -165,7 +175,7 @@ impl CallCache {
     /// Who talks in another call, given who does as far as the database knows.
     pub(crate) fn on_the_phone(
         &self,
-        in_database: Vec<(String, String)>,
+        in_database: Vec<Talk>,
         except: &str,
         now: Timestamp,
     ) -> std::collections::HashSet<String> {
@@ -175,14 +185,16 @@ impl CallCache {
             .iter()
             .filter(|talk| now.duration_since(talk.value().1) < LONGEST_TALK)
             .map(|talk| (talk.key().clone(), talk.value().0.clone()));
-        let elsewhere = in_database.into_iter().filter(|(person, call)| {
-            // What ended here is over, even if that is not written down yet.
-            let known = self.0.calls.get(call);
+        let elsewhere = in_database.into_iter().filter(|talk| {
+            // What ended here is over, even if that is not written down yet. What was written later is newer.
+            let known = self.0.calls.get(&talk.call);
             known.is_none_or(|call| {
                 let facts = facts(&call);
-                !facts.is_over && !facts.hung_up.contains(person)
+                let hung_up = facts.hung_up.get(&talk.person);
+                !facts.is_over && hung_up.is_none_or(|at| talk.since > *at)
             })
         });
+        let elsewhere = elsewhere.map(|talk| (talk.person, talk.call));
         here.chain(elsewhere)
             .filter(|(_, call)| call != except)
             .map(|(person, _)| person)
@@ -226,6 +238,14 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
+    fn talk(person: &str, call: &str, since: i64) -> Talk {
+        Talk {
+            person: person.to_owned(),
+            call: call.to_owned(),
+            since: at(since),
+        }
+    }
+
     #[tokio::test]
     async fn requests_that_come_at_once_get_one_answer() {
         let memory = CallCache::default();
@@ -248,7 +268,7 @@ mod tests {
         memory.talks("Sergio", "CA1", at(0));
         let seen_by = |call: &str, now| {
             let mut names: Vec<String> = memory
-                .on_the_phone(vec![("Backup".into(), "CA2".into())], call, at(now))
+                .on_the_phone(vec![talk("Backup", "CA2", 0)], call, at(now))
                 .into_iter()
                 .collect();
             names.sort();
@@ -269,7 +289,7 @@ mod tests {
     fn whoever_has_hung_up_is_not_on_the_phone_though_the_database_says_so() {
         let cache = CallCache::default();
         let is_busy = |now| {
-            let late = vec![("Sergio".to_owned(), "CA1".to_owned())];
+            let late = vec![talk("Sergio", "CA1", 0)];
             !cache.on_the_phone(late, "CA2", at(now)).is_empty()
         };
         cache.talks("Sergio", "CA1", at(0));
@@ -281,5 +301,8 @@ mod tests {
         cache.note_leg("CA1", "CA9", at(20), leg);
         cache.nobody_talks("CA1", at(30));
         assert!(!is_busy(31));
+        // Another replica has heard that he took the next ring.
+        let newer = vec![talk("Sergio", "CA1", 40)];
+        assert!(!cache.on_the_phone(newer, "CA2", at(41)).is_empty());
     }
 }

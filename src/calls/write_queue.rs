@@ -23,6 +23,23 @@ const QUEUE: usize = 20_000;
 pub(crate) struct Pending {
     pub(crate) event: CallEvent,
     pub(crate) written: oneshot::Sender<()>,
+    _waiting: Waiting,
+}
+
+/// Counts an event in the metric of those that wait for the database, until it is dropped.
+struct Waiting;
+
+impl Waiting {
+    fn new() -> Waiting {
+        metrics::gauge!("qdn_call_events_waiting").increment(1.0);
+        Waiting
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        metrics::gauge!("qdn_call_events_waiting").decrement(1.0);
+    }
 }
 
 /// The way into the ledger; cloning it costs nothing.
@@ -81,7 +98,12 @@ impl CallWriteQueue {
             entry.log();
         }
         let (written, wait) = oneshot::channel();
-        if let Err(error) = self.queue.try_send(Pending { event, written }) {
+        let pending = Pending {
+            event,
+            written,
+            _waiting: Waiting::new(),
+        };
+        if let Err(error) = self.queue.try_send(pending) {
             metrics::counter!("qdn_call_facts_given_up_total").increment(1);
             if let Some(times) = self.full.record() {
                 tracing::error!(

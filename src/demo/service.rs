@@ -75,7 +75,7 @@ impl Service {
         );
         let situation = Situation {
             availability: everybody.availability,
-            on_the_phone: talking?.into_iter().map(|(person, _)| person).collect(),
+            on_the_phone: talking?.into_iter().map(|(person, ..)| person).collect(),
             ..Situation::default()
         };
         let line = &self.config.lines[0];

@@ -212,14 +212,16 @@ pub(crate) async fn set_recording(
     Ok(())
 }
 
-/// Returns who is talking with a caller: names and CallSids, of calls that changed after `since`.
+/// Returns who is talking with a caller: names, CallSids, and when that was written, of calls that changed after `since`.
 pub(crate) async fn talking(
     store: &Store,
     since: Timestamp,
-) -> anyhow::Result<Vec<(String, String)>> {
-    sqlx::query_as("select taken_by, sid from call where state = 'talking' and updated_at > $1")
-        .bind(since.as_millisecond())
-        .fetch_all(store.reader())
-        .await
-        .context("looking who is on the phone")
+) -> anyhow::Result<Vec<(String, String, i64)>> {
+    sqlx::query_as(
+        "select taken_by, sid, updated_at from call where state = 'talking' and updated_at > $1",
+    )
+    .bind(since.as_millisecond())
+    .fetch_all(store.reader())
+    .await
+    .context("looking who is on the phone")
 }

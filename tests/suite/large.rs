@@ -74,19 +74,17 @@ async fn fill(file: &std::path::Path, messages: u64) {
     ] {
         database.execute(AssertSqlSafe(sql)).await.unwrap();
     }
-    // Versions before it sum the day up from the messages.
+    // The days are summed up as the migration did it.
     let sums = include_str!("../../migrations/0013_day_tallies.sql");
     let insert = sums
         .split(';')
-        .find(|sql| sql.trim_start().starts_with("insert into daily_stat"));
-    if sqlx::query("select 1 from sqlite_master where name = 'tally'")
-        .fetch_optional(&mut database)
-        .await
-        .unwrap()
-        .is_some()
-    {
-        database.execute(insert.unwrap()).await.unwrap();
-    }
+        .find(|sql| sql.trim_start().starts_with("insert into tally"))
+        .map(|sql| {
+            sql.replace("insert into tally", "insert into daily_stat")
+                .replace("m.kept_inside", "m.internal")
+        });
+    let insert = AssertSqlSafe(insert.unwrap());
+    database.execute(insert).await.unwrap();
     database.close().await.unwrap();
 }
 

@@ -9,7 +9,7 @@ use crate::bridge::wording;
 use crate::delivery::{self, Unreadable};
 use crate::store::lanes::Work;
 use crate::store::{Tx, outbox};
-use crate::vocabulary::{AttemptResult, Decision, DeliveryState};
+use crate::vocabulary::{AttemptResult, Decision, DeliveryState, Kind};
 
 /// Puts the row before a person: in the thread that it is about, in the log and in `qdn-relay outbox list`.
 pub(super) async fn set_aside(
@@ -35,7 +35,8 @@ pub(super) async fn set_aside(
         why,
         "a delivery cannot be read and is set aside: see qdn-relay outbox list"
     );
-    if row.conversation_id.is_empty() {
+    // What is said about a mark would ask for the next one, which meets the same flaw.
+    if row.conversation_id.is_empty() || row.kind == Kind::Mark {
         return Ok(());
     }
     escalation::notice(tx, row, wording::delivery::unreadable(&row.id).into()).await?;

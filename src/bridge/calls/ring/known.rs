@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::app::App;
-use crate::calls::cache::{self, Leg};
+use crate::calls::cache::{self, Leg, Talk};
 use crate::routing::Situation;
 use crate::store::calls::Call;
 use crate::store::ring_outcomes;
@@ -98,9 +100,14 @@ pub(crate) async fn situation(app: &App, sid: &str) -> Situation {
     let store = app.store.for_calls();
     let talking = async {
         let since = now.checked_sub(cache::LONGEST_TALK).unwrap_or(now);
-        within(calls::talking(&store, since), "who is on the phone")
-            .await
-            .unwrap_or_default()
+        let read = within(calls::talking(&store, since), "who is on the phone");
+        let talking = read.await.unwrap_or_default().into_iter();
+        let talks = talking.map(|(person, call, since)| Talk {
+            person,
+            call,
+            since: Timestamp::from_millisecond(since).unwrap_or(now),
+        });
+        talks.collect()
     };
     let everybody = app.sources.read(&app.config, &store, &app.clock);
     let (talking, everybody) = tokio::join!(talking, everybody);
