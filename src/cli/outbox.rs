@@ -56,8 +56,14 @@ pub(super) async fn run(
     match command.action {
         Action::List => list(&store).await?,
         Action::Show { id } => show(&store, &find(&store, &id).await?).await?,
-        Action::Retry { id } => retry(&store, &config, &id).await?,
-        Action::Drop { id } => give_up(&store, &config, &id).await?,
+        Action::Retry { id } => {
+            apply(&store, &config, &id, Change::Retry).await?;
+            println!("{id} is tried again now");
+        }
+        Action::Drop { id } => {
+            apply(&store, &config, &id, Change::Drop).await?;
+            println!("{id} is given up");
+        }
     }
     Ok(())
 }
@@ -130,82 +136,74 @@ async fn show(store: &Store, row: &Row) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn retry(store: &Store, config: &Config, id: &str) -> Result<(), Failed> {
-    let refuse = |row: &Row, state| match state {
-        Some(DeliveryState::Delivered | DeliveryState::Sending | DeliveryState::Unknown) => {
-            Some(format!(
+/// What the operator can do with a delivery.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Retry,
+    Drop,
+}
+
+impl Change {
+    /// Returns why the row cannot be changed, if so.
+    fn refusal(self, row: &Row) -> Option<String> {
+        use DeliveryState::{Delivered, Dropped, Sending, Unknown};
+        match (self, row.state.known()?) {
+            (Change::Retry, Delivered | Sending | Unknown) => Some(format!(
                 "{} is {}: only what waits, is held, undecided, refused or dropped can be tried again",
                 row.id, row.state
-            ))
+            )),
+            (Change::Drop, Delivered | Dropped | Sending) => Some(format!(
+                "{} is {}: there is nothing to give up",
+                row.id, row.state
+            )),
+            _ => None,
         }
-        _ => None,
-    };
-    move_to(
-        store,
-        config,
-        id,
-        refuse,
-        DeliveryState::Waiting,
-        Decision::OperatorRetry,
-    )
-    .await?;
-    println!("{id} is tried again now");
-    Ok(())
+    }
+
+    fn state(self) -> DeliveryState {
+        match self {
+            Change::Retry => DeliveryState::Waiting,
+            Change::Drop => DeliveryState::Dropped,
+        }
+    }
+
+    /// Returns how the question to the writer ends, if the delivery waits for an answer.
+    fn answer(self) -> ConfirmationState {
+        match self {
+            Change::Retry => ConfirmationState::Sent,
+            Change::Drop => ConfirmationState::Gone,
+        }
+    }
+
+    fn decision(self) -> Decision {
+        match self {
+            Change::Retry => Decision::OperatorRetry,
+            Change::Drop => Decision::OperatorDrop,
+        }
+    }
 }
 
-async fn give_up(store: &Store, config: &Config, id: &str) -> Result<(), Failed> {
-    let refuse = |row: &Row, state| match state {
-        Some(DeliveryState::Delivered | DeliveryState::Dropped | DeliveryState::Sending) => Some(
-            format!("{} is {}: there is nothing to give up", row.id, row.state),
-        ),
-        _ => None,
-    };
-    move_to(
-        store,
-        config,
-        id,
-        refuse,
-        DeliveryState::Dropped,
-        Decision::OperatorDrop,
-    )
-    .await?;
-    println!("{id} is given up");
-    Ok(())
-}
-
-/// Checks the row and sets its state in one transaction, since a worker may claim it at any moment. `refuse` returns why the
-/// row cannot change, if so.
-async fn move_to(
-    store: &Store,
-    config: &Config,
-    id: &str,
-    refuse: impl Fn(&Row, Option<DeliveryState>) -> Option<String>,
-    state: DeliveryState,
-    decision: Decision,
-) -> Result<(), Failed> {
+/// Checks the row and sets its state in one transaction, since a worker may claim it at any moment.
+async fn apply(store: &Store, config: &Config, id: &str, change: Change) -> Result<(), Failed> {
     let mut tx = store.begin().await?;
     let row = outbox::by_id(&mut tx, &OutboxId::new(id))
         .await?
         .ok_or_else(|| there_is_none(id))?;
-    if let Some(why) = refuse(&row, row.state.known()) {
+    if let Some(why) = change.refusal(&row) {
         return Err(Failed::Usage(why));
     }
     let now = tx.now().as_millisecond();
-    outbox::set_state(&mut tx, &row.id, state, now, "").await?;
+    outbox::set_state(&mut tx, &row.id, change.state(), now, "").await?;
     lanes::advance(&mut tx, &row.lane).await?;
     if row.state == DeliveryState::AwaitingWriter {
         // This answers the question to the writer, so close it.
-        let answer = match state {
-            DeliveryState::Waiting => ConfirmationState::Sent,
-            _ => ConfirmationState::Gone,
-        };
-        confirmations::close(&mut tx, &row.message_id, answer).await?;
+        confirmations::close(&mut tx, &row.message_id, change.answer()).await?;
     }
     let mut entry = NewEntry {
         subject: row.id.to_string(),
         reason: "on the command line".into(),
         detail: json!({ "conversation": row.conversation_id, "message": row.message_id, "outbox": row.id, "kind": row.kind }),
-        ..NewEntry::of(decision)
+        ..NewEntry::of(change.decision())
     };
     if !row.conversation_id.is_empty() {
         let conversation = conversations::by_id(&mut tx, &row.conversation_id).await?;
