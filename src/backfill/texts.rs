@@ -29,6 +29,27 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
     let watermark = kv::texts_watermark(line.number.as_str());
     let since = begin(app, clients, &watermark).await?;
     let (begun, by_our_clock) = (BootInstant::now(), app.clock.now());
+    let listed = list_since(clients, line, since).await?;
+    let listed = with_what_is_kept(app, listed).await?;
+    let saved = save_missing(app, clients, &listed).await;
+    if saved.is_complete {
+        // The dates in the log are by Twilio's clock, so the watermark is, too.
+        let took = SignedDuration::try_from(begun.elapsed())?;
+        let by_twilios = clients
+            .twilio
+            .now()
+            .and_then(|now| now.checked_sub(took).ok());
+        move_watermark(app, &watermark, by_twilios.unwrap_or(by_our_clock)).await?;
+    }
+    Ok(saved.found)
+}
+
+/// Lists the texts to the line in Twilio's log, the oldest first.
+async fn list_since(
+    clients: &Clients,
+    line: &Line,
+    since: Timestamp,
+) -> anyhow::Result<Vec<Message>> {
     let filter = MessageFilter {
         to: Some(Address::from(&line.number)),
         from: None,
@@ -41,26 +62,30 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
     // one second are in the order of arrival.
     listed.reverse();
     listed.sort_by_key(dated);
-    let listed = with_what_is_kept(app, listed).await?;
+    Ok(listed)
+}
+
+/// The outcome of a round.
+struct Saved {
+    /// The number of texts that we did not have.
+    found: usize,
+    /// Whether every text of the list could be saved or can still arrive by its webhook.
+    is_complete: bool,
+}
+
+/// Saves the texts that we do not have, and marks those we have that a later text overtook.
+async fn save_missing(app: &App, clients: &Clients, listed: &[Listed]) -> Saved {
     let mut found = 0;
     // A text that cannot be saved holds back the later texts of its sender, so that they stay in order, and the watermark.
-    let mut stuck: HashSet<Address> = HashSet::new();
+    let mut stuck: HashSet<&Address> = HashSet::new();
     for (index, (message, kept)) in listed.iter().enumerate() {
         let later = &listed[index + 1..];
         if stuck.contains(&message.from) {
             continue;
         }
         if let Some(kept) = kept {
-            if let Some(came_at) = overtaken(message, *kept, later)
-                && let Err(error) = late::mark(app, &message.sid, came_at).await
-                && let Some(times) = NOT_MARKED.record()
-            {
-                tracing::warn!(
-                    sid = message.sid.as_str(),
-                    times,
-                    error = format!("{error:#}"),
-                    "marking a text as late failed"
-                );
+            if let Some(came_at) = overtaken(message, *kept, later) {
+                mark_as_late(app, message, came_at).await;
             }
             continue;
         }
@@ -79,20 +104,28 @@ pub(super) async fn catch_up(app: &App, clients: &Clients, line: &Line) -> anyho
                     error = format!("{error:#}"),
                     "saving a text that no webhook reported failed; trying again"
                 );
-                stuck.insert(message.from.clone());
+                stuck.insert(&message.from);
             }
         }
     }
-    if stuck.is_empty() {
-        // The dates in the log are by Twilio's clock, so the watermark is, too.
-        let took = SignedDuration::try_from(begun.elapsed())?;
-        let by_twilios = clients
-            .twilio
-            .now()
-            .and_then(|now| now.checked_sub(took).ok());
-        move_watermark(app, &watermark, by_twilios.unwrap_or(by_our_clock)).await?;
+    Saved {
+        found,
+        is_complete: stuck.is_empty(),
     }
-    Ok(found)
+}
+
+/// Marks a text as late. A failure is only logged, since the next round tries again.
+async fn mark_as_late(app: &App, message: &Message, came_at: Timestamp) {
+    if let Err(error) = late::mark(app, &message.sid, came_at).await
+        && let Some(times) = NOT_MARKED.record()
+    {
+        tracing::warn!(
+            sid = message.sid.as_str(),
+            times,
+            error = format!("{error:#}"),
+            "marking a text as late failed"
+        );
+    }
 }
 
 /// A text in Twilio's log and our row of it, if we have one.
