@@ -17,7 +17,7 @@ use crate::clients::Clients;
 use crate::config::Line;
 use crate::delivery;
 use crate::log_limit::LogLimit;
-use crate::slack::MessageTs;
+use crate::slack::{ChannelId, MessageTs, TeamId};
 use crate::store::threads::{self, Compared};
 use crate::store::{kv, order};
 use crate::thread_sync;
@@ -117,45 +117,16 @@ pub(super) async fn catch_up(
     let number = line.number.as_str();
     let begun = clock::now(app, clients);
     know_from(app, number, begun).await?;
-    // The number of tokens is small; the cast drops its fraction on purpose.
-    let many = (reads.spare() / app.config.lines.len() as f64).max(1.0) as usize;
-    // Threads in unreadable channels are skipped, except in the line's current channel, whose failure must be reported as long
-    // as it lasts.
-    let is_left = |thread: &Compared| {
-        thread.channel != current.as_str() && reads.unreadable.contains(&thread.channel)
+    let round = Round {
+        app,
+        clients,
+        reads,
+        number,
+        team,
+        current,
     };
-    let mut lively = threads::lively(&app.store, number, LIVELY).await?;
-    lively.retain(|thread| !is_left(thread));
-    let resting = threads::longest_unread(&app.store, number, i64::try_from(many)?).await?;
-    let (left, resting): (Vec<_>, Vec<_>) = resting.into_iter().partition(is_left);
-    for thread in left {
-        thread::put_behind(app, &thread).await?;
-    }
-    let (mut found, mut failed) = (0, None);
-    for thread in choose(
-        lively,
-        resting,
-        (many, turn),
-        app.store.now().as_millisecond(),
-    ) {
-        if is_left(&thread) {
-            continue;
-        }
-        if !reads.take_spare() {
-            break;
-        }
-        // A thread that cannot be read does not keep the others from being read.
-        match compare(app, clients, &team, &thread).await {
-            Ok(replies) => {
-                reads.unreadable.forget(&thread.channel);
-                found += replies;
-            }
-            Err(error)
-                if reads.unreadable.note(&thread.channel, &error)
-                    && thread.channel != current.as_str() => {}
-            Err(error) => failed = Some(error),
-        }
-    }
+    let chosen = round.choose_threads(turn).await?;
+    let (found, failed) = round.read(chosen).await;
     match failed {
         None => move_watermark(app, &format!("backfill.replies.{number}"), begun).await?,
         Some(error) if found == 0 => return Err(error),
@@ -165,6 +136,71 @@ pub(super) async fn catch_up(
         ),
     }
     Ok(found)
+}
+
+/// A round of reads of one line.
+struct Round<'a> {
+    app: &'a App,
+    clients: &'a Clients,
+    reads: &'a Reads,
+    number: &'a str,
+    team: TeamId,
+    /// The line's channel by the current configuration.
+    current: ChannelId,
+}
+
+impl Round<'_> {
+    /// Chooses the threads to read: as many as the line's share of the spare tokens.
+    async fn choose_threads(&self, turn: usize) -> anyhow::Result<Vec<Compared>> {
+        let Round { app, number, .. } = *self;
+        // The number of tokens is small; the cast drops its fraction on purpose.
+        let many = (self.reads.spare() / app.config.lines.len() as f64).max(1.0) as usize;
+        let mut lively = threads::lively(&app.store, number, LIVELY).await?;
+        lively.retain(|thread| !self.skips(thread));
+        let resting = threads::longest_unread(&app.store, number, i64::try_from(many)?).await?;
+        let (skipped, resting): (Vec<_>, Vec<_>) =
+            resting.into_iter().partition(|thread| self.skips(thread));
+        for thread in skipped {
+            thread::put_behind(app, &thread).await?;
+        }
+        let now = app.store.now().as_millisecond();
+        Ok(choose(lively, resting, (many, turn), now))
+    }
+
+    /// Reads the threads while there are tokens. Returns the number of replies that were saved, and the last error.
+    async fn read(&self, chosen: Vec<Compared>) -> (usize, Option<anyhow::Error>) {
+        let unreadable = &self.reads.unreadable;
+        let (mut found, mut failed) = (0, None);
+        for thread in chosen {
+            if self.skips(&thread) {
+                continue;
+            }
+            if !self.reads.take_spare() {
+                break;
+            }
+            // A thread that cannot be read does not keep the others from being read.
+            match compare(self.app, self.clients, &self.team, &thread).await {
+                Ok(replies) => {
+                    unreadable.forget(&thread.channel);
+                    found += replies;
+                }
+                Err(error)
+                    if unreadable.note(&thread.channel, &error) && !self.is_current(&thread) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        (found, failed)
+    }
+
+    /// Whether the thread is in an unreadable channel. Threads in the line's current channel are read even then, since its
+    /// failure must be reported as long as it lasts.
+    fn skips(&self, thread: &Compared) -> bool {
+        !self.is_current(thread) && self.reads.unreadable.contains(&thread.channel)
+    }
+
+    fn is_current(&self, thread: &Compared) -> bool {
+        thread.channel == self.current.as_str()
+    }
 }
 
 /// Stores, once, the time from which on threads are searched for replies. Earlier versions searched before that.
