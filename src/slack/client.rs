@@ -28,7 +28,7 @@ use wire::Wire;
 
 pub use files::Download;
 pub use metadata::Metadata;
-pub use post::{Post, Posted};
+pub use post::{Ephemeral, Post, Posted};
 pub use read::{ChannelInfo, ThreadMessage, UserInfo};
 
 /// The address of the API, the token and the timeout of a [`Client`].

@@ -5,6 +5,7 @@ use crate::bridge::desk::{newcomers, post_form};
 use crate::bridge::wording;
 use crate::delivery::{Content, Outcome};
 use crate::remote::Failure;
+use crate::slack::client::Ephemeral;
 use crate::slack::{ChannelId, MessageTs, UserId};
 use crate::store::{listed, outbox};
 use crate::vocabulary::OutboxId;
@@ -52,9 +53,12 @@ async fn show(
     (channel, user, thread_ts): (&str, &str, &str),
     content: &Content,
 ) -> Result<(), Failure> {
-    let (channel, user) = (ChannelId::new(channel), UserId::new(user));
-    let thread = MessageTs::parse(thread_ts).ok();
-    let (slack, blocks) = (&sending.clients.slack, content.blocks.as_ref());
-    let shown = slack.post_ephemeral(&channel, &user, thread.as_ref(), &content.text, blocks);
-    shown.await.map(|_| ())
+    let message = Ephemeral {
+        channel: ChannelId::new(channel),
+        user: UserId::new(user),
+        thread_ts: MessageTs::parse(thread_ts).ok(),
+        text: &content.text,
+        blocks: content.blocks.as_ref(),
+    };
+    sending.clients.slack.post_ephemeral(&message).await
 }

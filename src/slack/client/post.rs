@@ -23,6 +23,17 @@ pub struct Post {
     pub metadata: Option<Metadata>,
 }
 
+/// A message that only one user sees.
+pub struct Ephemeral<'a> {
+    pub channel: ChannelId,
+    pub user: UserId,
+    /// The `ts` of the thread's parent message, to show it in the thread.
+    pub thread_ts: Option<MessageTs>,
+    pub text: &'a str,
+    /// An array of blocks that is shown instead of `text`.
+    pub blocks: Option<&'a Value>,
+}
+
 /// Where Slack posted a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posted {
@@ -91,19 +102,16 @@ impl Client {
     }
 
     /// `chat.postEphemeral`: shows a message to one user in a channel. Slack does not store it or guarantee its delivery.
-    pub async fn post_ephemeral(
-        &self,
-        channel: &ChannelId,
-        user: &UserId,
-        thread_ts: Option<&MessageTs>,
-        text: &str,
-        blocks: Option<&Value>,
-    ) -> Result<(), Failure> {
-        let mut arguments = json!({"channel": channel, "user": user, "text": text});
-        if let Some(thread_ts) = thread_ts {
+    pub async fn post_ephemeral(&self, message: &Ephemeral<'_>) -> Result<(), Failure> {
+        let mut arguments = json!({
+            "channel": message.channel,
+            "user": message.user,
+            "text": message.text,
+        });
+        if let Some(thread_ts) = &message.thread_ts {
             arguments["thread_ts"] = json!(thread_ts);
         }
-        if let Some(blocks) = blocks {
+        if let Some(blocks) = message.blocks {
             arguments["blocks"] = blocks.clone();
         }
         self.write("chat.postEphemeral", arguments).await.map(drop)
@@ -143,6 +151,16 @@ fn unless(forgiven: &str, result: Result<Value, Failure>) -> Result<(), Failure>
     match result {
         Err(Failure::Refused { code, .. }) if code == forgiven => Ok(()),
         other => other.map(drop),
+    }
+}
+
+impl fmt::Debug for Ephemeral<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ephemeral")
+            .field("channel", &self.channel)
+            .field("user", &self.user)
+            .field("thread_ts", &self.thread_ts)
+            .finish_non_exhaustive()
     }
 }
 

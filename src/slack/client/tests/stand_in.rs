@@ -77,7 +77,13 @@ async fn everything_the_client_can_say_is_said_as_slack_wants_it() {
             .unwrap();
     }
     client
-        .post_ephemeral(&channel, &anna, Some(&root.ts), "psst", None)
+        .post_ephemeral(&Ephemeral {
+            channel: channel.clone(),
+            user: anna.clone(),
+            thread_ts: Some(root.ts.clone()),
+            text: "psst",
+            blocks: None,
+        })
         .await
         .unwrap();
 
@@ -96,6 +102,15 @@ async fn everything_the_client_can_say_is_said_as_slack_wants_it() {
     let link = client.permalink(&channel, &reply.ts).await.unwrap();
     assert!(link.contains("thread_ts="), "{link}");
     client.delete_message(&channel, &reply.ts).await.unwrap();
+    let home = json!({"type": "home", "blocks": [{"type": "divider"}]});
+    client.publish_view(&anna, &home).await.unwrap();
+    assert_eq!(slack.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn blocks_are_shown_as_written_and_notify_nobody() {
+    let slack = workspace().await;
+    let client = client_of(&slack);
     let confirm = blocks::Confirm {
         title: "Sure?".to_owned(),
         text: "It cannot be taken back.".to_owned(),
@@ -120,8 +135,6 @@ async fn everything_the_client_can_say_is_said_as_slack_wants_it() {
     assert_eq!(literal.pings(), Vec::<String>::new());
     assert!(slack.rendered(&literal).starts_with(&text));
     assert_eq!(literal.buttons(), ["drop"]);
-    let home = json!({"type": "home", "blocks": [{"type": "divider"}]});
-    client.publish_view(&anna, &home).await.unwrap();
     assert_eq!(slack.violations(), Vec::<String>::new());
 }
 
