@@ -137,7 +137,7 @@ async fn a_picture_that_is_not_there_yet_is_asked_for_again(database: Database) 
 async fn a_lost_picture_is_named_and_holds_no_words(database: Database) {
     let desk = Desk::on(database).start().await;
     let faults = desk.twilio.faults();
-    faults.always("Media.fetch", Effect::Error("20404".into()).not_accepted());
+    faults.always("Media.fetch", Effect::Status(503).not_accepted());
     desk.twilio
         .inbound(ALICE, LINE, "Look")
         .media("image/jpeg", &b"one"[..])
@@ -146,6 +146,7 @@ async fn a_lost_picture_is_named_and_holds_no_words(database: Database) {
     let root = desk.expect_thread().await;
     desk.twilio.text(ALICE, LINE, "still waiting").await;
     desk.expect_words_in_thread(&root.ts, "still waiting").await;
+    faults.always("Media.fetch", Effect::Error("20404".into()).not_accepted());
     let lost = desk
         .expect_words_in_thread(&root.ts, "picture 1.jpg could not be fetched from Twilio")
         .await;
@@ -311,7 +312,7 @@ async fn pictures_are_no_replies(database: Database) {
     expect_files(&desk, &root.ts, 1).await;
     // Told by an event, and found again by the next comparison.
     desk.slack.wait_until_delivered(PATIENCE).await;
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    desk.expect_rounds(2).await;
     desk.expect_quiet().await;
     desk.expect_sms(0).await;
     desk.close().await;

@@ -298,7 +298,11 @@ async fn a_picture_survives_a_restart_in_the_middle(database: Database) {
         .send()
         .await;
     // Once while it is fetched, and once while it is sent.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while desk.slack.faults().waiting("download") > 0 {
+        assert!(tokio::time::Instant::now() < deadline, "nothing is fetched");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     desk.relay().kill().await;
     desk.start_relay().await;
     let sms = desk.expect_sms(1).await.remove(0);
@@ -334,14 +338,14 @@ async fn words_wait_for_their_picture_and_later_words_for_them(database: Databas
 async fn a_file_deleted_before_it_left_is_named(database: Database) {
     let desk = Desk::on(database).start().await;
     let root = desk.open(ALICE).await;
-    desk.slack
-        .faults()
-        .push("download", Effect::Status(500).accepted());
+    let faults = desk.slack.faults();
+    faults.always("download", Effect::Status(500).accepted());
     let ts = say(&desk, &root, "Look")
         .with_file("a.png", "image/png", &noise(3, 3, ImageFormat::Png))
         .send()
         .await;
     desk.slack.delete_files(CHANNEL, &ts);
+    faults.clear("download");
     desk.expect_words_in_thread(&root.ts, "a.png was not sent: it was deleted")
         .await;
     let sms = desk.expect_sms(1).await.remove(0);

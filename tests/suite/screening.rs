@@ -186,9 +186,14 @@ async fn everybody_is_asked_in_their_language(database: Database) {
     desk.close().await;
 }
 
+/// Sergio's phone rings until the story picks it up.
+fn ringing_long(database: Database) -> Builder {
+    Desk::on(database).replace("seconds = 15", "seconds = 600")
+}
+
 /// Begins a call in which Sergio talks with Bob until he hangs up.
 async fn sergio_talks_with_bob(desk: &Desk) -> qdn_sandbox::twilio::LiveCall {
-    let talk = desk.twilio.calling(BOB, LINE).start(50.0);
+    let talk = desk.twilio.calling(BOB, LINE).start(1.0);
     desk.expect_ringing(&talk, SERGIO_PHONE).await;
     talk.pick_up(SERGIO_PHONE);
     desk.expect_event(&talk, |event| {
@@ -208,7 +213,7 @@ async fn sergio_talks_with_bob(desk: &Desk) -> qdn_sandbox::twilio::LiveCall {
 }
 
 async fn whoever_is_on_the_phone_is_passed_over(database: Database) {
-    let desk = Desk::on(database).start().await;
+    let desk = ringing_long(database).start().await;
     let talk = sergio_talks_with_bob(&desk).await;
     desk.twilio
         .set_phone(BACKUP_PHONE, Phone::pick_up(2).pressing("1"));
@@ -223,7 +228,7 @@ async fn whoever_is_on_the_phone_is_passed_over(database: Database) {
 }
 
 async fn whoever_is_on_the_phone_is_rung_when_nobody_else_is_left(database: Database) {
-    let desk = Desk::on(database).start().await;
+    let desk = ringing_long(database).start().await;
     let talk = sergio_talks_with_bob(&desk).await;
     desk.twilio
         .set_phone(SERGIO_PHONE, Phone::pick_up(2).pressing("1"));
