@@ -103,14 +103,8 @@ async fn eventful(database: Database) -> Desk {
         .deliver_status(&sms.sid, "delivered", None)
         .await;
     desk.expect_marks(&reply, &["white_check_mark"]).await;
-    desk.slack
-        .command(
-            SERGIO,
-            CHANNEL,
-            "/qdn",
-            "away 1h =cmd|' /C calc'!A0, \"quoted\"",
-        )
-        .await;
+    let typed = "away 1h =cmd|' /C calc'!A0, \"quoted\"";
+    desk.type_until(SERGIO, typed, "Sergio is ").await;
     desk.twilio.set_phone(BACKUP_PHONE, Phone::pick_up(2));
     desk.twilio.call(BOB, LINE).await;
     desk.expect_quiet().await;

@@ -197,35 +197,30 @@ async fn an_idle_conversation_goes_on_in_a_new_thread(database: Database) {
 async fn a_named_caller_is_called_so_everywhere(database: Database) {
     let desk = Desk::on(database).start().await;
     let root = desk.open(ALICE).await;
-    let say = async |user: &str, text: &str| {
-        let answer = desk.slack.command(user, CHANNEL, "/qdn", text).await;
-        answer.text
-    };
     desk.type_until(DORA, "name", "Write `/qdn name").await;
-    let refused = say(STRANGER, "name 619-555-0142 Ana").await;
-    assert!(refused.starts_with("Only members of"), "{refused}");
-    let answer = say(DORA, "name (619) 555-0142 Ana <!channel> *López*").await;
-    assert!(answer.starts_with("(619) 555-0142 is *Ana"), "{answer}");
+    desk.type_until(STRANGER, "name 619-555-0142 Ana", "Only members of")
+        .await;
+    let named = "name (619) 555-0142 Ana <!channel> *López*";
+    desk.type_until(DORA, named, "(619) 555-0142 is *Ana").await;
     let shown = desk.expect_root(&root, "López").await;
     assert!(shown.contains("(619) 555-0142"), "{shown}");
     let message = desk.slack.message(CHANNEL, &root.ts).unwrap();
     assert_eq!(message.pings(), Vec::<String>::new());
-    assert!(
-        say(DORA, "name 6195550142 Ana López")
-            .await
-            .ends_with("from now on.")
-    );
-    let answer = say(DORA, "name +16195550142").await;
-    assert!(
-        answer.starts_with("(619) 555-0142 is *Ana López*."),
-        "{answer}"
-    );
-    let answer = say(DORA, "open").await;
-    assert!(answer.contains("*Ana López* (619) 555-0142"), "{answer}");
-    let answer = say(DORA, "name 619-555-0142 remove").await;
-    assert_eq!(answer, "(619) 555-0142 has no name any more.");
-    let answer = say(DORA, "name 619-555-0142 remove").await;
-    assert_eq!(answer, "(619) 555-0142 had no name. Nothing was changed.");
+    for (typed, answered) in [
+        ("name 6195550142 Ana López", "from now on."),
+        ("name +16195550142", "(619) 555-0142 is *Ana López*."),
+        ("open", "*Ana López* (619) 555-0142"),
+        (
+            "name 619-555-0142 remove",
+            "(619) 555-0142 has no name any more.",
+        ),
+        (
+            "name 619-555-0142 remove",
+            "(619) 555-0142 had no name. Nothing was changed.",
+        ),
+    ] {
+        desk.type_until(DORA, typed, answered).await;
+    }
     desk.expect_quiet().await;
     let root = desk.slack.message(CHANNEL, &root.ts).unwrap();
     assert!(!desk.slack.rendered(&root).contains("Ana"));

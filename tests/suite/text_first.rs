@@ -26,13 +26,8 @@ fn with_second_line(toml: &str) -> String {
 
 async fn a_member_texts_somebody_first(database: Database) {
     let desk = Desk::on(database).start().await;
-    let told = desk
-        .commands(
-            DORA,
-            "text (619) 555-0142 Your driver is outside &amp; waits – 2 min",
-        )
-        .await;
-    assert!(told.contains("Texting (619) 555-0142"), "{told}");
+    let typed = "text (619) 555-0142 Your driver is outside &amp; waits – 2 min";
+    desk.type_until(DORA, typed, "Texting (619) 555-0142").await;
     let root = desk.expect_thread().await;
     let shown = desk.slack.rendered(&root);
     assert!(
@@ -59,7 +54,7 @@ async fn a_member_texts_somebody_first(database: Database) {
 async fn a_known_caller_is_texted_in_their_thread(database: Database) {
     let desk = Desk::on(database).start().await;
     let root = desk.open(ALICE).await;
-    desk.commands(DORA, "text 6195550142 We are on our way")
+    desk.type_until(DORA, "text 6195550142 We are on our way", "Texting")
         .await;
     desk.expect_words_in_thread(&root.ts, "We are on our way")
         .await;
@@ -88,11 +83,10 @@ async fn what_may_not_be_texted_is_refused_with_a_sentence(database: Database) {
         ("text 619 555 0142", "Write `/qdn text"),
         ("text", "Write `/qdn text"),
     ] {
-        let told = desk.commands(DORA, typed).await;
-        assert!(told.contains(sentence), "{typed}: {told}");
+        desk.type_until(DORA, typed, sentence).await;
     }
-    let told = desk.commands(STRANGER, "text 6195550142 hello").await;
-    assert!(told.contains("Only members"), "{told}");
+    desk.type_until(STRANGER, "text 6195550142 hello", "Only members")
+        .await;
     desk.expect_quiet().await;
     desk.expect_sms(0).await;
     desk.expect_roots(1).await;
@@ -215,11 +209,9 @@ async fn nobody_texts_more_than_the_limits_allow(database: Database) {
     let question = desk
         .expect_ephemeral(DORA, "you have sent 3 texts within an hour")
         .await;
-    let told = desk.commands(DORA, "text 6195550143 hello").await;
-    assert!(
-        told.contains("3 texts within an hour") && told.contains("hello"),
-        "{told}"
-    );
+    for told in ["3 texts within an hour", "hello"] {
+        desk.type_until(DORA, "text 6195550143 hello", told).await;
+    }
     desk.says(SERGIO, &alice, "four, by Sergio").await;
     desk.says(SERGIO, &alice, "five, by Sergio").await;
     desk.expect_ephemeral(SERGIO, "this number was sent 4 texts")
