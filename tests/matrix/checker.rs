@@ -56,12 +56,6 @@ pub(crate) fn run(checks: &[Check], seen: &Seen) -> Vec<String> {
         .collect()
 }
 
-/// Whether a problem can come of a machine that stands still: what was late, or a person asked because requests were.
-pub(crate) fn may_be_slowness(problem: &str) -> bool {
-    let mut names = AT_THE_END.iter().map(|(name, _)| *name);
-    problem.starts_with(ASKED_WITHOUT_NEED) || names.any(|name| problem.starts_with(name))
-}
-
 const ASKED_WITHOUT_NEED: &str = "nobody is asked without need";
 
 /// People were asked what the service could have found out by itself. It could not where more SMS were given up than the

@@ -14,7 +14,6 @@ mod checker;
 mod load;
 mod mistakes;
 mod site;
-mod stall;
 mod table;
 mod trouble;
 
@@ -52,9 +51,6 @@ const MISTAKEN: Duration = Duration::from_secs(30);
 
 /// How many loads a mistake may slip through.
 const TRIES: usize = 3;
-
-/// How often a cell is played again whose only trouble may have been the machine's slowness.
-const AGAIN: usize = 3;
 
 struct Arguments {
     seed: u64,
@@ -108,7 +104,6 @@ async fn main() -> std::process::ExitCode {
         }
     };
     println!("seed {}", arguments.seed);
-    tokio::spawn(stall::watch());
     let mut table = Table::default();
     let mut cells = possible(cells::all(arguments.long), &arguments).await;
     if !arguments.long && arguments.only.is_none() {
@@ -269,18 +264,7 @@ async fn acquire(semaphore: &Arc<Semaphore>, places: u32) -> OwnedSemaphorePermi
 async fn in_turn(turns: Turns, cell: Cell, seed: u64) -> Result {
     let _turn = turns.wait(&cell).await;
     let begun = Instant::now();
-    let mut problems = run(&cell, seed, site::PATIENCE).await;
-    let mut note = String::new();
-    for _ in 0..AGAIN {
-        if problems.is_empty()
-            || !problems.iter().all(|it| checker::may_be_slowness(it))
-            || !stall::since(begun.into_std())
-        {
-            break;
-        }
-        note = "again, because the machine stood still".into();
-        problems = run(&cell, seed, site::PATIENCE).await;
-    }
+    let problems = run(&cell, seed, site::PATIENCE).await;
     Result {
         fault: cell.fault.clone(),
         place: cell.place.clone(),
@@ -289,7 +273,7 @@ async fn in_turn(turns: Turns, cell: Cell, seed: u64) -> Result {
             .into_iter()
             .map(|problem| format!("{problem} [{:?}, cell seed {seed}]", cell.database))
             .collect(),
-        note,
+        note: String::new(),
     }
 }
 
