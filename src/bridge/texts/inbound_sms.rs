@@ -158,7 +158,7 @@ async fn insert(
     messages::insert(tx, &new).await
 }
 
-/// What is said about a text found late, if it is late; one that stands behind a newer text keeps when it came.
+/// Returns `found` if the text is late enough to say so. Keeps when it came if it stands behind a newer text.
 async fn note_late(
     tx: &mut Tx,
     message_id: &MessageId,
