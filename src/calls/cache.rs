@@ -19,6 +19,9 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(5);
 /// How long somebody counts as being on the phone when nothing is heard of the end of their call.
 pub(crate) const LONGEST_TALK: SignedDuration = SignedDuration::from_hours(1);
 
+/// How late the database may write a talk that was heard of before its end: such a row is no newer talk.
+const WRITTEN_WITHIN: SignedDuration = SignedDuration::from_secs(5);
+
 /// How many new calls there are between two looks for those that can be forgotten.
 const SWEEP_EVERY: usize = 64;
 
@@ -191,7 +194,8 @@ impl CallCache {
             known.is_none_or(|call| {
                 let facts = facts(&call);
                 let hung_up = facts.hung_up.get(&talk.person);
-                !facts.is_over && hung_up.is_none_or(|at| talk.since > *at)
+                !facts.is_over
+                    && hung_up.is_none_or(|at| talk.since.duration_since(*at) > WRITTEN_WITHIN)
             })
         });
         let elsewhere = elsewhere.map(|talk| (talk.person, talk.call));
@@ -301,6 +305,9 @@ mod tests {
         cache.note_leg("CA1", "CA9", at(20), leg);
         cache.nobody_talks("CA1", at(30));
         assert!(!is_busy(31));
+        let late = vec![talk("Sergio", "CA1", 31)];
+        let talking = cache.on_the_phone(late, "CA2", at(32));
+        assert!(talking.is_empty(), "it was only written late");
         // Another replica has heard that he took the next ring.
         let newer = vec![talk("Sergio", "CA1", 40)];
         assert!(!cache.on_the_phone(newer, "CA2", at(41)).is_empty());
